@@ -1,0 +1,1 @@
+"""Records -> statistics, tables, figures, report. Never imports torch or a model."""

@@ -1,0 +1,1 @@
+"""Plan a study, run its cells, keep its records. Knows many runs and no model by name."""

@@ -1,0 +1,158 @@
+"""What a run leaves behind. `Record`, `Measurement` and `Outcome` are the whole contract with
+`analysis`.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["train", "cost"]
+Status = Literal["done", "reused", "skipped", "failed", "not run"]
+
+
+class RecordError(ValueError):
+    """A record's text is not what was written: torn, altered, or of another schema."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One metric of one run, with every sample kept so that statistics can be redone.
+
+    Attributes:
+        metric: Registered name, such as "latency".
+        unit: Unit of every sample ("ms", "MiB", "%"; "1" for a pure number).
+        better: Which direction is an improvement; None where neither is.
+        samples: At least one finite value.
+        part: "f", "g", "h" or "head", "other"; None for the whole model.
+        conditions: What the number holds under, such as {"batch_size": 8}.
+        rounds: Timing round of each sample; empty where samples are not timings.
+    """
+
+    metric: str
+    unit: str
+    better: Literal["lower", "higher"] | None
+    samples: tuple[float, ...]
+    part: str | None = None
+    conditions: Mapping[str, str | int | float] = field(default_factory=dict)
+    rounds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that belongs to a record: its path under the results folder, and its digest."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One job's result, failed or not: a failure is a row, never a gap.
+
+    Attributes:
+        kind: "train": one cell and one seed; "cost": one architecture on one device.
+        identity: Full-length hash of all that can change the numbers (study/identity.py).
+        status: "done", or "failed" with `reason`.
+        config: The full resolved config, defaults included, as plain JSON values.
+        seed: Of a train record; None for a cost record.
+        device: Device type, "cpu" or "cuda".
+        fingerprint: Hash of the code that made it, torch and timm versions included.
+        measurements: Empty when failed.
+        environment: Hardware and software that the numbers belong to.
+        attempt: Unique name of the execution that made it.
+        started: ISO 8601, UTC.
+        seconds: Wall-clock time of the attempt.
+        reason: Why it failed, in one line.
+        detail: Traceback or stack for the report's failure section.
+        timing_run: Cost records made in one process, side by side, share it; else "".
+        artifacts: Name ("predictions", "curves") -> npz file.
+        notes: Remarks a reader of the number must see, such as operators that were not counted.
+    """
+
+    kind: Kind
+    identity: str
+    status: Literal["done", "failed"]
+    config: Mapping[str, Any]
+    seed: int | None
+    device: str
+    fingerprint: str
+    measurements: tuple[Measurement, ...]
+    environment: Mapping[str, str]
+    attempt: str
+    started: str
+    seconds: float
+    reason: str = ""
+    detail: str = ""
+    timing_run: str = ""
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Readable without this project; carries its schema and its checksum."""
+        values = {"schema": SCHEMA_VERSION, **dataclasses.asdict(self)}
+        return json.dumps({**values, "checksum": _checksum(values)}, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Record":
+        """Inverse of `to_json`.
+
+        Raises:
+            RecordError: If the text is torn, was altered, or has another schema.
+        """
+        try:
+            values = json.loads(text)
+            checksum = values.pop("checksum")
+            schema = values["schema"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"not a whole record ({type(error).__name__})") from None
+        if schema != SCHEMA_VERSION:
+            raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
+        if _checksum(values) != checksum:
+            raise RecordError("its checksum does not match its content")
+        del values["schema"]
+        values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
+        values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
+        values["notes"] = tuple(values["notes"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one planned job of a study ended; planned = the sum over the five statuses.
+
+    Attributes:
+        kind: "train" or "cost"; a cost outcome stands for one cell (seed None).
+        cell: Name of the cell, unique in the study ("variant=VLF, data.frames=8").
+        levels: Factor -> label, in the study's order.
+        numbers: Factor -> value, for those factors whose levels are all numbers.
+        seed: None for cost.
+        status: "done" in this run, "reused" from an earlier one, "skipped" (not asked for),
+            "failed", or "not run".
+        reason: Why it is failed, skipped or not run; else what a reader must know, or "".
+        record: Of done, reused and (where one was written) failed outcomes.
+    """
+
+    kind: Kind
+    cell: str
+    levels: Mapping[str, str]
+    numbers: Mapping[str, float]
+    seed: int | None
+    status: Status
+    reason: str = ""
+    record: Record | None = None
+
+
+def _measurement(values: dict[str, Any]) -> Measurement:
+    samples, rounds = tuple(values.pop("samples")), tuple(values.pop("rounds"))
+    return Measurement(**values, samples=samples, rounds=rounds)
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    # Through JSON once, so that tuples and lists, 1 and 1.0 written alike, hash alike.
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(cast(str, text).encode()).hexdigest()

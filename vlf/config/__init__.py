@@ -1,0 +1,41 @@
+"""The config of one run. No torch: a typo is answered before torch is imported."""
+
+from pydantic import Field
+
+from vlf.config.base import Config, ConfigError, nearest
+from vlf.config.data import DataConfig, MotionConfig, VideoListConfig
+from vlf.config.model import (
+    ModelConfig,
+    TimeSformerConfig,
+    TSMConfig,
+    TSNConfig,
+    ViViTConfig,
+    VLFConfig,
+)
+from vlf.config.train import TrainConfig
+
+
+class RunConfig(Config):
+    """One run: what it reads, what it builds, how it is trained. The seed stands beside it."""
+
+    data: DataConfig = Field(default_factory=MotionConfig)
+    model: ModelConfig = Field(default_factory=VLFConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "ModelConfig",
+    "MotionConfig",
+    "RunConfig",
+    "TSMConfig",
+    "TSNConfig",
+    "TimeSformerConfig",
+    "TrainConfig",
+    "VLFConfig",
+    "ViViTConfig",
+    "VideoListConfig",
+    "nearest",
+]

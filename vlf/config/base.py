@@ -1,0 +1,36 @@
+"""What every config class shares, and the one error a person's mistake is told with."""
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ConfigError(ValueError):
+    """A person wrote a value that cannot be used.
+
+    Attributes:
+        key: Dotted key at fault inside the run ("model.width"), or "" where none is to blame.
+        message: What is wrong, what was given, and what is allowed; without file or key.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}" if key else message)
+        self.key = key
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str]]:
+        """Cross process borders: the default would pass the joined text alone."""
+        return (type(self), (self.key, self.message))
+
+
+class Config(BaseModel):
+    """Frozen, refuses unknown keys and silent conversions ("3" is not 3, true is not 1)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """A hint such as `; did you mean "frames"?`, or "" when nothing is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""

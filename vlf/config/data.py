@@ -1,0 +1,91 @@
+"""What a run reads. One class a dataset; adding one adds it to `DataConfig` below."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vlf.config.base import Config
+
+
+class ClipData(Config):
+    """What every dataset has: the shape of a clip and the number of classes.
+
+    Attributes:
+        frames: Frames a clip, T.
+        size: Height and width of a frame, in pixels.
+        limit: At most so many clips of each split; None takes all.
+        seed: Seed of the data themselves (not of a run): which clips are made or drawn.
+    """
+
+    frames: int = Field(8, ge=1, le=1024)
+    size: int = Field(32, ge=8, le=1024)
+    limit: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, known without reading any data."""
+        raise NotImplementedError
+
+    def files(self) -> tuple[Path, ...]:
+        """Files whose content decides the accuracy; their digests are part of the identity."""
+        return ()
+
+
+class MotionConfig(ClipData):
+    """The embedded clips, made from a seed: the label is in the motion (vlf/data/motion.py).
+
+    Attributes:
+        train_clips: Training clips.
+        val_clips: Validation clips.
+        test_clips: Test clips.
+    """
+
+    name: Literal["motion"] = "motion"
+    train_clips: int = Field(2000, ge=10)
+    val_clips: int = Field(400, ge=10)
+    test_clips: int = Field(1000, ge=10)
+
+    @property
+    def classes(self) -> int:
+        """Ten motions; `vlf.data.motion.CLASSES` names them."""
+        return 10
+
+
+class VideoListConfig(ClipData):
+    """Video files named by annotation lists (vlf/data/video_list.py).
+
+    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+
+    Attributes:
+        root: Folder that the paths in the lists start from.
+        train: Annotation list for training, relative to `root`.
+        val: The same for validation; empty when there is none.
+        test: The same for the test.
+        num_classes: Number of classes; labels are 0 to num_classes - 1.
+        class_names: Optional file, one class name a line, relative to `root`.
+        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
+    """
+
+    name: Literal["video_list"] = "video_list"
+    root: str
+    train: str = "train.txt"
+    val: str = "val.txt"
+    test: str = "test.txt"
+    num_classes: int = Field(ge=2)
+    class_names: str = ""
+    views: int = Field(1, ge=1, le=30)
+
+    @property
+    def classes(self) -> int:
+        """As the study file says, so that a study can be planned where the data are not."""
+        return self.num_classes
+
+    def files(self) -> tuple[Path, ...]:
+        """The annotation lists and class names (the videos are trusted to be what they were)."""
+        names = (self.train, self.val, self.test, self.class_names)
+        return tuple(Path(self.root) / name for name in names if name)
+
+
+DataConfig = Annotated[MotionConfig | VideoListConfig, Field(discriminator="name")]

@@ -1,0 +1,45 @@
+"""How a run is trained."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vlf.config.base import Config
+
+
+class TrainConfig(Config):
+    """The recipe. Everything here can change the accuracy and is part of the identity.
+
+    Attributes:
+        epochs: Passes over the training clips.
+        batch_size: Clips a step; a last smaller batch is kept.
+        optimizer: "adamw" or "sgd" (with `momentum`, Nesterov).
+        lr: Peak learning rate.
+        weight_decay: Decoupled for AdamW; not applied to biases, norms and position embeddings.
+        momentum: Of SGD.
+        schedule: After the warm-up: "cosine" to 0, "step" (times 0.1 at `milestones`), "constant".
+        milestones: Shares of all epochs at which "step" lowers the rate.
+        warmup_epochs: Linear warm-up, in epochs; may be a fraction.
+        label_smoothing: Of the cross entropy.
+        clip_norm: Largest norm of the gradient; 0 does not clip.
+        precision: "fp32", or "bf16" mixed precision.
+        matmul_precision: As torch.set_float32_matmul_precision takes it.
+        threads: Threads of one training process; summation order, and so the weights, depend on it.
+        select: Which epoch is reported: the last, or the best on the validation clips.
+    """
+
+    epochs: int = Field(16, ge=1, le=100_000)
+    batch_size: int = Field(32, ge=1)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(2e-3, gt=0, le=100)
+    weight_decay: float = Field(0.05, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    milestones: list[float] = [0.6, 0.9]
+    warmup_epochs: float = Field(1.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip_norm: float = Field(1.0, ge=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
+    threads: int = Field(1, ge=1, le=1024)
+    select: Literal["last", "best"] = "last"

@@ -1,0 +1,29 @@
+"""Every architecture, by name. A new one is a file, a config class and a line here."""
+
+import importlib
+
+from torch import nn
+
+from vlf.config import DataConfig, ModelConfig
+
+MODELS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
+    "vlf": "vlf.models.vlf:VLF",
+    "tsn": "vlf.models.tsn:TSN",
+    "tsm": "vlf.models.tsm:TSM",
+    "timesformer": "vlf.models.timesformer:TimeSformer",
+    "vivit": "vlf.models.vivit:ViViT",
+}
+
+
+def build_model(config: ModelConfig, data: DataConfig) -> nn.Module:
+    """Build an architecture for the clips of a dataset: (B, T, 3, H, W) -> logits (B, K).
+
+    Its children named f, g, h and head are its parts; every parameter belongs to one of them.
+
+    Raises:
+        ConfigError: With the dotted key at fault, if it cannot be built for these clips.
+    """
+    module, name = MODELS[config.name].split(":")
+    model = getattr(importlib.import_module(module), name)(config, data)
+    assert isinstance(model, nn.Module)
+    return model
