@@ -1,13 +1,11 @@
-"""What a run leaves behind. `Record`, `Measurement` and `Outcome` are the whole contract with
-`analysis`.
-"""
+"""What a run leaves behind; with `Study`, the whole contract with `analysis`."""
 
 import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
@@ -155,4 +153,4 @@ def _measurement(values: dict[str, Any]) -> Measurement:
 def _checksum(values: Mapping[str, Any]) -> str:
     # Through JSON once, so that tuples and lists, 1 and 1.0 written alike, hash alike.
     text = json.dumps(values, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(cast(str, text).encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -69,7 +69,7 @@ class ReportConfig(Config):
         title: Heading of the report; None takes the question.
     """
 
-    baseline: dict[str, str | int | float | bool] = {}
+    baseline: dict[str, str | int | float | bool] = Field(default_factory=dict)
     tables: list[str] | None = None
     figures: list[str] | None = None
     title: str | None = None

@@ -35,7 +35,7 @@ class TrainConfig(Config):
     weight_decay: float = Field(0.05, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    milestones: list[float] = [0.6, 0.9]
+    milestones: tuple[float, ...] = Field((0.6, 0.9), strict=False)
     warmup_epochs: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     clip_norm: float = Field(1.0, ge=0)
