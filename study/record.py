@@ -133,6 +133,8 @@ class Outcome:
             "failed", or "not run".
         reason: Why it is failed, skipped or not run; else what a reader must know, or "".
         record: Of done, reused and (where one was written) failed outcomes.
+        reference: Of a cost outcome: the baseline's record of the same timing run, which ratios
+            are paired with.
     """
 
     kind: Kind
@@ -143,6 +145,7 @@ class Outcome:
     status: Status
     reason: str = ""
     record: Record | None = None
+    reference: Record | None = None
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:

@@ -28,6 +28,10 @@ class ClipData(Config):
         """Number of classes, known without reading any data."""
         raise NotImplementedError
 
+    def train_size(self) -> int:
+        """Training clips a pass, for estimates of time; 0 where it cannot be told."""
+        return 0
+
     def files(self) -> tuple[Path, ...]:
         """Files whose content decides the accuracy; their digests are part of the identity."""
         return ()
@@ -51,6 +55,10 @@ class MotionConfig(ClipData):
     def classes(self) -> int:
         """Ten motions; `vlf.data.motion.CLASSES` names them."""
         return 10
+
+    def train_size(self) -> int:
+        """As configured."""
+        return min(self.train_clips, self.limit or self.train_clips)
 
 
 class VideoListConfig(ClipData):
@@ -81,6 +89,15 @@ class VideoListConfig(ClipData):
     def classes(self) -> int:
         """As the study file says, so that a study can be planned where the data are not."""
         return self.num_classes
+
+    def train_size(self) -> int:
+        """Lines of the training list."""
+        path = Path(self.root) / self.train
+        if not path.exists():
+            return 0
+        with path.open("rb") as file:
+            lines = sum(1 for line in file if line.strip())
+        return min(lines, self.limit or lines)
 
     def files(self) -> tuple[Path, ...]:
         """The annotation lists and class names (the videos are trusted to be what they were)."""

@@ -1,0 +1,145 @@
+"""What `--plan` and `--status` print, for a person or as JSON for a script."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from study.plan import CellCounts, Plan, Planned
+from study.progress import duration
+from study.record import Outcome
+from study.session import place, sum_up
+
+
+def print_plan(
+    plan: Plan,
+    counts: Mapping[str, CellCounts],
+    estimates: Mapping[str, float],
+    console: Console,
+    as_json: bool,
+) -> None:
+    """Cells with parameters, MACs and what is to run, then the time that would take."""
+    wall_s = _wall_s(plan, estimates)
+    if as_json:
+        print(json.dumps(_plan_values(plan, counts, estimates, wall_s), indent=1))
+        return
+    table = Table(title=plan.study.question, title_justify="left", title_style="bold")
+    for factor in plan.study.factors:
+        table.add_column(factor)
+    for name in ("parameters (M)", "MACs (M)", "reused", "to run", "estimate"):
+        table.add_column(name, justify="right")
+    notes = []
+    for cost in plan.cost:
+        jobs = [cost, *(job for job in plan.train if job.cell is cost.cell)]
+        to_run = [job for job in jobs if job.status == "to run"]
+        seconds = sum(estimates[job.name] for job in to_run if job.kind == "train")
+        count = counts[cost.cell.name]
+        table.add_row(
+            *(escape(label) for label in cost.cell.levels.values()),
+            f"{count.parameters / 1e6:.3f}",
+            f"{count.macs / 1e6:.2f}",
+            str(sum(job.status == "reused" for job in jobs)),
+            str(len(to_run)),
+            duration(seconds) if to_run else "-",
+        )
+        notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
+    console.print(table)
+    for note in notes[:20]:
+        console.print(f"  {note}", markup=False, soft_wrap=True)
+    if len(notes) > 20:
+        console.print(f"  and {len(notes) - 20} more; --json lists all")
+    to_run = plan.to_run
+    if to_run:
+        console.print(
+            f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
+            f"in about {duration(wall_s)} (an estimate; timing of costs comes on top)"
+        )
+    else:
+        console.print(f"nothing to run: {sum_up(plan.outcomes())}")
+
+
+def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
+    jobs = [job for job in plan.train if job.status == "to run"]
+    if not jobs:
+        return 0.0
+    workers = place(plan, jobs).workers
+    return max(
+        sum(estimates[job.name] for job in jobs) / workers,
+        max(estimates[job.name] for job in jobs),
+    )
+
+
+def _plan_values(
+    plan: Plan,
+    counts: Mapping[str, CellCounts],
+    estimates: Mapping[str, float],
+    wall_s: float,
+) -> dict[str, Any]:
+    def values(job: Planned) -> dict[str, Any]:
+        return {
+            "kind": job.kind,
+            "cell": job.cell.name,
+            "levels": dict(job.cell.levels),
+            "seed": job.seed,
+            "status": job.status,
+            "reason": job.reason,
+            "identity": job.key.identity,
+            "estimate_s": round(estimates[job.name], 1) if job.kind == "train" else None,
+            "parameters": counts[job.cell.name].parameters,
+            "macs": counts[job.cell.name].macs,
+        }
+
+    return {
+        "question": plan.study.question,
+        "device": plan.device,
+        "estimate_s": round(wall_s, 1),
+        "jobs": [values(job) for job in plan.jobs],
+    }
+
+
+def print_status(outcomes: list[Outcome], console: Console, as_json: bool) -> None:
+    """How every job stands, failures with their reasons, then the sum."""
+    if as_json:
+        rows = [
+            {
+                "kind": outcome.kind,
+                "cell": outcome.cell,
+                "levels": dict(outcome.levels),
+                "seed": outcome.seed,
+                "status": outcome.status,
+                "reason": outcome.reason,
+            }
+            for outcome in outcomes
+        ]
+        print(json.dumps({"sum": sum_up(outcomes), "jobs": rows}, indent=1))
+        return
+    table = Table()
+    for name in ("cell", "cost", "training"):
+        table.add_column(name)
+    cells: dict[str, dict[str, list[str]]] = {}
+    for outcome in outcomes:
+        cell = cells.setdefault(outcome.cell, {"cost": [], "train": []})
+        words = outcome.status if outcome.seed is None else f"{outcome.seed}: {outcome.status}"
+        cell[outcome.kind].append(words)
+    for name, kinds in cells.items():
+        table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
+    console.print(table)
+    print_reasons(outcomes, console)
+    console.print(sum_up(outcomes))
+
+
+def print_reasons(outcomes: list[Outcome], console: Console) -> None:
+    """A line for each failed job, and for each kind of remark on others."""
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            seed = "" if outcome.seed is None else f", seed={outcome.seed}"
+            console.print(
+                f"failed: {outcome.kind} {outcome.cell}{seed}: {outcome.reason}",
+                style="red",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )

@@ -1,0 +1,18 @@
+"""Where jobs run. An executor is one function and a line here; it knows no model."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from study.executors.inline import run_inline
+from study.executors.placement import Placement
+from study.executors.process import run_in_processes
+from study.record import Record
+from study.task import Notify, RunJob, Task
+
+Executor = Callable[[Sequence[Task], RunJob, Placement, Notify], Iterator[tuple[Task, Record]]]
+
+EXECUTORS: dict[str, Executor] = {
+    "inline": run_inline,  # in this process: a debugger works
+    "process": run_in_processes,  # a fresh process a job: the default
+}
+
+__all__ = ["EXECUTORS", "Executor", "Placement"]

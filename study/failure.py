@@ -1,0 +1,63 @@
+"""Turn what went wrong into a failed record with one line of reason. No torch."""
+
+import platform
+import signal
+import time
+from datetime import UTC, datetime
+
+from study.record import Record
+from study.task import Task
+
+
+class Clock:
+    """When an attempt began, and how long it has taken."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._start = time.monotonic()
+
+    def seconds(self) -> float:
+        """Wall-clock seconds since it was made."""
+        return time.monotonic() - self._start
+
+
+def failed_record(task: Task, clock: Clock, reason: str, detail: str = "") -> Record:
+    """The row that a failed attempt leaves."""
+    return Record(
+        kind="train",
+        identity=task.key.identity,
+        status="failed",
+        config=task.key.config,
+        seed=task.seed,
+        device=task.device,
+        fingerprint=task.key.fingerprint,
+        measurements=(),
+        environment={"host": platform.node()},
+        attempt=task.attempt,
+        started=clock.started,
+        seconds=clock.seconds(),
+        reason=reason,
+        detail=detail,
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for a raised error; its own words where they were written for a person."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    if kind in ("DivergedError", "NoDeviceError", "ConfigError"):
+        return text
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
+        return f"out of memory: {text}"
+    return f"{kind}: {text}"[:500]
+
+
+def reason_of_exit(code: int | None) -> str:
+    """One line for a process that ended without a record; `code` as multiprocessing gives it."""
+    if code is None:
+        return "its process vanished"
+    if code >= 0:
+        return f"its process ended with exit code {code} and left no record"
+    name = signal.Signals(-code).name
+    hint = "; out of memory, or killed by a person" if name == "SIGKILL" else ""
+    return f"killed by signal {-code} ({name}{hint})"

@@ -1,0 +1,117 @@
+"""Run one training job: the one meeting of model, data and record."""
+
+import io
+import platform
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from study.environment import snapshot
+from study.failure import Clock, failed_record, reason_of
+from study.record import Artifact, Measurement, Record
+from study.store import Store
+from study.task import Event, Notify, Task
+from vlf.data import open_clips
+from vlf.evaluate import Predictions, evaluate
+from vlf.train import Trained, train_model
+
+
+class NoDeviceError(RuntimeError):
+    """The job asked for a device that is not there; it never goes on silently on another."""
+
+
+def run_job(task: Task, notify: Notify) -> Record:
+    """Train, evaluate on the test split once, and write the record, whatever happens.
+
+    A failure of the job is its record; only what stops the process (a kill) raises.
+    """
+    clock = Clock()
+    store = Store(task.root)
+    try:
+        measurements, artifacts, notes = _train_and_test(task, store, notify)
+    except Exception as error:
+        failed = failed_record(task, clock, reason_of(error), traceback.format_exc())
+        return store.add(task.key, failed)
+    record = Record(
+        kind="train",
+        identity=task.key.identity,
+        status="done",
+        config=task.key.config,
+        seed=task.seed,
+        device=task.device,
+        fingerprint=task.key.fingerprint,
+        measurements=measurements,
+        environment=snapshot(task.device),
+        attempt=task.attempt,
+        started=clock.started,
+        seconds=clock.seconds(),
+        artifacts=artifacts,
+        notes=notes,
+    )
+    record = store.add(task.key, record)
+    store.clear_attempts(task.key)
+    return record
+
+
+def _train_and_test(
+    task: Task, store: Store, notify: Notify
+) -> tuple[tuple[Measurement, ...], Mapping[str, Artifact], tuple[str, ...]]:
+    device = _device(task)
+    checkpoints = store.checkpoints(task.key)
+    trained = train_model(
+        task.config,
+        task.seed,
+        device,
+        checkpoint=store.attempt_folder(task.key, task.attempt) / "checkpoint.pt",
+        resume_from=checkpoints[0] if checkpoints else None,
+        on_epoch=lambda done, total: notify(Event(task.name, "epoch", done, total)),
+    )
+    test = open_clips(task.config.data, "test")
+    answers = evaluate(trained.model, test, device, task.config.train.precision)
+    artifacts = {
+        "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
+        "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
+    }
+    notes = (f"{len(checkpoints)} earlier attempt(s) left a checkpoint",) if checkpoints else ()
+    return _measure(answers, trained), artifacts, notes
+
+
+def _device(task: Task) -> torch.device:
+    if task.device != "cuda":
+        return torch.device(task.device)
+    if not torch.cuda.is_available():
+        raise NoDeviceError(f"asked for a GPU and found none on {platform.node()}")
+    return torch.device("cuda", task.gpu or 0)
+
+
+def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
+    test = {"split": "test", "views": answers.views}
+    found = [Measurement("top1", "%", "higher", (answers.top(1),), conditions=test)]
+    if len(answers.classes) > 5:
+        found.append(Measurement("top5", "%", "higher", (answers.top(5),), conditions=test))
+    at = trained.epoch - 1
+    val_top1 = trained.curves["val_top1"][at]
+    if np.isfinite(val_top1):
+        found.append(
+            Measurement("val_top1", "%", "higher", (val_top1,), conditions={"split": "val"})
+        )
+    seconds = sum(trained.curves["seconds"])  # of all attempts, since curves are resumed too
+    found.append(Measurement("training_time", "s", "lower", (seconds,)))
+    return tuple(found)
+
+
+def _prediction_arrays(answers: Predictions) -> dict[str, Any]:
+    return {
+        "scores": answers.scores.numpy(),
+        "labels": answers.labels.numpy(),
+        "classes": np.array(answers.classes, dtype=np.str_),
+    }
+
+
+def _save(task: Task, store: Store, name: str, arrays: Mapping[str, Any]) -> Artifact:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return store.add_artifact(task.key, task.attempt, name, buffer.getvalue())

@@ -1,0 +1,205 @@
+"""The command line: what may be said, and what it means."""
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.plan import Choice, check_only
+from study.spec import Study, StudyError
+
+DESCRIPTION = """\
+Answer a question about video models: train and measure every cell of a study, then write its
+tables, figures and report. What is done is not done again; a run that was interrupted goes on
+where it stopped.
+"""
+
+EPILOG = """\
+examples:
+  python run_study.py ablations/factorization.yaml            plan, run what is missing, report
+  python run_study.py ablations/factorization.yaml --quick    a smoke version, in results/quick
+  python run_study.py ablations/factorization.yaml --plan     what would run, and how long
+  python run_study.py ablations/depth.yaml --only seed=0 --set train.epochs=2
+  python run_study.py ablations/frames.yaml --executor inline --only variant=VLF,seed=0
+
+exit codes:
+  0    every cell is done
+  1    a cell failed or is missing
+  2    the study file or an option is wrong; nothing was run or written
+  130  interrupted; the next run goes on from here
+
+docs/study_format.md has the study file, docs/architecture.md the way through the code.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for.
+
+    Attributes:
+        study: The study file.
+        action: "run", "plan", "status" or "report".
+        json: Print plan or status for scripts.
+        results: The results folder.
+        overrides: `key=value` over `base`.
+        only: What is to run; empty runs all.
+        executor: Instead of the study file's `run.executor`.
+        workers: Instead of the study file's `run.workers`.
+        device: Instead of the study file's `run.device`.
+        retry_failed: Count failures anew.
+        accept_code: Take records made by other code for done.
+        quick: A smoke version.
+    """
+
+    study: Path
+    action: str
+    json: bool
+    results: Path
+    overrides: tuple[str, ...]
+    only: Mapping[str, str]
+    executor: str | None
+    workers: int | None
+    device: str | None
+    retry_failed: bool
+    accept_code: bool
+    quick: bool
+
+    @property
+    def choice(self) -> Choice:
+        """What the plan is asked for."""
+        return Choice(self.only, self.retry_failed, self.accept_code)
+
+    def apply(self, study: Study) -> Study:
+        """The study with the settings of the command line before its own.
+
+        Raises:
+            StudyError: If `--only` names what the study does not have.
+        """
+        check_only(study, self.only)
+        wanted = {"executor": self.executor, "workers": self.workers, "device": self.device}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return dataclasses.replace(study, run=study.run.model_copy(update=given))
+
+
+def parse_options(argv: list[str] | None) -> Options:
+    """Read the command line; `--help` and errors end the process as argparse does (0 and 2).
+
+    Raises:
+        StudyError: If an option's value cannot be read.
+    """
+    args = _parser().parse_args(argv)
+    actions = [name for name in ("plan", "status", "report") if getattr(args, name)]
+    action = actions[0] if actions else "run"
+    if args.json and action not in ("plan", "status"):
+        raise StudyError("--json: goes with --plan or --status")
+    results = args.results / "quick" if args.quick else args.results
+    return Options(
+        study=args.study,
+        action=action,
+        json=args.json,
+        results=results,
+        overrides=tuple(args.set),
+        only=_parse_only(args.only),
+        executor=args.executor,
+        workers=args.workers,
+        device=args.device,
+        retry_failed=args.retry_failed,
+        accept_code=args.accept_code,
+        quick=args.quick,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_study.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("study", type=Path, metavar="STUDY.yaml", help="a study file, such as those in ablations/")
+
+    what = parser.add_argument_group("what to do (without one of these: plan, run, report)")
+    one = what.add_mutually_exclusive_group()
+    one.add_argument(
+        "--plan",
+        action="store_true",
+        help="run nothing: cells, parameters, MACs, what is reused, how long the rest would take",
+    )
+    one.add_argument("--status", action="store_true", help="run nothing: how every job stands")
+    one.add_argument("--report", action="store_true", help="make the report from what there is")
+    what.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
+
+    which = parser.add_argument_group("which cells")
+    which.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="FACTOR=LEVEL,...",
+        help='run a part: "variant=VLF,seed=0"; the rest counts as skipped',
+    )
+    which.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a dotted key of `base`, such as train.epochs=2; makes other cells",
+    )
+    which.add_argument(
+        "--quick",
+        action="store_true",
+        help="smoke version: one seed, few clips, two epochs, few timings; kept apart in "
+        "RESULTS/quick",
+    )
+    which.add_argument(
+        "--retry-failed", action="store_true", help="try failed cells again, counting anew"
+    )
+    which.add_argument(
+        "--accept-code",
+        action="store_true",
+        help="take records that other code made for done; the report says which",
+    )
+
+    where = parser.add_argument_group("where and how")
+    where.add_argument(
+        "--executor",
+        choices=("inline", "process"),
+        help="process: a fresh process a job (default); inline: in this one, for a debugger",
+    )
+    where.add_argument("--workers", type=_positive, metavar="N", help="jobs at a time")
+    where.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is a driver"
+    )
+    where.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="results folder (default: results)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return value
+
+
+def _parse_only(texts: list[str]) -> dict[str, str]:
+    only: dict[str, str] = {}
+    for text in texts:
+        for pair in text.split(","):
+            factor, equals, level = pair.partition("=")
+            if not equals or not factor.strip():
+                raise StudyError(
+                    f'--only: expected FACTOR=LEVEL, such as "variant=VLF,seed=0", got {pair!r}'
+                )
+            only[factor.strip()] = level.strip()
+    return only

@@ -1,0 +1,275 @@
+"""Which jobs a study has, which of them are done, and which are to run. Loads no torch.
+
+The counts that need models (parameters, MACs) are made by study/preflight.py, which does.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from study.environment import device_model
+from study.grid import Cell
+from study.identity import cost_identity, file_digests, fingerprint_of, train_identity
+from study.record import Kind, Outcome, Record, Status
+from study.spec import Study, StudyError, locate
+from study.store import Key, Store
+from vlf.config import ConfigError
+
+PlannedStatus = Literal["to run", "reused", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job and what is known of it.
+
+    Attributes:
+        kind: "train", or "cost" for one cell's share of the timing run.
+        cell: Its cell.
+        seed: Of a train job; None for cost.
+        key: Names its records.
+        status: "to run", "reused" (done before), "skipped" (not asked for), or "failed" (as
+            often as `run.max_retries` allows).
+        reason: Why it runs again, is skipped, or failed.
+        record: What there is.
+        reference: Of a reused cost record: the baseline's in the same timing run.
+    """
+
+    kind: Kind
+    cell: Cell
+    seed: int | None
+    key: Key
+    status: PlannedStatus
+    reason: str = ""
+    record: Record | None = None
+    reference: Record | None = None
+
+    @property
+    def name(self) -> str:
+        """Shown to a person; unique in the study."""
+        return f"{self.cell.name}, seed={self.seed}" if self.kind == "train" else self.cell.name
+
+    def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
+        """The job's row in a report, as it stands or with what a run has changed."""
+        values: dict[str, Any] = {
+            "status": status or ("not run" if self.status == "to run" else self.status),
+            "reason": self.reason,
+            "record": self.record,
+            "reference": self.reference,
+        }
+        values |= changes
+        return Outcome(
+            self.kind, self.cell.name, self.cell.levels, self.cell.numbers, self.seed, **values
+        )
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """What is known of a cell before it runs.
+
+    Attributes:
+        parameters: Learnable values.
+        macs: Multiply-accumulates of one clip's forward pass.
+    """
+
+    parameters: int
+    macs: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a study, the cost of each cell first.
+
+    Attributes:
+        study: The study.
+        device: "cpu" or "cuda", resolved.
+        cost: One entry a cell.
+        train: One entry a cell and seed, seeds fastest.
+        baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
+    """
+
+    study: Study
+    device: str
+    cost: tuple[Planned, ...]
+    train: tuple[Planned, ...]
+    baseline_of: Mapping[str, str]
+
+    @property
+    def jobs(self) -> tuple[Planned, ...]:
+        """Cost and train."""
+        return self.cost + self.train
+
+    @property
+    def to_run(self) -> list[Planned]:
+        """What is missing."""
+        return [job for job in self.jobs if job.status == "to run"]
+
+    def outcomes(self) -> list[Outcome]:
+        """The report's rows if nothing more were run."""
+        return [job.outcome() for job in self.jobs]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the command line asks of a plan.
+
+    Attributes:
+        only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
+        retry_failed: Count failures anew.
+        accept_code: Take records made by other code for done; the report says so.
+    """
+
+    only: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    retry_failed: bool = False
+    accept_code: bool = False
+
+
+def make_plan(
+    study: Study, cells: Sequence[Cell], store: Store, device: str, choice: Choice
+) -> Plan:
+    """Match every job of the study with the records that there are.
+
+    Raises:
+        StudyError: If a file that a cell reads is missing.
+    """
+    model = device_model(device)
+    baselines = _baselines(study, cells)
+    cost_keys = {cell.name: _cost_key(study, cell, device, model) for cell in cells}
+    cost = [
+        _plan_cost(
+            study, cell, cost_keys[cell.name], cost_keys[baselines[cell.name]], store, choice
+        )
+        for cell in cells
+    ]
+    train = [
+        _plan_train(study, cell, seed, device, store, choice)
+        for cell in cells
+        for seed in study.seeds
+    ]
+    return Plan(study, device, tuple(cost), tuple(train), baselines)
+
+
+def _baselines(study: Study, cells: Sequence[Cell]) -> dict[str, str]:
+    """Cell name -> name of the cell it is compared with (itself where there is none)."""
+    by_levels = {tuple(cell.levels.items()): cell.name for cell in cells}
+    wanted = study.baseline
+    return {
+        cell.name: by_levels.get(tuple({**cell.levels, **wanted}.items()), cell.name)
+        for cell in cells
+    }
+
+
+def _plan_train(
+    study: Study, cell: Cell, seed: int, device: str, store: Store, choice: Choice
+) -> Planned:
+    try:
+        digests = file_digests(cell.config)
+    except ConfigError as error:
+        raise locate(study, cell, error) from None
+    key = Key(
+        "train",
+        train_identity(cell.config, seed, device, digests),
+        fingerprint_of(cell.config, "train"),
+        cell.config.model_dump(mode="json"),
+    )
+    planned = Planned("train", cell, seed, key, "to run")
+    if done := store.done(key):
+        return dataclasses.replace(planned, status="reused", record=done[-1])
+    return _plan_missing(planned, study, store, choice)
+
+
+def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) -> Planned:
+    """What becomes of a job that has no record of its own."""
+    key = planned.key
+    if others := store.others(key):
+        why = _difference(others[-1], key)
+        if choice.accept_code:
+            return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
+        planned = dataclasses.replace(planned, reason=f"runs again: {why}")
+    if not _is_chosen(planned.cell, planned.seed, choice):
+        return dataclasses.replace(planned, status="skipped", reason="not in --only")
+    failed = store.failed(key)
+    if failed and choice.retry_failed:
+        store.forgive(key)
+        failed = []
+    if len(failed) > study.run.max_retries:
+        last = failed[-1]
+        why = f"{last.reason} (tried {len(failed)} times; --retry-failed tries again)"
+        return dataclasses.replace(planned, status="failed", record=last, reason=why)
+    return planned
+
+
+def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
+    data, protocol = cell.config.data, study.cost
+    clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
+    identity = cost_identity(cell.config.model, clip, protocol, model, device, version("torch"))
+    config = {
+        "model": cell.config.model.model_dump(mode="json"),
+        "clip": clip,
+        "protocol": protocol.model_dump(mode="json"),
+    }
+    return Key("cost", identity, fingerprint_of(cell.config, "cost"), config)
+
+
+def _plan_cost(
+    study: Study, cell: Cell, key: Key, baseline: Key, store: Store, choice: Choice
+) -> Planned:
+    planned = Planned("cost", cell, None, key, "to run")
+    references = {record.timing_run: record for record in store.done(baseline)}
+    done = [record for record in store.done(key) if record.timing_run in references]
+    if done:  # timings count only beside the baseline's of the same timing run
+        return dataclasses.replace(
+            planned,
+            status="reused",
+            record=done[-1],
+            reference=references[done[-1].timing_run],
+        )
+    return _plan_missing(planned, study, store, choice)
+
+
+def _difference(record: Record, key: Key) -> str:
+    """What sets a record of the same job apart from what would be made now."""
+    changed = sorted(_differing(record.config, key.config))
+    if changed:
+        return f"other defaults ({', '.join(changed)})"
+    return "made by other code"
+
+
+def _differing(old: Any, new: Any, at: str = "") -> set[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        found: set[str] = set()
+        for name in {*old, *new}:
+            found |= _differing(old.get(name), new.get(name), f"{at}.{name}" if at else str(name))
+        return found
+    return {at} if old != new else set()
+
+
+def _is_chosen(cell: Cell, seed: int | None, choice: Choice) -> bool:
+    for factor, label in choice.only.items():
+        if factor == "seed":
+            if seed is not None and str(seed) != label:
+                return False
+        elif cell.levels[factor] != label:
+            return False
+    return True
+
+
+def check_only(study: Study, only: Mapping[str, str]) -> None:
+    """Refuse an `--only` that names what the study does not have.
+
+    Raises:
+        StudyError: With what there is.
+    """
+    for factor, label in only.items():
+        if factor == "seed":
+            allowed = [str(seed) for seed in study.seeds]
+        elif factor in study.factors:
+            allowed = [level.label for level in study.factors[factor]]
+        else:
+            names = ", ".join([*study.factors, "seed"])
+            raise StudyError(f"--only: {factor}: unknown factor (allowed: {names})")
+        if label not in allowed:
+            raise StudyError(
+                f"--only: {factor}: unknown level {label!r} (allowed: {', '.join(allowed)})"
+            )

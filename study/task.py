@@ -1,0 +1,61 @@
+"""What a process is handed to run one job: small, picklable, and free of torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.record import Record
+from study.store import Key
+from vlf.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training job, made ready by the plan.
+
+    Attributes:
+        name: Shown to a person: "variant=VLF, seed=0".
+        key: Names its records.
+        config: The run.
+        seed: Its seed.
+        device: "cpu" or "cuda".
+        root: The results folder.
+        attempt: Unique name of this execution.
+        estimate_s: Expected time, for the view of what is left.
+        gpu: Index of the GPU it has to itself; None on CPU.
+    """
+
+    name: str
+    key: Key
+    config: RunConfig
+    seed: int
+    device: str
+    root: Path
+    attempt: str
+    estimate_s: float
+    gpu: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a task, for the live view.
+
+    Attributes:
+        task: Its name.
+        what: "started", "epoch" or "ended".
+        done: Epochs done.
+        total: Epochs in all.
+        status: Of "ended": "done" or "failed".
+        reason: Of a failure.
+    """
+
+    task: str
+    what: str
+    done: int = 0
+    total: int = 0
+    status: str = ""
+    reason: str = ""
+
+
+Notify = Callable[[Event], None]
+RunJob = Callable[[Task, Notify], Record]

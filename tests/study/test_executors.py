@@ -1,0 +1,144 @@
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from study.executors import EXECUTORS, Placement
+from study.executors.placement import default_workers
+from study.failure import Clock, failed_record
+from study.store import Key, Store
+from study.task import Task
+from vlf.config import RunConfig
+
+
+def make_task(root, number, name="work"):
+    key = Key("train", f"{number:064d}", "f" * 64, {})
+    return Task(f"{name} {number}", key, RunConfig(), number, "cpu", root, f"attempt{number}", 1.0)
+
+
+def finish(task):
+    """A whole record without any training."""
+    record = failed_record(task, Clock(), "")
+    return Store(task.root).add(task.key, dataclasses.replace(record, status="done"))
+
+
+def run_misbehaving(task, notify):
+    """What a job can do to its process, by the task's name."""
+    if task.name.startswith("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.name.startswith("exit"):
+        os._exit(3)
+    if task.name.startswith("hang"):
+        time.sleep(600)
+    if task.name.startswith("late"):
+        finish(task)
+        os._exit(4)
+    return finish(task)
+
+
+def run(name, tasks, placement, run_job=run_misbehaving):
+    events = []
+    records = list(EXECUTORS[name](tasks, run_job, placement, events.append))
+    return records, events
+
+
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_every_executor_yields_one_record_per_job(name, tmp_path):
+    tasks = [make_task(tmp_path, number) for number in range(5)]
+
+    records, events = run(name, tasks, Placement(workers=2))
+
+    assert sorted(task.seed for task, _ in records) == [0, 1, 2, 3, 4]
+    assert {record.status for _, record in records} == {"done"}
+    assert [event.what for event in events].count("started") == 5
+    assert [event.what for event in events].count("ended") == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("kill", "killed by signal 9 (SIGKILL"), ("exit", "exit code 3 and left no record")],
+)
+def test_a_job_whose_process_dies_is_a_failed_row_and_stops_no_other(tmp_path, name, reason):
+    tasks = [make_task(tmp_path, 0), make_task(tmp_path, 1, name), make_task(tmp_path, 2)]
+
+    records, _ = run("process", tasks, Placement(workers=1))
+
+    by_seed = {task.seed: record for task, record in records}
+    assert [by_seed[seed].status for seed in range(3)] == ["done", "failed", "done"]
+    assert reason in by_seed[1].reason
+    assert Store(tmp_path).failed(tasks[1].key)[0].reason == by_seed[1].reason
+
+
+def test_a_job_that_dies_after_its_record_was_written_is_done(tmp_path):
+    records, _ = run("process", [make_task(tmp_path, 0, "late")], Placement(workers=1))
+
+    assert records[0][1].status == "done"
+
+
+def test_a_hanging_job_is_ended_at_its_time_limit(tmp_path):
+    records, _ = run("process", [make_task(tmp_path, 0, "hang")], Placement(1, timeout_s=1.0))
+
+    assert records[0][1].status == "failed"
+    assert "timed out" in records[0][1].reason
+
+
+def test_closing_the_iterator_ends_running_jobs(tmp_path):
+    tasks = [make_task(tmp_path, 0), make_task(tmp_path, 1, "hang")]
+    events = []
+    running = EXECUTORS["process"](tasks, run_misbehaving, Placement(2), events.append)
+
+    with contextlib.closing(running):
+        next(running)
+
+    assert not Store(tmp_path).done(tasks[1].key)
+    assert multiprocessing.active_children() == []
+
+
+PARENT = """
+import pathlib, sys
+sys.path[:0] = [{root!r}, {tests!r}]
+from test_executors import make_task
+from endless_job import run_forever
+from study.executors import EXECUTORS, Placement
+if __name__ == "__main__":
+    tasks = [make_task(pathlib.Path({results!r}), 0)]
+    list(EXECUTORS["process"](tasks, run_forever, Placement(1), lambda event: None))
+"""
+
+
+def test_jobs_end_when_their_parent_is_killed(root, tmp_path):
+    script = tmp_path / "parent.py"
+    tests = str(root / "tests" / "study")
+    script.write_text(PARENT.format(root=str(root), tests=tests, results=str(tmp_path)))
+    parent = subprocess.Popen([sys.executable, str(script)])
+    pid_file = tmp_path / "pid"
+    while not pid_file.exists() or not pid_file.read_text():
+        assert parent.poll() is None, "the parent ended by itself"
+        time.sleep(0.05)
+    job = int(pid_file.read_text())
+    os.kill(job, 0)  # it lives
+
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+
+    while True:  # pytest's own timeout is the bound
+        try:
+            os.kill(job, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+
+
+def test_without_gpus_every_worker_has_its_threads_on_cores_of_its_own(monkeypatch):
+    monkeypatch.setattr("study.executors.placement.available_cores", lambda: 8)
+
+    assert default_workers(threads=1, gpus=0) == 8
+    assert default_workers(threads=3, gpus=0) == 2
+    assert default_workers(threads=16, gpus=0) == 1
+    assert default_workers(threads=1, gpus=4) == 4

@@ -1,0 +1,141 @@
+import dataclasses
+import multiprocessing
+import os
+
+import pytest
+
+from study.record import Measurement, Record, RecordError
+from study.store import Key, Store
+
+KEY = Key("train", "a" * 64, "f" * 64, {"model": {"name": "tsn"}})
+
+
+def record(attempt="one", status="done", value=50.0, **changes):
+    values = {
+        "kind": "train",
+        "identity": KEY.identity,
+        "status": status,
+        "config": KEY.config,
+        "seed": 0,
+        "device": "cpu",
+        "fingerprint": KEY.fingerprint,
+        "measurements": (Measurement("top1", "%", "higher", (value,), conditions={"views": 1}),),
+        "environment": {"torch": "2"},
+        "attempt": attempt,
+        "started": "2026-01-01T00:00:00",
+        "seconds": 1.5,
+    }
+    return Record(**{**values, **changes})
+
+
+def test_a_record_read_back_equals_the_one_written(tmp_path):
+    Store(tmp_path).add(KEY, record())
+
+    assert Store(tmp_path).done(KEY) == [record()]
+
+
+def test_the_first_complete_record_wins(tmp_path):
+    store = Store(tmp_path)
+    store.add(KEY, record("one", value=50.0))
+
+    kept = store.add(KEY, record("two", value=60.0))
+
+    assert kept.attempt == "one"
+    assert [found.attempt for found in store.done(KEY)] == ["one"]
+    assert list(store.records.glob(".*")) == []  # no draft is left behind
+
+
+def _write_value(root, value):
+    Store(root).add(KEY, record(f"attempt{value}", value=float(value)))
+
+
+def test_of_many_writers_at_once_exactly_one_is_kept_whole(tmp_path):
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_write_value, args=(tmp_path, i)) for i in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    assert len(Store(tmp_path).done(KEY)) == 1
+
+
+@pytest.mark.parametrize("cut", [0, 1, 200, -1])
+def test_a_torn_record_is_set_aside_and_its_job_is_not_done(tmp_path, cut):
+    store = Store(tmp_path)
+    store.add(KEY, record())
+    (path,) = store.records.glob("train-*.json")
+    path.write_text(path.read_text()[:cut])
+
+    assert store.done(KEY) == []
+    assert len(store.damaged) == 1
+    assert path.name in store.damaged[0]
+    assert (store.records / "damaged" / path.name).exists()
+
+
+def test_an_altered_number_is_noticed():
+    text = record(value=50.0).to_json()
+
+    with pytest.raises(RecordError, match="checksum"):
+        Record.from_json(text.replace("50.0", "90.0"))
+
+
+def test_a_record_of_another_schema_is_refused():
+    with pytest.raises(RecordError, match="schema 99"):
+        Record.from_json(record().to_json().replace('"schema": 1', '"schema": 99'))
+
+
+def test_a_failed_record_is_never_taken_for_a_done_one(tmp_path):
+    store = Store(tmp_path)
+    store.add(KEY, record("one", status="failed", measurements=(), reason="diverged"))
+    store.add(KEY, record("two", status="failed", measurements=(), reason="diverged"))
+
+    assert store.done(KEY) == []
+    assert len(store.failed(KEY)) == 2
+
+
+def test_forgiven_failures_no_longer_count_but_stay_on_disk(tmp_path):
+    store = Store(tmp_path)
+    store.add(KEY, record("one", status="failed", measurements=(), reason="diverged"))
+
+    store.forgive(KEY)
+
+    assert store.failed(KEY) == []
+    assert len(list(store.records.glob("*forgiven*"))) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dataclasses.replace(KEY, fingerprint="e" * 64),
+        dataclasses.replace(KEY, config={"model": {"name": "tsn", "dropout": 0.5}}),
+    ],
+    ids=["other code", "other defaults"],
+)
+def test_a_record_of_other_code_or_defaults_is_another_variant(tmp_path, other):
+    store = Store(tmp_path)
+    store.add(KEY, record())
+
+    assert store.done(other) == []
+    assert store.others(other) == [record()]
+
+
+def test_the_newest_checkpoint_comes_first(tmp_path):
+    store = Store(tmp_path)
+    for number, attempt in enumerate(("old", "new")):
+        path = store.attempt_folder(KEY, attempt) / "checkpoint.pt"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        os.utime(path, ns=(number, number))
+
+    assert [path.parent.name for path in store.checkpoints(KEY)] == ["new", "old"]
+    store.clear_attempts(KEY)
+    assert store.checkpoints(KEY) == []
+
+
+def test_looking_for_records_writes_nothing(tmp_path):
+    root = tmp_path / "results"
+
+    assert Store(root).done(KEY) == []
+    assert not root.exists()

@@ -1,0 +1,71 @@
+"""What a model answers on a split: class scores averaged over views, top-1, top-5.
+
+Shapes: B clips, V views a clip, T frames, K classes, N clips of the split.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vlf.data import Clips
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB, which timm's backbones were trained with
+STD = (0.229, 0.224, 0.225)
+BATCH_CLIPS = 64  # forward calls of the evaluation; fixed, since rounding depends on it
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers on one split.
+
+    Attributes:
+        scores: (N, K) float32 on the CPU, softmax probabilities averaged over views.
+        labels: (N,) int64.
+        classes: K names.
+        views: V.
+    """
+
+    scores: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    views: int
+
+    def top(self, k: int) -> float:
+        """Share of clips whose label is among the k highest scores, in percent."""
+        best = self.scores.topk(k, dim=1).indices
+        return float((best == self.labels[:, None]).any(dim=1).double().mean() * 100)
+
+    def loss(self) -> float:
+        """Mean cross entropy, in nats."""
+        own = self.scores.gather(1, self.labels[:, None]).double()
+        return float(-own.clamp_min(torch.finfo(torch.float32).tiny).log().mean())
+
+
+def normalize(clips: Tensor, device: torch.device) -> Tensor:
+    """Pixels as a model takes them: (..., 3, H, W) uint8 -> float32 on `device`."""
+    mean = torch.tensor(MEAN, device=device)[:, None, None] * 255
+    std = torch.tensor(STD, device=device)[:, None, None] * 255
+    return clips.to(device, non_blocking=True).float().sub_(mean).div_(std)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """The context of a forward call: bf16 mixed precision, or nothing for fp32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def evaluate(model: nn.Module, clips: Clips, device: torch.device, precision: str) -> Predictions:
+    """Score every clip of a split, in its order, in eval mode."""
+    model.eval()
+    step = max(1, BATCH_CLIPS // clips.views)
+    scores = []
+    with torch.inference_mode():
+        for start in range(0, len(clips), step):
+            items = range(start, min(start + step, len(clips)))
+            views = torch.stack([clips.load_views(i) for i in items])  # (B, V, T, 3, H, W)
+            batch = normalize(views.flatten(0, 1), device)  # (B*V, T, 3, H, W)
+            with autocast(precision, device):
+                logits = model(batch)
+            probabilities = logits.float().softmax(dim=1).unflatten(0, (len(items), -1))
+            scores.append(probabilities.mean(dim=1).cpu())  # (B, K)
+    return Predictions(torch.cat(scores).clone(), clips.labels, clips.classes, clips.views)

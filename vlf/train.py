@@ -1,0 +1,191 @@
+"""One training run: deterministic for a seed, resumable after every epoch.
+
+Every epoch draws its randomness anew from (seed, purpose, epoch), so a resumed run needs no
+generator's state, and the order of clips and their augmentation do not depend on the model.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vlf.checkpoint import read_checkpoint, write_checkpoint
+from vlf.config import RunConfig
+from vlf.data import Clips, open_clips
+from vlf.data.seeds import derive, rng
+from vlf.evaluate import autocast, evaluate, normalize
+from vlf.models import build_model
+from vlf.recipe import build_optimizer, learning_rate
+
+Curves = dict[str, list[float]]
+OnEpoch = Callable[[int, int], None]  # epochs done, epochs in all
+
+COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr", "seconds")
+
+
+class DivergedError(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run.
+
+    Attributes:
+        model: With the weights of `epoch`.
+        epoch: The reported epoch, counted from 1.
+        curves: One value an epoch for each of `COLUMNS`; validation is NaN where there is none.
+    """
+
+    model: nn.Module
+    epoch: int
+    curves: Curves
+
+
+def set_determinism(config: RunConfig) -> None:
+    """Make this process compute the same numbers each time; threads and precision included."""
+    torch.set_num_threads(config.train.threads)
+    torch.set_float32_matmul_precision(config.train.matmul_precision)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def train_model(
+    config: RunConfig,
+    seed: int,
+    device: torch.device,
+    *,
+    checkpoint: Path,
+    resume_from: Path | None = None,
+    on_epoch: OnEpoch = lambda done, epochs: None,
+) -> Trained:
+    """Train from scratch, or from a checkpoint, to the last epoch.
+
+    Args:
+        config: The run.
+        seed: Of initial weights, order, sampling and augmentation.
+        device: Where the model is trained.
+        checkpoint: Written after every epoch, for this attempt alone.
+        resume_from: A checkpoint of this run, perhaps of an earlier attempt; unreadable is none.
+        on_epoch: Told after each epoch.
+
+    Raises:
+        DivergedError: If the loss is not finite.
+        ConfigError: If data or model cannot be opened or built.
+    """
+    run = _Run(config, seed, device)
+    if resume_from is not None and (state := read_checkpoint(resume_from)) is not None:
+        run.restore(state)
+    epochs = config.train.epochs
+    while run.epoch < epochs:
+        run.train_epoch()
+        write_checkpoint(checkpoint, run.state())
+        on_epoch(run.epoch, epochs)
+    return run.finish()
+
+
+class _Run:
+    """The state of a run between epochs."""
+
+    def __init__(self, config: RunConfig, seed: int, device: torch.device) -> None:
+        set_determinism(config)
+        self.config, self.seed, self.device = config, seed, device
+        self.clips: Clips = open_clips(config.data, "train")
+        self.validation: Clips = open_clips(config.data, "val")
+        torch.manual_seed(derive("weights", seed))
+        self.model = build_model(config.model, config.data).to(device)
+        self.optimizer = build_optimizer(self.model, config.train)
+        self.epoch = 0
+        self.curves: Curves = {name: [] for name in COLUMNS}
+        self.best: dict[str, Any] = {"epoch": 0, "val_top1": -1.0, "model": {}}
+
+    def train_epoch(self) -> None:
+        """One pass over the training clips, then the validation clips."""
+        start = time.perf_counter()
+        torch.manual_seed(derive("dropout", self.seed, self.epoch))
+        self.model.train()
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        right = torch.zeros((), dtype=torch.int64, device=self.device)
+        rate = 0.0
+        for clips, labels, rate in self._batches():
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            loss, logits = self._step(normalize(clips, self.device), labels.to(self.device))
+            loss_sum += loss.double() * len(labels)
+            right += (logits.argmax(dim=1) == labels.to(self.device)).sum()
+        mean_loss = float(loss_sum) / len(self.clips)
+        self.epoch += 1
+        if not torch.isfinite(torch.tensor(mean_loss)):
+            raise DivergedError(
+                f"diverged: the training loss is {mean_loss} in epoch {self.epoch}; "
+                f"try a train.lr below {self.config.train.lr:g}"
+            )
+        val_loss, val_top1 = self._validate()
+        values = (
+            self.epoch, mean_loss, 100 * int(right) / len(self.clips), val_loss, val_top1, rate,
+            time.perf_counter() - start,
+        )  # fmt: skip
+        for name, value in zip(COLUMNS, values, strict=True):
+            self.curves[name].append(float(value))
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """Clips (B, T, 3, H, W) uint8, labels (B,) and the learning rate of each step."""
+        size = self.config.train.batch_size
+        order = rng("order", self.seed, self.epoch).permutation(len(self.clips))
+        steps = -(-len(order) // size)
+        for step in range(steps):
+            items = order[step * size : (step + 1) * size].tolist()
+            clips = [self.clips.load(i, rng("clip", self.seed, self.epoch, i)) for i in items]
+            rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
+            yield torch.stack(clips), self.clips.labels[items], rate
+
+    def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        train = self.config.train
+        with autocast(train.precision, self.device):
+            logits = self.model(clips)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if train.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm)
+        self.optimizer.step()
+        return loss.detach(), logits.detach()
+
+    def _validate(self) -> tuple[float, float]:
+        if not len(self.validation):
+            return float("nan"), float("nan")
+        answers = evaluate(self.model, self.validation, self.device, self.config.train.precision)
+        top1 = answers.top(1)
+        if self.config.train.select == "best" and top1 > self.best["val_top1"]:
+            weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+            self.best = {"epoch": self.epoch, "val_top1": top1, "model": weights}
+        return answers.loss(), top1
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on as if nothing had happened."""
+        return {
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "curves": self.curves,
+            "best": self.best,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.curves, self.best = state["epoch"], state["curves"], state["best"]
+
+    def finish(self) -> Trained:
+        """The reported weights, as `train.select` says."""
+        epoch = self.epoch
+        if self.config.train.select == "best" and self.best["epoch"]:
+            self.model.load_state_dict(self.best["model"])
+            epoch = self.best["epoch"]
+        return Trained(self.model, epoch, self.curves)
