@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
@@ -13,7 +12,7 @@ from study.spec import Study, StudyError, load_study
 
 def main(argv: list[str] | None = None) -> int:
     """Return 0 if all cells are done, 1 if one failed or is missing, 2 for wrong input, 130."""
-    with contextlib.suppress(ValueError):  # not in the main thread: the caller's signals hold
+    with contextlib.suppress(ValueError):  # not in the main thread: its caller's handlers hold
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         options = parse_options(argv)
@@ -28,19 +27,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def answer(study: Study, options: Options) -> int:
-    """Plan, run what is missing, report. What needs torch is imported where it is needed."""
-    from study.display import print_plan, print_reasons, print_status
+    """Plan, run what is missing, report. What loads torch is imported where it is needed."""
+    from study.display import print_plan, print_status, print_sum, print_warnings
     from study.environment import resolve_device
     from study.grid import expand
     from study.plan import make_plan
-    from study.session import Session, exit_code, sum_up
+    from study.session import Session, exit_code
     from study.store import Store
 
-    console = Console(soft_wrap=False)
-    store = Store(options.results)
+    console, store = Console(), Store(options.results)
     plan = make_plan(study, expand(study), store, resolve_device(study.run.device), options.choice)
-    for line in store.damaged:
-        console.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
+    print_warnings(store.damaged, console)
     if options.action == "status":
         print_status(plan.outcomes(), console, options.json)
         return exit_code(plan.outcomes())
@@ -48,40 +45,25 @@ def answer(study: Study, options: Options) -> int:
     if options.action == "plan" or (options.action == "run" and plan.to_run):
         from study.cost import run_cost
         from study.job import run_job
-        from study.preflight import check_inputs, count_cells, estimate_times
+        from study.preflight import inspect
 
-        counts = count_cells(study, [job.cell for job in plan.cost])
-        check_inputs(plan)
-        estimates = estimate_times(plan, counts)
+        counts, estimates = inspect(plan)
         if options.action == "plan":
             print_plan(plan, counts, estimates, console, options.json)
             return 0
         try:
-            session.run_cost(run_cost)
-            session.run_training(run_job, estimates)
+            session.run(run_cost, run_job, estimates)
         except KeyboardInterrupt:
-            session.interrupted = True
-            print_reasons(session.outcomes(), console)
-            console.print(sum_up(session.outcomes()))
+            print_sum(session.outcomes(), console)
             raise
-    outcomes = session.outcomes()
-    folder = options.results / report_folder(options.study)
+
     from analysis.report import write_report
     from analysis.terminal import show
 
-    report = write_report(study, outcomes, folder, options.results)
-    show(report, console)
-    print_reasons(outcomes, console)
-    console.print(sum_up(outcomes))
+    outcomes = session.outcomes()
+    show(write_report(study, outcomes, options.report_folder, options.results), console)
+    print_sum(outcomes, console)
     return exit_code(outcomes)
-
-
-def report_folder(study: Path) -> Path:
-    """`ablations/a/b.yaml` -> `a/b`; a file elsewhere goes by its name."""
-    parts = study.with_suffix("").parts
-    if "ablations" in parts:
-        return Path(*parts[len(parts) - parts[::-1].index("ablations") :])
-    return Path(study.stem)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The cost job: every missing architecture, timed side by side with its baseline, as records."""
 
-import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from study.plan import Plan, Planned
 from study.preflight import build_for_cost
@@ -11,33 +11,40 @@ from study.store import Store, new_attempt
 from study.timing import CellTiming, time_cells
 
 
-def run_cost(plan: Plan, store: Store, notify: Callable[[str], None]) -> dict[str, Record]:
-    """Time what the plan has to run, and return the records by cell name.
+def run_cost(
+    plan: Plan, store: Store, notify: Callable[[str], None]
+) -> dict[str, tuple[Record, Record | None]]:
+    """Time what the plan has to run.
 
     A cell that fails has a failed record; the others are timed without it. The baselines of the
     missing cells are timed again beside them, since timings compare inside one run only.
+
+    Returns:
+        Cell name -> its record, and its baseline's of the same timing run.
     """
     missing = [job for job in plan.cost if job.status == "to run"]
-    if not missing:
-        return {}
     by_name = {job.cell.name: job for job in plan.cost}
-    needed = [by_name[plan.baseline_of[job.cell.name]] for job in missing] + missing
-    distinct = {job.key.identity: job for job in reversed(needed)}  # the first of each stays
-    jobs = [job for job in dict.fromkeys(needed) if distinct[job.key.identity] is job]
+    baselines = [by_name[plan.baseline_of[job.cell.name]] for job in missing]
+    jobs = {job.key.identity: job for job in [*baselines, *missing]}  # an architecture once
+    first = len({job.key.identity for job in baselines})
     cells = [
-        (
-            job.cell.name,
-            functools.partial(build_for_cost, job.cell.config.model, job.cell.config.data),
-        )
-        for job in jobs
+        (job.cell.name, partial(build_for_cost, job.cell.config.model, job.cell.config.data))
+        for job in jobs.values()
     ]
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
-    timings = time_cells(cells, plan.study.cost, plan.device, notify)
-    records = {
-        job.key.identity: store.add(job.key, _record(job, plan, timings[job.cell.name], started))
-        for job in jobs
-    }
-    return {job.cell.name: records[job.key.identity] for job in needed}
+    timings = time_cells(cells, plan.study.cost, plan.device, notify, first)
+    records: dict[tuple[str, str], Record] = {}
+    for identity, job in jobs.items():
+        timing = timings[job.cell.name]
+        for one in (timing, *timing.again):
+            record = _record(job, plan, one, started)
+            records[identity, one.timing_run] = store.add(job.key, record)
+    found = {}
+    for job, baseline in zip(missing, baselines, strict=True):
+        run = timings[jobs[job.key.identity].cell.name].timing_run
+        own = records[job.key.identity, run]
+        found[job.cell.name] = (own, records.get((baseline.key.identity, run)))
+    return found
 
 
 def _record(job: Planned, plan: Plan, timing: CellTiming, started: str) -> Record:

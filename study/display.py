@@ -1,7 +1,7 @@
 """What `--plan` and `--status` print, for a person or as JSON for a script."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -100,7 +100,7 @@ def _plan_values(
     }
 
 
-def print_status(outcomes: list[Outcome], console: Console, as_json: bool) -> None:
+def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -> None:
     """How every job stands, failures with their reasons, then the sum."""
     if as_json:
         rows = [
@@ -127,12 +127,17 @@ def print_status(outcomes: list[Outcome], console: Console, as_json: bool) -> No
     for name, kinds in cells.items():
         table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
     console.print(table)
-    print_reasons(outcomes, console)
-    console.print(sum_up(outcomes))
+    print_sum(outcomes, console)
 
 
-def print_reasons(outcomes: list[Outcome], console: Console) -> None:
-    """A line for each failed job, and for each kind of remark on others."""
+def print_warnings(lines: Sequence[str], console: Console) -> None:
+    """What was found damaged."""
+    for line in lines:
+        console.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
+
+
+def print_sum(outcomes: Sequence[Outcome], console: Console) -> None:
+    """A line for each failed job, then the sum over all."""
     for outcome in outcomes:
         if outcome.status == "failed":
             seed = "" if outcome.seed is None else f", seed={outcome.seed}"
@@ -143,3 +148,4 @@ def print_reasons(outcomes: list[Outcome], console: Console) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+    console.print(sum_up(outcomes), highlight=False, soft_wrap=True)

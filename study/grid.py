@@ -1,10 +1,23 @@
 """Study -> cells -> jobs. Pure: no files, no clock, no torch."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
+from study.levels import Level
+from study.resolution import draft_run, fault, resolve
 from study.settings import CostConfig
+from study.spec import Study
+from study.wording import InvalidError
 from vlf.config import RunConfig
+
+MAX_CELLS = 100_000
+QUICK_CLIPS = 64
+QUICK_EPOCHS = 2
+
+Axis = tuple[str, ...]  # a factor, or several whose levels move together
+Index = tuple[int, ...]  # one level of each axis
 
 
 @dataclass(frozen=True)
@@ -45,3 +58,158 @@ class CostJob:
     cells: tuple[Cell, ...]
     protocol: CostConfig
     device: str
+
+
+def expand(study: Study) -> list[Cell]:
+    """All cells of a study, first factor slowest, each found valid.
+
+    A quick study's cells have few clips and epochs, whatever a factor says; two of them may then
+    hold the same run, and share its records.
+
+    Raises:
+        StudyError: At the line of the level or key that is at fault; if there are too many cells,
+            none, or two with the same run.
+    """
+    numeric = {
+        name
+        for name, levels in study.factors.items()
+        if all(level.number is not None for level in levels)
+    }
+    cells: list[Cell] = []
+    seen: dict[str, Cell] = {}
+    for levels in _combinations(study):
+        cell, run = _make_cell(study, levels, numeric)
+        if run in seen:
+            raise _same_run(study, seen[run], cell)
+        seen[run] = cell
+        cells.append(cell)
+    _check_baseline(study, cells)
+    return cells
+
+
+def train_jobs(study: Study, cells: Sequence[Cell], device: str) -> list[TrainJob]:
+    """Every cell with every seed; seeds vary fastest so that a cell is complete early."""
+    return [TrainJob(cell, seed, device) for cell in cells for seed in study.seeds]
+
+
+def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> tuple[Cell, str]:
+    labels = {name: level.label for name, level in levels.items()}
+    draft = draft_run(study.base, levels.values())
+    try:
+        config, run = resolve(draft)
+    except InvalidError as error:
+        raise fault(draft, error, study.places, labels) from None
+    numbers = {name: levels[name].number or 0.0 for name in levels if name in numeric}
+    return Cell(labels, numbers, _shorten(config) if study.quick else config, draft.slurm), run
+
+
+def _shorten(config: RunConfig) -> RunConfig:
+    limit = min(config.data.limit or QUICK_CLIPS, QUICK_CLIPS)
+    epochs = min(config.train.epochs, QUICK_EPOCHS)
+    data = config.data.model_copy(update={"limit": limit})
+    train = config.train.model_copy(update={"epochs": epochs})
+    return config.model_copy(update={"data": data, "train": train})
+
+
+def _combinations(study: Study) -> Iterable[dict[str, Level]]:
+    """One level of every factor for each cell: (design - exclude) + include, in grid order."""
+    axes = _axes(study)
+    counts = [len(study.factors[axis[0]]) for axis in axes]
+    if study.design == "grid":
+        _check_count(study, counts)
+        planned = dict.fromkeys(product(*map(range, counts)))
+    else:
+        planned = dict.fromkeys(_single_changes(study, axes, counts))
+    kept = _exclude(study, axes, planned)
+    for number, match in enumerate(study.include):
+        choices = _choices(study, axes, match)
+        _check_count(study, [len(one) for one in choices], ("include", number))
+        added = [index for index in product(*choices) if index not in kept]
+        if not added:
+            message = "adds no cell: the study has them all, or the levels are not of one pair"
+            raise study.error(("include", number), message)
+        kept.update(dict.fromkeys(added))
+    if not kept:
+        raise study.error(("exclude",), "leaves no cell")
+    for index in sorted(kept):
+        chosen = {
+            name: study.factors[name][level]
+            for axis, level in zip(axes, index, strict=True)
+            for name in axis
+        }
+        yield {name: chosen[name] for name in study.factors}
+
+
+def _axes(study: Study) -> list[Axis]:
+    """Factors in the file's order; a pair stands where its first factor does."""
+    group_of = {name: group for group in study.paired for name in group}
+    return list(dict.fromkeys(group_of.get(name, (name,)) for name in study.factors))
+
+
+def _check_count(study: Study, counts: Sequence[int], key: tuple[str | int, ...] = ()) -> None:
+    # Counted before anything is made: a grid of ten factors would fill the memory first.
+    if (cells := math.prod(counts)) > MAX_CELLS:
+        sizes = " x ".join(map(str, counts))
+        message = f"{sizes} = {cells:,} cells, more than {MAX_CELLS:,}; use fewer levels"
+        raise study.error(key or ("factors",), f"{message} or design: one_at_a_time")
+
+
+def _single_changes(study: Study, axes: list[Axis], counts: list[int]) -> Iterable[Index]:
+    baseline = tuple(
+        [level.label for level in study.factors[axis[0]]].index(study.baseline[axis[0]])
+        for axis in axes
+    )
+    if (cells := sum(counts)) > MAX_CELLS:
+        raise study.error(("factors",), f"{cells:,} cells, more than {MAX_CELLS:,}")
+    yield baseline
+    for position, count in enumerate(counts):
+        for level in range(count):
+            yield (*baseline[:position], level, *baseline[position + 1 :])
+
+
+def _choices(study: Study, axes: list[Axis], match: Mapping[str, str]) -> list[list[int]]:
+    """The levels of each axis that a partial match leaves open."""
+    return [
+        [
+            i
+            for i in range(len(study.factors[axis[0]]))
+            if all(
+                study.factors[name][i].label == match.get(name, study.factors[name][i].label)
+                for name in axis
+            )
+        ]
+        for axis in axes
+    ]
+
+
+def _exclude(study: Study, axes: list[Axis], planned: dict[Index, None]) -> dict[Index, None]:
+    kept = dict(planned)
+    for number, match in enumerate(study.exclude):
+        choices = [set(one) for one in _choices(study, axes, match)]
+        matched = [
+            index
+            for index in planned
+            if all(level in one for level, one in zip(index, choices, strict=True))
+        ]
+        if not matched:
+            raise study.error(("exclude", number), "matches no cell of the design")
+        for index in matched:
+            kept.pop(index, None)
+    return kept
+
+
+def _same_run(study: Study, first: Cell, second: Cell) -> Exception:
+    factor = next(name for name in first.levels if first.levels[name] != second.levels[name])
+    labels = [level.label for level in study.factors[factor]]
+    position = labels.index(second.levels[factor])
+    plain = ("factors", factor, position)
+    key = plain if plain in study.places else ("factors", factor, second.levels[factor])
+    message = f'cells "{first.name}" and "{second.name}" are the same run; take one out'
+    return study.error(key, f"{message} (exclude)")
+
+
+def _check_baseline(study: Study, cells: Sequence[Cell]) -> None:
+    wanted = study.baseline.items()
+    if not any(wanted <= cell.levels.items() for cell in cells):
+        named = ", ".join(f"{name}={label}" for name, label in wanted)
+        raise study.error(("report", "baseline"), f"no cell of the study has {named}")

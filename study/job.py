@@ -88,7 +88,7 @@ def _device(task: Task) -> torch.device:
 
 
 def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
-    test = {"split": "test", "views": answers.views}
+    test: dict[str, str | int | float] = {"split": "test", "views": answers.views}
     found = [Measurement("top1", "%", "higher", (answers.top(1),), conditions=test)]
     if len(answers.classes) > 5:
         found.append(Measurement("top5", "%", "higher", (answers.top(5),), conditions=test))

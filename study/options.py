@@ -66,6 +66,15 @@ class Options:
     quick: bool
 
     @property
+    def report_folder(self) -> Path:
+        """`ablations/a/b.yaml` -> RESULTS/a/b; a file elsewhere goes by its own name."""
+        parts = self.study.resolve().with_suffix("").parts
+        if "ablations" not in parts:
+            return self.results / self.study.stem
+        after = len(parts) - parts[::-1].index("ablations")
+        return self.results.joinpath(*parts[after:])
+
+    @property
     def choice(self) -> Choice:
         """What the plan is asked for."""
         return Choice(self.only, self.retry_failed, self.accept_code)

@@ -10,8 +10,9 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from study.environment import device_model
+from study.fingerprint import fingerprint_of
 from study.grid import Cell
-from study.identity import cost_identity, file_digests, fingerprint_of, train_identity
+from study.identity import cost_identity, file_digests, train_identity
 from study.record import Kind, Outcome, Record, Status
 from study.spec import Study, StudyError, locate
 from study.store import Key, Store

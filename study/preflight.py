@@ -32,6 +32,17 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
     return build_model(model, data).eval(), shape
 
 
+def inspect(plan: Plan) -> tuple[dict[str, CellCounts], dict[str, float]]:
+    """Find out now what would fail later: counts by cell name, expected seconds by job name.
+
+    Raises:
+        StudyError: If a cell cannot be built or its data cannot be read.
+    """
+    counts = count_cells(plan.study, [job.cell for job in plan.cost])
+    check_inputs(plan)
+    return counts, estimate_times(plan, counts)
+
+
 def count_cells(study: Study, cells: Sequence[Cell]) -> dict[str, CellCounts]:
     """Build and count every distinct architecture of the cells, by cell name.
 

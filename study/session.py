@@ -10,12 +10,12 @@ from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
 from study.plan import Plan, Planned
 from study.progress import LiveView, Tally
-from study.record import Outcome, Record
+from study.record import Outcome, Record, Status
 from study.store import Store, new_attempt
 from study.task import RunJob, Task
 
-RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, Record]]
-STATUSES = ("done", "reused", "skipped", "failed", "not run")
+RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
+STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 
 
 class Session:
@@ -41,24 +41,34 @@ class Session:
             for job in self.plan.jobs
         ]
 
-    def run_cost(self, run_cost: RunCost) -> None:
+    def run(self, run_cost: RunCost, run_job: RunJob, estimates: Mapping[str, float]) -> None:
+        """Run all that is missing; what has ended is known if this is interrupted."""
+        try:
+            self._run_cost(run_cost)
+            self._run_training(run_job, estimates)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+
+    def _run_cost(self, run_cost: RunCost) -> None:
         """Time what is missing."""
         missing = [job for job in self.plan.cost if job.status == "to run"]
         if not missing:
             return
-        with self._status(f"timing {len(missing)} cells side by side"):
-            records = run_cost(self.plan, self.store, lambda line: None)
-        for job in self.plan.cost:
-            record = records.get(job.cell.name)
-            if record is None:
-                continue
-            reference = records.get(self.plan.baseline_of[job.cell.name])
-            status = "done" if record.status == "done" else "failed"
+        what = f"cost of {len(missing)} cells, measured side by side"
+        if self.console.is_terminal:
+            with self.console.status(what) as status:
+                records = run_cost(self.plan, self.store, lambda at: status.update(f"{what}: {at}"))
+        else:
+            self.console.print(what)
+            records = run_cost(self.plan, self.store, lambda at: None)
+        for job in missing:
+            record, reference = records[job.cell.name]
             self.ended[job.kind, job.name] = job.outcome(
-                status, record=record, reason=record.reason, reference=reference
+                record.status, record=record, reason=record.reason, reference=reference
             )
 
-    def run_training(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
+    def _run_training(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
         """Train what is missing, several at a time."""
         missing = {job.name: job for job in self.plan.train if job.status == "to run"}
         if not missing:
@@ -72,10 +82,9 @@ class Session:
             running = execute(tasks, run_job, placement, view.notify)
             with contextlib.closing(running):  # ends the jobs if we are interrupted here
                 for task, record in running:
-                    status = "done" if record.status == "done" else "failed"
                     job = missing[task.name]
                     self.ended[job.kind, job.name] = job.outcome(
-                        status, record=record, reason=record.reason
+                        record.status, record=record, reason=record.reason
                     )
 
     def _task(self, job: Planned, estimate_s: float) -> Task:
@@ -90,12 +99,6 @@ class Session:
             attempt=new_attempt(),
             estimate_s=estimate_s,
         )
-
-    def _status(self, what: str) -> contextlib.AbstractContextManager[object]:
-        if self.console.is_terminal:
-            return self.console.status(what)
-        self.console.print(what)
-        return contextlib.nullcontext()
 
 
 def place(plan: Plan, jobs: Sequence[Planned]) -> Placement:

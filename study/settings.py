@@ -1,6 +1,6 @@
 """The sections of a study file besides the run itself: cost, run, report. Pure pydantic."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ class CostConfig(Config):
         wait_policy: OpenMP wait policy of the timed process.
     """
 
-    batch_sizes: list[int] = Field([1, 8], min_length=1)
+    batch_sizes: list[Annotated[int, Field(ge=1, le=65_536)]] = Field([1, 8], min_length=1)
     threads: int = Field(1, ge=1, le=1024)
     precision: Literal["fp32", "bf16"] = "fp32"
     rounds: int = Field(40, ge=5, le=100_000)

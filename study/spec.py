@@ -1,31 +1,38 @@
-"""What a YAML may say: `load_study` reads a study file into a `Study`."""
+"""What a YAML may say: `load_study` reads a study file into a `Study` (docs/study_format.md)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import dataclasses
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, cast
 
+from study.levels import Factors, Level, read_factors, read_match
+from study.resolution import Draft, draft_run, fault, place_of, resolve
+from study.runs import SECTIONS, default_name, fields_of
+from study.sections import (
+    entries,
+    items,
+    read_config,
+    read_design,
+    read_paired,
+    read_report,
+    read_seeds,
+    read_text_line,
+)
 from study.settings import CostConfig, ReportConfig, RunSettings
+from study.wording import InvalidError
+from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
+from vlf.config import ConfigError, nearest
 
+__all__ = ["Level", "Study", "StudyError", "load_study", "locate"]
 
-class StudyError(ValueError):
-    """A study file that cannot be used; its text is `file:line: key: what is wrong`."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """One level of a factor.
-
-    Attributes:
-        label: As shown in tables ("no g", "8").
-        patch: Dotted keys of the run (or `run.slurm.*`) -> values that it sets; a whole `model`
-            mapping is kept under the key "model".
-        number: Its value where the factor is a plain number, else None.
-    """
-
-    label: str
-    patch: Mapping[str, Any]
-    number: float | None = None
+KEYS = (
+    "question", "extends", "base", "factors", "paired", "design", "exclude", "include", "seeds",
+    "claims", "cost", "run", "report",
+)  # fmt: skip
+QUICK_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,18 +43,19 @@ class Study:
         path: The study file.
         digest: sha256 of its text (and of the files it extends).
         question: In a sentence; printed above the tables.
-        base: The run that factors change, as nested plain values, not yet validated alone.
+        base: The run that factors change, as nested plain values; a valid run by itself.
         factors: Factor -> its levels, in the file's order.
         design: "grid": all combinations; "one_at_a_time": the baseline and single changes of it.
         paired: Groups of factors whose levels move together.
-        exclude: Partial matches (factor -> label) taken out.
-        include: Partial matches added back, or the only ones kept of a grid where given.
+        exclude: Partial matches (factor -> label) taken out of the design.
+        include: Partial matches of the whole grid, in the study whatever design and exclude say.
         seeds: One training run a cell and seed.
         claims: Written before the run; judged by the report.
         cost: The cost protocol.
         run: Where jobs run.
-        report: What is shown.
+        report: What is shown; its baseline has labels and is never empty where there are factors.
         quick: True for a smoke version.
+        places: Key of the file -> "file:line", for complaints.
     """
 
     path: Path
@@ -65,3 +73,177 @@ class Study:
     run: RunSettings
     report: ReportConfig
     quick: bool = False
+    places: Mapping[Key, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def baseline(self) -> dict[str, str]:
+        """Factor -> label of the cells that others are compared with; {} without factors."""
+        return {name: str(label) for name, label in self.report.baseline.items()}
+
+    def error(self, key: Key, message: str) -> StudyError:
+        """A complaint about a key of the file, such as ("claims", 1), with its line."""
+        return complain(place_of(self.places, key) or str(self.path), key, message)
+
+    def draft(self, levels: Mapping[str, str]) -> Draft:
+        """The run of a combination (factor -> label), not validated."""
+        chosen = [
+            level
+            for name, choices in self.factors.items()
+            for level in choices
+            if level.label == levels[name]
+        ]
+        return draft_run(self.base, chosen)
+
+
+class Combination(Protocol):
+    """A cell, as far as complaints need it."""
+
+    @property
+    def levels(self) -> Mapping[str, str]:
+        """Factor -> label."""
+
+
+def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -> Study:
+    """Read a study file.
+
+    Args:
+        path: The file, shown in complaints as it is given.
+        overrides: "train.epochs=2": dotted keys of `base` with YAML values (`--set`).
+        quick: Make the smoke version: one seed, few timing rounds; `expand` lowers the rest.
+
+    Raises:
+        StudyError: One line, `file:line: key: what is wrong`, with the first mistake.
+    """
+    root, digest = _read_chain(path)
+    parts = entries(root, KEYS)
+    if "question" not in parts:
+        raise complain(root.place, (), "question: is required")
+    factors = read_factors(parts.get("factors"))
+    base = _read_base(parts.get("base"), overrides, factors)
+    design = read_design(parts.get("design"))
+    paired = read_paired(parts.get("paired"), factors)
+    study = Study(
+        path=path,
+        digest=digest,
+        question=read_text_line(parts["question"]),
+        base={section: base.value[section].plain() for section in SECTIONS},
+        factors=factors,
+        design=cast(Literal["grid", "one_at_a_time"], design),
+        paired=paired,
+        exclude=_read_matches(parts.get("exclude"), factors),
+        include=_read_matches(parts.get("include"), factors),
+        seeds=read_seeds(parts.get("seeds")),
+        claims=tuple(read_text_line(one) for one in items(parts.get("claims"), "claims")),
+        cost=read_config(CostConfig, parts.get("cost")),
+        run=read_config(RunSettings, parts.get("run")),
+        report=read_report(parts.get("report"), factors, design, paired),
+        places=_places(root) | _places(base),
+    )
+    return _make_quick(study) if quick else study
+
+
+def locate(study: Study, cell: Combination, error: ConfigError) -> StudyError:
+    """Where the study file set what a cell cannot be built with."""
+    section, _, name = error.key.partition(".")
+    if section not in SECTIONS:
+        key: Key = ("base",)
+        shown = ", ".join(f"{factor}={label}" for factor, label in cell.levels.items())
+        return study.error(key, f"{error} (cell {shown})" if shown else str(error))
+    invalid = InvalidError((section, name) if name else (section,), error.message, "cross")
+    return fault(study.draft(cell.levels), invalid, study.places, cell.levels)
+
+
+def _make_quick(study: Study) -> Study:
+    rounds = min(study.cost.rounds, QUICK_ROUNDS)
+    cost = study.cost.model_copy(update={"rounds": rounds})
+    return dataclasses.replace(study, quick=True, seeds=study.seeds[:1], cost=cost)
+
+
+def _read_chain(path: Path) -> tuple[Node, str]:
+    """A file merged over those that it extends, and the digest of all their texts."""
+    tree, text = read_file(path)
+    digest = hashlib.sha256(text.encode())
+    seen = [path.resolve()]
+    entries(tree, KEYS)
+    last = tree
+    while (extends := entries(last).get("extends")) is not None:
+        # normpath: a complaint shows ablations/x.yaml, not ablations/big/../x.yaml.
+        path = Path(os.path.normpath(path.parent / read_text_line(extends)))
+        if path.resolve() in seen:
+            raise extends.error(f"{path} extends this file, so neither can come first")
+        seen.append(path.resolve())
+        if not path.exists():
+            raise extends.error(f"no such file: {path}")
+        last, text = read_file(path)
+        entries(last, KEYS)
+        digest.update(b"\0" + text.encode())
+        tree = merge(_without_replaced(last, tree), tree)
+    return tree, digest.hexdigest()
+
+
+def _without_replaced(under: Node, over: Node) -> Node:
+    """An extended file less those sections of its base for which `over` chooses another `name`."""
+    lower, upper = entries(entries(under).get("base")), entries(entries(over).get("base"))
+    kept = dict(lower)
+    for section in SECTIONS:
+        old, new = entries(lower.get(section)).get("name"), entries(upper.get(section)).get("name")
+        if new is not None and new.value != (old.value if old else default_name(section)):
+            kept.pop(section, None)
+    if len(kept) == len(lower):
+        return under
+    base = dataclasses.replace(under.value["base"], value=kept)
+    return dataclasses.replace(under, value={**under.value, "base": base})
+
+
+def _read_base(node: Node | None, overrides: Sequence[str], factors: Factors) -> Node:
+    """The base with its overrides, found valid by itself."""
+    key: Key = ("base",)
+    tree = Node({section: Node({}, "", (*key, section), "") for section in SECTIONS}, "", key, "")
+    if node is not None:
+        for name, one in entries(node).items():
+            if "." in name and name.partition(".")[0] in SECTIONS:
+                outer, _, inner = name.partition(".")
+                hint = f"write {outer}: {{{inner}: ...}}"
+                raise one.error(f"dotted keys belong to factors; {hint}")
+        for one in entries(node, SECTIONS).values():
+            entries(one)
+        tree = merge(tree, node)
+    for section in SECTIONS:
+        if tree.value[section].value is None:
+            tree.value[section] = Node({}, "", (*key, section), tree.value[section].place)
+    for override in overrides:
+        _override(tree, override, factors)
+    values = {section: tree.value[section].plain() for section in SECTIONS}
+    draft = draft_run(values, ())
+    try:
+        resolve(draft)
+    except InvalidError as error:
+        raise fault(draft, error, _places(tree), {}) from None
+    return tree
+
+
+def _places(tree: Node) -> dict[Key, str]:
+    return {node.key: node.place for node in tree.walk() if node.place}
+
+
+def _override(tree: Node, override: str, factors: Factors) -> None:
+    name, equals, text = override.partition("=")
+    section, _, rest = name.strip().partition(".")
+    if not equals or not rest:
+        raise StudyError(f"--set: expected KEY=VALUE such as train.epochs=2, got {override!r}")
+    if section not in SECTIONS or rest not in fields_of(section):
+        names = [f"{one}.{key}" for one in SECTIONS for key in fields_of(one)]
+        near = nearest(name.strip(), names)
+        raise StudyError(f"--set: {name.strip()}: unknown key of base{near}")
+    if f"{section}.{rest}" in factors:
+        raise StudyError(f"--set: {section}.{rest}: is a factor of this study, which sets it")
+    value = read_text(text, OVERRIDE, lines=False)
+    fields = tree.value[section].value
+    current = fields["name"].value if "name" in fields else default_name(section)
+    if rest == "name" and value.value != current:
+        fields.clear()  # as in a patch: another architecture inherits nothing
+    fields[rest] = Node(value.value, value.text, ("base", section, rest), OVERRIDE)
+
+
+def _read_matches(node: Node | None, factors: Factors) -> tuple[Mapping[str, str], ...]:
+    return tuple(read_match(one, factors) for one in items(node, "{factor: level}"))

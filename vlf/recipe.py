@@ -27,7 +27,7 @@ def build_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimiz
     )
 
 
-def _layer_weights(model: nn.Module) -> Iterator[nn.Parameter]:
+def _layer_weights(model: nn.Module) -> Iterator[torch.Tensor]:
     # By the type of layer, not by the shape of the parameter: position embeddings and class
     # tokens have two dimensions and more, and are not decayed.
     for module in model.modules():

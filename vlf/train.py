@@ -150,7 +150,7 @@ class _Run:
             logits = self.model(clips)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         if train.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm)
         self.optimizer.step()

@@ -1,6 +1,6 @@
 """Where jobs run. An executor is one function and a line here; it knows no model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from study.executors.inline import run_inline
 from study.executors.placement import Placement
@@ -8,7 +8,9 @@ from study.executors.process import run_in_processes
 from study.record import Record
 from study.task import Notify, RunJob, Task
 
-Executor = Callable[[Sequence[Task], RunJob, Placement, Notify], Iterator[tuple[Task, Record]]]
+Executor = Callable[
+    [Sequence[Task], RunJob, Placement, Notify], Generator[tuple[Task, Record], None, None]
+]
 
 EXECUTORS: dict[str, Executor] = {
     "inline": run_inline,  # in this process: a debugger works

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -40,7 +40,7 @@ class _Running:
 
 def run_in_processes(
     tasks: Sequence[Task], run_job: RunJob, placement: Placement, notify: Notify
-) -> Iterator[tuple[Task, Record]]:
+) -> Generator[tuple[Task, Record], None, None]:
     """Yield each record as its job ends, at most `placement.workers` jobs at a time.
 
     Closing the iterator, or an exception in it such as KeyboardInterrupt, ends all jobs within

@@ -39,6 +39,17 @@ class Clips(Protocol):
         """The test views of an item, the same at every call: (views, T, 3, H, W) uint8."""
 
 
+def check_data(config: DataConfig) -> None:
+    """Read what a dataset is listed in, without decoding a clip.
+
+    Raises:
+        ConfigError: As `open_clips`.
+    """
+    if config.files():  # what is made from a seed has nothing to check
+        for split in ("train", "val", "test"):
+            open_clips(config, split)
+
+
 def open_clips(config: DataConfig, split: Split) -> Clips:
     """Open one split.
 

@@ -1,0 +1,11 @@
+"""Every figure, by name. A new one is a function `Results -> Drawing | None` and a line here."""
+
+FIGURES: dict[str, str] = {  # name -> "module:function"; the order is the report's
+    "accuracy_macs": "analysis.figures.pareto:draw_accuracy_macs",
+    "accuracy_latency": "analysis.figures.pareto:draw_accuracy_latency",
+    "scaling": "analysis.figures.scaling:draw_scaling",
+    "heatmap": "analysis.figures.heatmap:draw_heatmap",
+    "cost_parts": "analysis.figures.cost_parts:draw_cost_parts",
+    "training_curves": "analysis.figures.training_curves:draw_training_curves",
+    "confusion": "analysis.figures.confusion:draw_confusion",
+}

@@ -1,0 +1,106 @@
+"""Which classes are taken for which: one matrix a cell, averaged over seeds."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure
+from analysis.results import Results, Variant
+
+MOST_PANELS = 12
+PANEL_COLUMNS = 4
+MOST_NAMED_CLASSES = 30
+
+
+def draw_confusion(results: Results) -> Drawing | None:
+    """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
+    found: list[tuple[Variant, NDArray[np.float64], list[str], int]] = []
+    skipped = 0
+    for variant in results.variants:
+        if len(found) == MOST_PANELS:
+            skipped += 1
+        elif averaged := _confusion(results, variant):
+            found.append((variant, *averaged))
+    if not found:
+        return None
+    columns = min(len(found), PANEL_COLUMNS)
+    rows = -(-len(found) // columns)
+    side = PAGE_WIDTH / PANEL_COLUMNS
+    figure = new_figure(side * columns + 0.9 * (columns < PANEL_COLUMNS), side * rows + 0.55)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for i, (variant, matrix, names, _) in enumerate(found):
+        is_bottom = i + columns >= len(found)
+        _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
+        grid[i].set_title(variant.label)
+    for axes in grid[len(found) :]:
+        axes.set_axis_off()
+    _add_scale(figure, grid)
+    return Drawing(figure, _caption([seeds for *_, seeds in found], skipped))
+
+
+def confusion_matrix(
+    labels: NDArray[np.integer], answers: NDArray[np.integer], classes: int
+) -> NDArray[np.float64]:
+    """Percent of each true class (row) that is given each answer (column): (K, K).
+
+    A class without clips has a row of nan.
+    """
+    counts: NDArray[np.float64] = np.zeros((classes, classes))
+    np.add.at(counts, (labels, answers), 1)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.full_like(counts, np.nan)
+    np.divide(100 * counts, totals, out=shares, where=totals > 0)
+    return shares
+
+
+def _confusion(
+    results: Results, variant: Variant
+) -> tuple[NDArray[np.float64], list[str], int] | None:
+    """Mean matrix over the seeds, class names, and number of seeds."""
+    matrices, names = [], []
+    for arrays in results.arrays(variant, "predictions"):
+        scores = arrays.get("logits", arrays.get("scores"))  # either orders the classes alike
+        if scores is None or "labels" not in arrays or not len(scores):
+            continue
+        names = [str(name) for name in arrays["classes"]]
+        answers = scores.argmax(axis=1)
+        matrices.append(confusion_matrix(arrays["labels"], answers, scores.shape[1]))
+    if not matrices:
+        return None
+    return np.mean(matrices, axis=0), names, len(matrices)
+
+
+def _draw_matrix(
+    axes: Axes, matrix: NDArray[np.float64], names: list[str], *, is_left: bool, is_bottom: bool
+) -> None:
+    axes.imshow(matrix, vmin=0, vmax=100, cmap="Blues", interpolation="nearest", aspect="equal")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
+    size = 5.5 if len(names) <= 12 else 4
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if is_left and ticks:
+        axes.set_yticks(ticks, names, fontsize=size)
+    if is_bottom and ticks:
+        axes.set_xticks(ticks, names, fontsize=size, rotation=90)
+
+
+def _add_scale(figure: Figure, grid: list[Axes]) -> None:
+    bar = figure.colorbar(grid[0].images[0], ax=grid, shrink=0.6, aspect=30, pad=0.01)
+    bar.set_label("Share of the true class (%)")
+    bar.outline.set_visible(False)
+    figure.supxlabel("Predicted class", fontsize=7.5)
+    figure.supylabel("True class", fontsize=7.5)
+
+
+def _caption(seeds: list[int], skipped: int) -> str:
+    fewest, most = min(seeds), max(seeds)
+    count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    caption = (
+        "Confusion on the test split: of the clips of each true class (row), the share given each "
+        f"answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
+    )
+    return caption + (f" {skipped} more cells are not shown." if skipped else "")

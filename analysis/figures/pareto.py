@@ -1,0 +1,178 @@
+"""What accuracy costs: top-1 against MACs and against latency, with the Pareto front."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis.figures.labels import label_points
+from analysis.figures.style import (
+    COLUMN_WIDTH,
+    Drawing,
+    Look,
+    freeze_layout,
+    log_axis,
+    looks,
+    new_figure,
+    over_seeds,
+    series_factor,
+    series_of,
+)
+from analysis.provenance import clip_shape, cost_machines
+from analysis.results import Results, Variant, short_label
+from analysis.statistics import Estimate
+from analysis.tables.notes import quoted_batch
+
+MOST_LABELS = 16  # more names than this cover each other at column width
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell with both numbers."""
+
+    variant: Variant
+    cost: Estimate
+    accuracy: Estimate
+
+
+def draw_accuracy_macs(results: Results) -> Drawing | None:
+    """Top-1 against MACs of one clip; None without a cell that has both."""
+    counts = {v.cell: results.count(v, "macs") for v in results.variants}
+    points = _points(
+        results, {c: Estimate(n, None, None, 1) for c, n in counts.items() if n is not None}
+    )
+    shape = clip_shape(results)
+    return _draw(
+        results, points, "MACs per clip", f"MACs of one clip{f' ({shape})' if shape else ''}"
+    )
+
+
+def draw_accuracy_latency(results: Results) -> Drawing | None:
+    """Top-1 against median latency; None without a cell that has both."""
+    batch = quoted_batch(results)
+    if batch is None:
+        return None
+    found = {v.cell: results.cost(v, "latency", batch) for v in results.variants}
+    points = _points(results, {cell: cost for cell, cost in found.items() if cost})
+    where = " and on ".join(cost_machines(results))
+    what = f"median latency at batch size {batch} with its 95 % bootstrap interval, on {where}"
+    return _draw(results, points, f"Latency (ms, batch {batch})", what)
+
+
+def pareto_front(costs: list[float], accuracies: list[float]) -> list[int]:
+    """Indices of points that no other one matches or beats in both, from cheap to dear."""
+    front: list[int] = []
+    for i in sorted(range(len(costs)), key=lambda i: (costs[i], -accuracies[i])):
+        if not front or accuracies[i] > accuracies[front[-1]]:
+            front.append(i)
+    return front
+
+
+def _points(results: Results, costs: dict[str, Estimate]) -> list[Point]:
+    return [
+        Point(variant, costs[variant.cell], accuracy)
+        for variant in results.variants
+        if variant.cell in costs and (accuracy := results.accuracy(variant))
+    ]
+
+
+def _draw(results: Results, points: list[Point], heading: str, what: str) -> Drawing | None:
+    if not any(point.cost.value > 0 for point in points):
+        return None
+    points = [point for point in points if point.cost.value > 0]  # no place on a log axis
+    figure = new_figure(COLUMN_WIDTH, 2.7)
+    axes = figure.add_subplot()
+    styles = looks(results)
+    _draw_front(axes, points)
+    for point in points:
+        _draw_point(axes, point, styles[series_of(results, point.variant)])
+    log_axis(axes, "x", [x for p in points for x in _bounds(p.cost)])
+    axes.set_xlabel(heading)
+    axes.set_ylabel("Top-1 (%)")
+    axes.margins(y=0.12)
+    is_several = len(results.factors) > 1
+    if is_several or len(points) > MOST_LABELS:
+        _add_legend(axes, results, points, styles)
+    freeze_layout(figure)
+    _label(axes, results, points, styles, is_several)
+    missing = len(results.variants) - len(points)
+    caption = (
+        f"Top-1 on the test split (mean and 95 % t interval over {over_seeds(results)}) against "
+        f"{what}. Dashed: the Pareto front of the means, which intervals may overlap."
+    )
+    if missing:
+        caption += f" {missing} of {len(results.variants)} cells lack one of the two numbers."
+    return Drawing(figure, caption)
+
+
+def _draw_front(axes: Axes, points: list[Point]) -> None:
+    costs, accuracies = [p.cost.value for p in points], [p.accuracy.value for p in points]
+    front = pareto_front(costs, accuracies)
+    axes.plot(
+        [costs[i] for i in front], [accuracies[i] for i in front],
+        color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
+    )  # fmt: skip
+
+
+def _draw_point(axes: Axes, point: Point, look: Look) -> None:
+    x, y = point.cost, point.accuracy
+    axes.errorbar(
+        x.value, y.value, xerr=_error(x), yerr=_error(y), color=look.color, marker=look.marker,
+        markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8, capsize=1.5, capthick=0.8,
+        linestyle="none", zorder=3,
+    )  # fmt: skip
+
+
+def _error(estimate: Estimate) -> np.ndarray | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    return np.array([[estimate.value - estimate.low], [estimate.high - estimate.value]])
+
+
+def _bounds(estimate: Estimate) -> tuple[float, float]:
+    low, high = estimate.low, estimate.high
+    return (estimate.value if low is None else low, estimate.value if high is None else high)
+
+
+def _add_legend(axes: Axes, results: Results, points: list[Point], styles: dict[str, Look]) -> None:
+    factor = series_factor(results)
+    for name in dict.fromkeys(series_of(results, point.variant) for point in points):
+        look = styles[name]
+        label = short_label({factor: name}) if factor else name
+        axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.2, columnspacing=0.9)
+
+
+def _label(
+    axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
+) -> None:
+    if len(points) > MOST_LABELS:
+        return
+    factor = series_factor(results)
+    texts = []
+    for point in points:
+        others = {k: level for k, level in point.variant.levels.items() if k != factor}
+        texts.append(", ".join(others.values()) if is_several else point.variant.label)
+    label_points(
+        axes,
+        [(p.cost.value, p.accuracy.value) for p in points],
+        texts,
+        [styles[series_of(results, p.variant)].color for p in points],
+        [bar for p in points for bar in _bars(p)] + _front_segments(points),
+        size=5.5 if is_several else 6.5,
+    )
+
+
+def _front_segments(points: list[Point]) -> list[tuple[float, float, float, float]]:
+    costs, accuracies = [p.cost.value for p in points], [p.accuracy.value for p in points]
+    front = pareto_front(costs, accuracies)
+    return [(costs[i], accuracies[i], costs[j], accuracies[j]) for i, j in pairwise(front)]
+
+
+def _bars(point: Point) -> list[tuple[float, float, float, float]]:
+    (left, right), (low, high) = _bounds(point.cost), _bounds(point.accuracy)
+    x, y = point.cost.value, point.accuracy.value
+    return [(left, y, right, y), (x, low, x, high)]

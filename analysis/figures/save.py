@@ -1,0 +1,80 @@
+"""Figures as files: PDF for the paper, SVG for the screen, PNG for everything else."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+from analysis.atomic import write_atomically
+from analysis.figures.style import COLUMN_WIDTH, DPI, Drawing, freeze_layout, house_style
+from analysis.registry import resolve
+from analysis.results import Results
+
+# Without dates and versions, so that the same records give the same bytes.
+FORMATS: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+CANVASES: dict[str, type[FigureCanvasBase]] = {
+    "pdf": FigureCanvasPdf,
+    "svg": FigureCanvasSVG,
+    "png": FigureCanvasAgg,
+}
+
+
+@dataclass(frozen=True)
+class SavedFigure:
+    """A figure that has been written.
+
+    Attributes:
+        name: As in FIGURES.
+        caption: What is shown.
+        paths: One a format.
+        svg: Content of the SVG file.
+        is_wide: Whether it takes the width of a page and not of a column.
+    """
+
+    name: str
+    caption: str
+    paths: tuple[Path, ...]
+    svg: bytes
+    is_wide: bool
+
+
+def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedFigure | None:
+    """Draw one figure of FIGURES and write it in all formats; None where it has no data."""
+    with house_style():
+        drawing: Drawing | None = resolve(entry)(results)
+        if drawing is None:
+            return None
+        freeze_layout(drawing.figure)
+        content = {ending: _render(drawing, ending) for ending in FORMATS}
+    paths = tuple(
+        write_atomically(folder / f"{name}.{ending}", data) for ending, data in content.items()
+    )
+    is_wide = drawing.figure.get_figwidth() > COLUMN_WIDTH + 1
+    return SavedFigure(name, drawing.caption, paths, content["svg"], is_wide)
+
+
+def remove_stale(folder: Path, names: set[str], kept: set[str]) -> None:
+    """Take away figures of an earlier report that this one does not have."""
+    for name in names - kept:
+        for ending in FORMATS:
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+def _render(drawing: Drawing, ending: str) -> bytes:
+    # The canvas itself, not savefig, which draws everything once more to lay it out.
+    canvas, metadata = CANVASES[ending](drawing.figure), FORMATS[ending]
+    drawing.figure.set_dpi(DPI)  # print_pdf and print_svg leave their own 72 behind
+    buffer = io.BytesIO()
+    getattr(canvas, f"print_{ending}")(buffer, metadata=metadata)
+    return buffer.getvalue()

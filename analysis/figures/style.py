@@ -1,0 +1,176 @@
+"""How every figure looks: print widths, type, and one look a variant in all figures of a study."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from analysis.numbers import MINUS, significant
+from analysis.results import Results, Variant
+
+COLUMN_WIDTH = 3.3  # inches, of a two-column paper
+PAGE_WIDTH = 6.9
+DPI = 200
+
+# Okabe & Ito, "Color Universal Design" (2008), ordered so that neighbours also differ in grey;
+# their yellow is left out, it vanishes on white paper.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same everywhere
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "legend.fontsize": 6.5,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.4,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "figure.dpi": DPI,
+    "pdf.fonttype": 42,  # TrueType, embedded: publishers refuse Type 3
+    "ps.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "vlf",  # the same figure gives the same file
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
+    "axes.unicode_minus": True,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and the words that a reader needs beside it."""
+
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker and line of one series."""
+
+    color: str
+    marker: str
+    line: Any
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save inside of it."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure in inches that lays itself out; no global state, no window."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def freeze_layout(figure: Figure) -> None:
+    """Lay out once and keep it: later draws move nothing and cost less."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def series_factor(results: Results) -> str | None:
+    """The factor whose levels are told apart by colour: the first that is not a number."""
+    numeric = numeric_factors(results)
+    words = [name for name in results.factors if name not in numeric]
+    return next(iter([*words, *results.factors]), None)
+
+
+def numeric_factors(results: Results) -> list[str]:
+    """Factors whose levels are all numbers, two or more of them."""
+    return [
+        name
+        for name in results.factors
+        if len({v.numbers[name] for v in results.variants if name in v.numbers}) > 1
+        and all(name in v.numbers for v in results.variants)
+    ]
+
+
+def series_of(results: Results, variant: Variant) -> str:
+    """The level by which a cell is coloured."""
+    factor = series_factor(results)
+    return variant.levels.get(factor, "") if factor else ""
+
+
+def looks(results: Results) -> dict[str, Look]:
+    """Series -> look, in the order of the study file: the same in every figure of a study."""
+    factor = series_factor(results)
+    planned = [level.label for level in results.study.factors.get(factor or "", ())]
+    met = [series_of(results, variant) for variant in results.variants]
+    names = list(dict.fromkeys([*planned, *met]))
+    return {
+        name: Look(
+            COLORS[i % len(COLORS)],
+            MARKERS[i % len(MARKERS)],
+            LINES[(i + i // len(COLORS)) % len(LINES)],
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def plain_number(value: float, _position: object = None) -> str:
+    """A tick label without exponents: 2e7 -> "20 M", 0.5 -> "0.5"."""
+    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= factor:
+            return _trim(significant(value / factor)) + prefix
+    return _trim(significant(value)).replace("-", MINUS)
+
+
+def log_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
+    """A log axis with a few plain round ticks, also where it spans less than a decade."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    low, high = min(values) / 1.25, max(values) * 1.25
+    (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
+    for steps in (
+        (1,),
+        (1, 3),
+        (1, 2, 5),
+        (1, 1.5, 2, 3, 5, 7),
+        (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    ):
+        ticks = [s * 10.0**k for k in range(-12, 16) for s in steps if low <= s * 10.0**k <= high]
+        if len(ticks) >= 3:
+            break
+    axis.set_ticks(ticks)
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_ticks([], minor=True)
+    axis.set_major_formatter(FuncFormatter(plain_number))
+
+
+def over_seeds(results: Results) -> str:
+    """How many seeds a drawn mean stands on: "3 seeds", "1 to 3 seeds"."""
+    found = [len(results.by_seed(v, "top1")) for v in results.variants]
+    known = [n for n in found if n]
+    if not known:
+        return "no seed"
+    if min(known) == max(known):
+        return "one seed: no interval" if known[0] == 1 else f"{known[0]} seeds"
+    return f"{min(known)} to {max(known)} seeds"
+
+
+def _trim(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

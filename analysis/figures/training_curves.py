@@ -1,0 +1,120 @@
+"""How training went: validation top-1 by epoch, with the spread over seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from analysis.figures.style import (
+    COLUMN_WIDTH,
+    PAGE_WIDTH,
+    Drawing,
+    Look,
+    looks,
+    new_figure,
+    series_factor,
+    series_of,
+)
+from analysis.results import Results, Variant, short_label
+
+MOST_PANELS = 12
+PANEL_COLUMNS = 4
+
+
+def draw_training_curves(results: Results) -> Drawing | None:
+    """Mean and range over seeds, one line a series, one panel a level of the other factors.
+
+    None where no validation curve was kept.
+    """
+    curves = {v.cell: found for v in results.variants if (found := _curves(results, v))}
+    panels = _panels(results, [v for v in results.variants if v.cell in curves])
+    shown = list(panels.items())[:MOST_PANELS]
+    if not shown:
+        return None
+    columns = min(len(shown), PANEL_COLUMNS)
+    rows = -(-len(shown) // columns)
+    width = COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH
+    figure = new_figure(width, 0.5 + (2.3 if rows == 1 else 1.6 * rows))
+    grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    styles = looks(results)
+    drawn: dict[str, Look] = {}
+    for axes, (title, variants) in zip(grid, shown, strict=False):
+        axes.set_title(title)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        for variant in variants:
+            name = series_of(results, variant)
+            drawn[name] = styles[name]
+            _draw_curve(axes, curves[variant.cell], styles[name])
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    figure.supxlabel("Epoch", fontsize=7.5)
+    figure.supylabel("Validation top-1 (%)", fontsize=7.5)
+    _add_legend(figure, results, drawn, 3 if len(shown) == 1 else 7)
+    seeds = [len(found) for found in curves.values()]
+    caption = _caption(min(seeds), max(seeds))
+    if len(panels) > len(shown):
+        caption += f" The first {len(shown)} of {len(panels)} panels."
+    return Drawing(figure, caption)
+
+
+def _caption(fewest: int, most: int) -> str:
+    if most == 1:
+        return "Top-1 on the validation split after each epoch (one seed: no spread)."
+    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    return (
+        f"Top-1 on the validation split after each epoch: mean over {seeds}; the band is "
+        "their range, from the lowest to the highest."
+    )
+
+
+def _curves(results: Results, variant: Variant) -> list[tuple[NDArray[np.float64], ...]]:
+    """Epochs and validation top-1 of every seed that has any."""
+    found: list[tuple[NDArray[np.float64], ...]] = []
+    for arrays in results.arrays(variant, "curves"):
+        epoch, top1 = arrays.get("epoch"), arrays.get("val_top1")
+        if epoch is None or top1 is None or len(epoch) != len(top1):
+            continue
+        finite = np.isfinite(top1)
+        if finite.any():
+            found.append((epoch[finite].astype(float), top1[finite].astype(float)))
+    return found
+
+
+def _panels(results: Results, variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    factor = series_factor(results)
+    panels: dict[str, list[Variant]] = {}
+    for variant in variants:
+        others = {name: level for name, level in variant.levels.items() if name != factor}
+        panels.setdefault(short_label(others) if others else "", []).append(variant)
+    return panels
+
+
+def _draw_curve(axes: Axes, curves: list[tuple[NDArray[np.float64], ...]], look: Look) -> None:
+    shared = sorted(set.intersection(*(set(epoch) for epoch, _ in curves)))
+    values = np.array([top1[np.isin(epoch, shared)] for epoch, top1 in curves])  # (seeds, epochs)
+    every = max(1, len(shared) // 6)
+    axes.plot(
+        shared, values.mean(axis=0), color=look.color, linestyle=look.line, marker=look.marker,
+        markevery=every, markersize=3.2, markeredgecolor="white", markeredgewidth=0.3,
+    )  # fmt: skip
+    if len(curves) > 1:
+        axes.fill_between(
+            shared, values.min(axis=0), values.max(axis=0), color=look.color, alpha=0.18,
+            linewidth=0,
+        )  # fmt: skip
+
+
+def _add_legend(figure: Figure, results: Results, drawn: dict[str, Look], columns: int) -> None:
+    factor = series_factor(results)
+    if len(drawn) < 2:
+        return
+    axes = figure.axes[0]
+    for name, look in drawn.items():
+        axes.plot(
+            [], [], color=look.color, linestyle=look.line, marker=look.marker, markersize=3.2,
+            label=short_label({factor: name}) if factor else name,
+        )  # fmt: skip
+    figure.legend(loc="outside upper center", ncols=columns, handlelength=2.4, columnspacing=1.0)

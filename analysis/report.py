@@ -1,0 +1,165 @@
+"""One self-contained HTML page, its Markdown twin, and the tables and figures as files."""
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from analysis.answer import answer_lines
+from analysis.atomic import write_atomically
+from analysis.figures import FIGURES
+from analysis.figures.save import SavedFigure, remove_stale, save_figure
+from analysis.provenance import Place, hours, places, unique_records
+from analysis.registry import chosen_figures, chosen_tables, resolve
+from analysis.results import Results
+from analysis.tables import TABLES
+from analysis.tables.status import STATUSES, status_counts
+from analysis.tables.table import Table, escape_markdown
+from study.record import Outcome
+from study.spec import Study
+
+ENDINGS = ("csv", "md", "tex", "html")
+MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        main: The main table, for the terminal.
+        paths: Every file, the HTML page first.
+    """
+
+    main: Table
+    paths: list[Path]
+
+
+def write_report(
+    study: Study, outcomes: Sequence[Outcome], folder: Path, results_root: Path
+) -> Report:
+    """Write everything that the outcomes so far allow; any of them may be missing.
+
+    Args:
+        study: The question; names the tables and figures wanted.
+        outcomes: One a planned job.
+        folder: Where the report goes; files of an earlier one are replaced one by one.
+        results_root: Where paths of artifacts start.
+
+    Raises:
+        ConfigError: At "report.tables" or "report.figures", if a name is unknown.
+    """
+    table_names = chosen_tables(study.report)
+    figure_names = chosen_figures(study.report)
+    results = Results(study, outcomes, results_root)
+    paths = [write_atomically(folder / "records.csv", results.frame.to_csv(index=False))]
+    tables = {
+        name: resolve(TABLES[name])(results) for name in {"main": "", **dict.fromkeys(table_names)}
+    }
+    for name, table in tables.items():
+        paths += _write_table(folder if name == "main" else folder / "tables", table)
+    place = folder / "figures"
+    drawn = [save_figure(name, FIGURES[name], results, place) for name in figure_names]
+    figures = [figure for figure in drawn if figure is not None]
+    remove_stale(place, set(FIGURES), {figure.name for figure in figures})
+    paths += [path for figure in figures for path in figure.paths]
+    values = _values(results, tables, figures)
+    pages = [
+        write_atomically(folder / "report.html", _render("report.html", values)),
+        write_atomically(folder / "report.md", _render("report.md", values)),
+    ]
+    return Report(tables["main"], [*pages, *paths])
+
+
+def _write_table(folder: Path, table: Table) -> list[Path]:
+    content = {
+        "csv": table.to_csv(),
+        "md": table.to_markdown(),
+        "tex": table.to_latex(),
+        "html": _page(table),
+    }
+    return [write_atomically(folder / f"{table.name}.{e}", content[e]) for e in ENDINGS]
+
+
+def _page(table: Table) -> str:
+    title = html.escape(table.name)
+    return f'<!doctype html>\n<meta charset="utf-8">\n<title>{title}</title>\n{table.to_html()}'
+
+
+def _values(
+    results: Results, tables: dict[str, Table], figures: list[SavedFigure]
+) -> dict[str, Any]:
+    """Everything that the templates show."""
+    study = results.study
+    counts = status_counts(results)
+    missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
+    records = unique_records(results)
+    return {
+        "title": study.report.title or study.question,
+        "question": study.question,
+        "quick": study.quick,
+        "answer": answer_lines(results),
+        "main": tables["main"],
+        "others": [table for name, table in tables.items() if name not in ("main", "status")],
+        "status": tables.get("status"),
+        "claims": study.claims,
+        "figures": figures,
+        "places": [_place(place) for place in places(results)],
+        "seconds": hours(sum(record.seconds for record in records)),
+        "first": min((record.started for record in records), default=""),
+        "last": max((record.started for record in records), default=""),
+        "failed": [_failure(one) for one in missing if one.status == "failed"],
+        "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
+        "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
+        "problems": results.problems,
+        "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
+        "planned": sum(counts.values()),
+        "path": str(study.path),
+        "command": f"python run_study.py {study.path}",
+        "digest": study.digest,
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "kind": place.kind,
+        "device": place.device,
+        "records": place.records,
+        "hours": hours(place.hours * 3600),
+        "facts": place.facts,
+    }
+
+
+def _failure(outcome: Outcome) -> dict[str, str]:
+    return {"line": _line(outcome), "detail": outcome.record.detail if outcome.record else ""}
+
+
+def _line(outcome: Outcome) -> str:
+    seed = "cost" if outcome.seed is None else f"seed {outcome.seed}"
+    reason = outcome.reason or (outcome.record.reason if outcome.record else "")
+    return f"{outcome.cell}, {seed}: {outcome.status}" + (f": {reason}" if reason else "")
+
+
+def _render(name: str, values: dict[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=name.endswith(".html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = escape_markdown
+    environment.filters["data_uri"] = _data_uri
+    environment.filters["html"] = lambda table: Markup(table.to_html())  # it escapes
+    return environment.get_template(f"{name}.j2").render(values)
+
+
+def _data_uri(svg: bytes) -> str:
+    # As an image, a figure's ids cannot clash with those of the next, and nothing in it runs.
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()

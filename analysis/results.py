@@ -1,0 +1,270 @@
+"""What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import statistics
+from analysis.frame import tidy
+from analysis.statistics import Difference, Estimate
+from study.record import Outcome, Record
+from study.spec import Study
+
+ALPHA = 0.05
+
+_NO_ROWS: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+
+Key = tuple[str, str, str, int]  # cell, metric, part ("" is the whole), batch size (0 is none)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One cell as it is shown: its place in the study's order, its levels, and a short label."""
+
+    cell: str
+    levels: Mapping[str, str]
+    numbers: Mapping[str, float]
+    label: str
+
+
+@dataclass
+class Results:
+    """A study and what is known of it so far; anything may be missing.
+
+    Attributes:
+        study: The question.
+        outcomes: One a planned job.
+        root: Folder that artifact paths start from.
+        problems: Artifacts that could not be read, in words; grows as figures ask for them.
+    """
+
+    study: Study
+    outcomes: Sequence[Outcome]
+    root: Path
+    problems: list[str] = field(default_factory=list)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a sample (analysis/frame.py)."""
+        return tidy(self.outcomes)
+
+    @cached_property
+    def variants(self) -> list[Variant]:
+        """Every cell once, in the order of the study file's levels, not of finishing."""
+        first = {outcome.cell: outcome for outcome in reversed(self.outcomes)}
+        ordered = sorted(first.values(), key=lambda one: self._rank(one.levels))
+        return [Variant(o.cell, o.levels, o.numbers, short_label(o.levels)) for o in ordered]
+
+    @cached_property
+    def factors(self) -> list[str]:
+        """Factors in the study's order."""
+        named = [name for outcome in self.outcomes for name in outcome.levels]
+        return list(dict.fromkeys([*self.study.factors, *named]))
+
+    @cached_property
+    def baseline_label(self) -> str:
+        """How a heading names the baseline."""
+        return short_label(self.study.baseline)
+
+    def baseline_of(self, variant: Variant) -> Variant | None:
+        """The cell that `variant` is compared with; itself for a baseline, None if not planned."""
+        if not self.study.baseline:
+            return None
+        wanted = {**variant.levels, **self.study.baseline}
+        return self._by_levels.get(tuple(wanted.items()))
+
+    def by_seed(self, variant: Variant, metric: str) -> dict[int, float]:
+        """Seed -> value of a metric of training, on the test split where it has one."""
+        rows = self._rows(variant, metric)
+        return {int(self._seeds[row]): float(self._values[row]) for row in rows}
+
+    def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
+        """Mean and t interval over seeds; None without a result."""
+        values = list(self.by_seed(variant, metric).values())
+        return statistics.mean_interval(values) if values else None
+
+    @cached_property
+    def differences(self) -> dict[str, tuple[Difference, float | None]]:
+        """Cell -> top-1 difference to its baseline and Holm-corrected p, over all of them."""
+        found = {}
+        for variant in self.variants:
+            baseline = self.baseline_of(variant)
+            if baseline is None or baseline is variant:
+                continue
+            ours, theirs = self.by_seed(variant, "top1"), self.by_seed(baseline, "top1")
+            if difference := statistics.paired_difference(ours, theirs):
+                found[variant.cell] = difference
+        tested = {cell: d.p for cell, d in found.items() if d.p is not None}
+        corrected = dict(zip(tested, statistics.holm(list(tested.values())), strict=True))
+        return {cell: (d, corrected.get(cell)) for cell, d in found.items()}
+
+    def count(self, variant: Variant, metric: str, part: str = "") -> float | None:
+        """A number that has no noise: parameters or MACs, of the whole or of a part."""
+        rows = self._rows(variant, metric, part)
+        return float(self._values[rows[0]]) if len(rows) else None
+
+    def parts(self, variant: Variant, metric: str) -> list[str]:
+        """Parts that a metric was counted for."""
+        wanted = (variant.cell, metric)
+        return [part for cell, name, part, _ in self._index if (cell, name) == wanted and part]
+
+    def batch_sizes(self, metric: str) -> list[int]:
+        """Batch sizes that any cell has a metric at, ascending."""
+        return sorted({batch for _, name, _, batch in self._index if name == metric and batch})
+
+    def by_round(self, variant: Variant, metric: str, batch: int) -> dict[int, float]:
+        """Timing round -> median of the samples of that round."""
+        samples: dict[int, list[float]] = {}
+        for row in self._rows(variant, metric, "", batch):
+            samples.setdefault(int(self._rounds[row]), []).append(float(self._values[row]))
+        return {round_: median(values) for round_, values in samples.items()}
+
+    def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
+        """Median over rounds with its bootstrap interval; None without a result."""
+        values = list(self.by_round(variant, metric, batch).values())
+        return statistics.median_interval(values) if values else None
+
+    def ratio(self, ours: Variant, theirs: Variant, metric: str, batch: int) -> Estimate | None:
+        """Median of the ratios within rounds; None unless both are of one timing run."""
+        mine, other = self.cost_record(ours), self.cost_record(theirs)
+        if mine is None or other is None or mine.timing_run != other.timing_run:
+            return None
+        return statistics.median_ratio(
+            self.by_round(ours, metric, batch), self.by_round(theirs, metric, batch)
+        )
+
+    def ratio_to_baseline(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
+        """As a multiple of the baseline's, timed in the same run; None for a baseline itself."""
+        baseline, outcome = self.baseline_of(variant), self._costs.get(variant.cell)
+        if baseline is None or baseline is variant or outcome is None:
+            return None
+        if ratio := self.ratio(variant, baseline, metric, batch):
+            return ratio
+        # The baseline's own number may be of another timing run than the one beside this cell.
+        mine, reference = self.cost_record(variant), outcome.reference
+        if mine is None or reference is None or mine.timing_run != reference.timing_run:
+            return None
+        theirs = _record_rounds(reference, metric, batch)
+        return statistics.median_ratio(self.by_round(variant, metric, batch), theirs)
+
+    def cost_record(self, variant: Variant) -> Record | None:
+        """The cost record that a cell's costs are read from."""
+        outcome = self._costs.get(variant.cell)
+        return outcome.record if outcome and outcome.status in ("done", "reused") else None
+
+    def jobs(self, variant: Variant) -> list[Outcome]:
+        """All outcomes of a cell."""
+        return self._by_cell[variant.cell]
+
+    def arrays(self, variant: Variant, name: str) -> list[dict[str, NDArray[Any]]]:
+        """An artifact of every finished seed; what cannot be read is told in `problems`."""
+        loaded = (
+            self._load(outcome, name)
+            for outcome in self.jobs(variant)
+            if outcome.kind == "train" and outcome.status in ("done", "reused")
+        )
+        return [arrays for arrays in loaded if arrays is not None]
+
+    def _load(self, outcome: Outcome, name: str) -> dict[str, NDArray[Any]] | None:
+        artifact = outcome.record.artifacts.get(name) if outcome.record else None
+        if artifact is None:
+            return None
+        path = self.root / artifact.path
+        try:
+            if not path.resolve().is_relative_to(self.root.resolve()):
+                raise ValueError("lies outside of the results folder")
+            with np.load(path, allow_pickle=False) as file:
+                return {key: file[key] for key in file.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            text = f"{name} of {outcome.cell}, seed {outcome.seed}, could not be read: {error}"
+            if text not in self.problems:
+                self.problems.append(text)
+            return None
+
+    def _rows(
+        self, variant: Variant, metric: str, part: str = "", batch: int = 0
+    ) -> NDArray[np.intp]:
+        return self._index.get((variant.cell, metric, part, batch), _NO_ROWS)
+
+    @cached_property
+    def _values(self) -> NDArray[np.float64]:
+        return self.frame["value"].to_numpy()
+
+    @cached_property
+    def _seeds(self) -> NDArray[np.int64]:
+        return self.frame["seed"].fillna(-1).to_numpy(dtype=np.int64)
+
+    @cached_property
+    def _rounds(self) -> NDArray[np.int64]:
+        return self.frame["round"].fillna(-1).to_numpy(dtype=np.int64)
+
+    @cached_property
+    def _index(self) -> dict[Key, NDArray[np.intp]]:
+        frame = self.frame
+        kept = np.flatnonzero(
+            frame["value"].notna()
+            & frame["status"].isin(["done", "reused"])
+            & (frame["split"].isna() | (frame["split"] != "train"))
+        )
+        numbered = frame.iloc[kept]
+        keys = [
+            numbered["cell"],
+            numbered["metric"],
+            numbered["part"].astype(object).fillna(""),
+            numbered["batch_size"].fillna(0).astype(int),
+        ]
+        groups = numbered.groupby(keys, sort=False).indices
+        return {cast(Key, key): kept[rows] for key, rows in groups.items()}
+
+    @cached_property
+    def _by_levels(self) -> dict[tuple[tuple[str, str], ...], Variant]:
+        return {tuple(variant.levels.items()): variant for variant in self.variants}
+
+    @cached_property
+    def _by_cell(self) -> dict[str, list[Outcome]]:
+        found: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            found.setdefault(outcome.cell, []).append(outcome)
+        return found
+
+    @cached_property
+    def _costs(self) -> dict[str, Outcome]:
+        return {outcome.cell: outcome for outcome in self.outcomes if outcome.kind == "cost"}
+
+    def _rank(self, levels: Mapping[str, str]) -> tuple[int, ...]:
+        ranks = []
+        for name, choices in self.study.factors.items():
+            labels = [choice.label for choice in choices]
+            ranks.append(labels.index(levels[name]) if levels.get(name) in labels else len(labels))
+        return tuple(ranks)
+
+
+def _record_rounds(record: Record, metric: str, batch: int) -> dict[int, float]:
+    return {
+        round_: value
+        for one in record.measurements
+        if one.metric == metric and one.part is None and one.conditions.get("batch_size") == batch
+        for round_, value in zip(one.rounds, one.samples, strict=True)
+    }
+
+
+def short_name(factor: str) -> str:
+    """The last part of a dotted key, in words: "data.frames" -> "frames"."""
+    return factor.rsplit(".", 1)[-1].replace("_", " ")
+
+
+def short_label(levels: Mapping[str, str]) -> str:
+    """As "VLF, frames 8": names the factor only where it is a dotted key, whose levels are bare."""
+    words = [
+        f"{short_name(factor)} {level}" if "." in factor else level
+        for factor, level in levels.items()
+    ]
+    return ", ".join(words) or "base"

@@ -1,0 +1,194 @@
+"""The answer in one table: what each cell reaches, and what it costs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from analysis.numbers import (
+    NONE,
+    decimals_for,
+    interval,
+    p_value,
+    prefix_for,
+    signed,
+    significant,
+)
+from analysis.provenance import cost_machines
+from analysis.results import Results, Variant
+from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
+from analysis.tables.notes import (
+    absent,
+    cost_notes,
+    main_remarks,
+    quoted_batch,
+    ratio_notes,
+    train_notes,
+)
+from analysis.tables.table import Align, Entry, Table
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, its alignment, and what stands in it for a cell."""
+
+    header: str
+    show: Callable[[Variant], Entry]
+    align: Align = "right"
+
+
+def main_table(results: Results) -> Table:
+    """One row a cell: levels, accuracy over seeds, difference to the baseline, and costs.
+
+    A cell without a result keeps its row and shows why.
+    """
+    columns = [*_level_columns(results), *_accuracy_columns(results), *_count_columns(results)]
+    columns += _cost_columns(results)
+    return Table(
+        name="table",
+        header=tuple(column.header for column in columns),
+        rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
+        align=tuple(column.align for column in columns),
+        caption=_caption(results),
+        remarks=main_remarks(results),
+    )
+
+
+def _level_columns(results: Results) -> list[Column]:
+    def level(factor: str) -> Callable[[Variant], Entry]:
+        return lambda variant: Entry(variant.levels.get(factor, NONE))
+
+    columns = [Column(name, level(name), "left") for name in results.factors]
+    return columns or [Column("cell", lambda variant: Entry(variant.label), "left")]
+
+
+def _accuracy_columns(results: Results) -> list[Column]:
+    marks = mark_accuracy(results)
+
+    def seeds(variant: Variant) -> Entry:
+        planned = sum(one.kind == "train" for one in results.jobs(variant))
+        done = len(results.by_seed(variant, "top1"))
+        return Entry(str(done) if done == planned else f"{done} of {planned}")
+
+    def top1(variant: Variant) -> Entry:
+        notes = train_notes(results, variant)
+        estimate = results.accuracy(variant)
+        if estimate is None:
+            return absent(results, variant, "train", notes)
+        return Entry(interval(estimate, 1), marks.get(variant.cell, ""), notes)
+
+    columns = [Column("seeds", seeds), Column("top-1 (%) ↑", top1)]
+    if not results.differences:
+        return columns
+    name = results.baseline_label
+    columns.append(Column(f"Δ top-1 to {name} (points) ↑", lambda v: _difference(results, v)))
+    if any(p is not None for _, p in results.differences.values()):
+        columns.append(Column("p (Holm)", lambda v: _corrected_p(results, v)))
+    return columns
+
+
+def _difference(results: Results, variant: Variant) -> Entry:
+    if results.baseline_of(variant) is variant:
+        return Entry("baseline")
+    found = results.differences.get(variant.cell)
+    if found is None:
+        return Entry(NONE)
+    difference, _ = found
+    notes: tuple[str, ...] = ()
+    if difference.n < len(results.by_seed(variant, "top1")):
+        notes = (f"paired over the {difference.n} of its seeds that the baseline has too",)
+    if difference.low is None or difference.high is None:
+        return Entry(signed(difference.value, 1), notes=notes)
+    low, high = signed(difference.low, 1), signed(difference.high, 1)
+    return Entry(f"{signed(difference.value, 1)} [{low}, {high}]", notes=notes)
+
+
+def _corrected_p(results: Results, variant: Variant) -> Entry:
+    difference, p = results.differences.get(variant.cell, (None, None))
+    if p is None:
+        return Entry(NONE)
+    flip = difference.p_flip if difference else None
+    notes = (f"exact sign-flip p = {p_value(flip)}, not corrected",) if flip is not None else ()
+    return Entry(p_value(p), notes=notes)
+
+
+def _count_columns(results: Results) -> list[Column]:
+    columns = []
+    for metric, name in (("parameters", "parameters"), ("macs", "MACs a clip")):
+        counts = {v.cell: results.count(v, metric) for v in results.variants}
+        known = {cell: value for cell, value in counts.items() if value is not None}
+        if known:
+            factor, prefix = prefix_for(known.values())
+            unit = f" ({prefix})" if prefix else ""
+            columns.append(Column(f"{name}{unit} ↓", _count(known, factor)))
+    return columns
+
+
+def _count(counts: Mapping[str, float], factor: float) -> Callable[[Variant], Entry]:
+    marks = mark_counts(counts)
+
+    def show(variant: Variant) -> Entry:
+        value = counts.get(variant.cell)
+        if value is None:
+            return Entry(NONE)
+        return Entry(significant(value / factor), marks.get(variant.cell, ""))
+
+    return show
+
+
+def _cost_columns(results: Results) -> list[Column]:
+    columns = []
+    batch = quoted_batch(results)
+    if batch is not None:
+        heading = f"latency (ms, batch {batch}) ↓"
+        columns.append(Column(heading, _timing(results, "latency", batch)))
+        if any(results.ratio_to_baseline(v, "latency", batch) for v in results.variants):
+            heading = f"latency / {results.baseline_label} ↓"
+            columns.append(Column(heading, lambda variant: _ratio(results, variant, batch)))
+    if sizes := results.batch_sizes("throughput"):
+        heading = f"throughput (clips/s, batch {sizes[-1]}) ↑"
+        columns.append(Column(heading, _timing(results, "throughput", sizes[-1])))
+    if sizes := results.batch_sizes("peak_memory"):
+        heading = f"peak memory (MiB, batch {sizes[-1]}) ↓"
+        columns.append(Column(heading, _timing(results, "peak_memory", sizes[-1])))
+    return columns
+
+
+def _timing(results: Results, metric: str, batch: int) -> Callable[[Variant], Entry]:
+    marks = mark_costs(results, metric, batch)
+    is_first = metric == "latency"  # remarks on a cost stand once a row
+
+    def show(variant: Variant) -> Entry:
+        notes = cost_notes(results, variant) if is_first else ()
+        estimate = results.cost(variant, metric, batch)
+        if estimate is None:
+            return absent(results, variant, "cost", notes) if is_first else Entry(NONE)
+        text = interval(estimate, min(3, decimals_for([estimate.value])))
+        return Entry(text, marks.get(variant.cell, ""), notes)
+
+    return show
+
+
+def _ratio(results: Results, variant: Variant, batch: int) -> Entry:
+    baseline = results.baseline_of(variant)
+    if baseline is variant:
+        return Entry("baseline")
+    if ratio := results.ratio_to_baseline(variant, "latency", batch):
+        return Entry(interval(ratio, 2))
+    return Entry(NONE, notes=ratio_notes(results, variant))
+
+
+def _caption(results: Results) -> str:
+    """What the intervals are and what the costs hold for."""
+    sentences = [results.study.question]
+    if results.frame["metric"].eq("top1").any():
+        sentences.append(
+            "Top-1 on the test split: mean over seeds [95 % Student t interval]"
+            + ("; differences are paired by seed." if results.differences else ".")
+        )
+    if results.batch_sizes("latency"):
+        sentences.append(
+            "Latency, throughput: median over timing rounds [95 % bootstrap interval]"
+            + ("; ratios are paired by round." if results.study.baseline else ".")
+        )
+    if machines := cost_machines(results):
+        sentences.append(f"Costs measured on {' and on '.join(machines)}.")
+    return " ".join(sentences)

@@ -1,0 +1,113 @@
+"""What a reader must be told beside a number: failures, mixtures, and what marks mean."""
+
+from collections.abc import Sequence
+
+from analysis.frame import device_model
+from analysis.numbers import plural
+from analysis.results import Results, Variant
+from analysis.tables.table import Entry
+from study.record import Kind, Outcome
+
+REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
+
+
+def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...]) -> Entry:
+    """The entry of a number that is missing: its status and the start of the reason."""
+    jobs = [one for one in results.jobs(variant) if one.kind == kind]
+    for status in ("failed", "not run", "skipped"):
+        if job := next((one for one in jobs if one.status == status), None):
+            reason = job.reason or (job.record.reason if job.record else "")
+            text = f"{status}: {reason}" if reason else status
+            if len(text) <= REASON_LENGTH:
+                return Entry(text, notes=notes if kind == "cost" or len(jobs) > 1 else ())
+            return Entry(text[: REASON_LENGTH - 1].rstrip() + "…", notes=notes or (text,))
+    return Entry("not planned" if not jobs else "no number", notes=notes)
+
+
+def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
+    """Seeds without a result and why; remarks of records; seeds made by different code."""
+    jobs = [one for one in results.jobs(variant) if one.kind == "train"]
+    notes = [f"{_seeds(group)} {text}" for text, group in _missing(jobs).items()]
+    if len(notes) == 1 and len(next(iter(_missing(jobs).values()))) == len(jobs):
+        notes = []  # the entry says it already
+    finished = [one for one in jobs if one.status in ("done", "reused")]
+    records = [one.record for one in finished if one.record]
+    notes += [note for record in records for note in record.notes]
+    notes += [one.reason for one in finished if one.reason]
+    if len({record.fingerprint for record in records}) > 1:
+        notes.append("its seeds were made by different versions of the code")
+    models = {device_model(record) for record in records}
+    if len(models) > 1:
+        notes.append(f"its seeds were trained on different devices: {', '.join(sorted(models))}")
+    return tuple(dict.fromkeys(notes))
+
+
+def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
+    """Remarks of the cost record, and whether it was measured elsewhere than the first one."""
+    record = results.cost_record(variant)
+    if record is None:
+        return ()
+    notes = list(record.notes)
+    job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
+    if job.reason:
+        notes.append(job.reason)
+    first = next(found for v in results.variants if (found := results.cost_record(v)))
+    if device_model(record) != device_model(first):
+        notes.append(f"measured on {device_model(record)}, not on {device_model(first)}")
+    return tuple(dict.fromkeys(notes))
+
+
+def ratio_notes(results: Results, variant: Variant) -> tuple[str, ...]:
+    """Why a ratio is missing although the cell has been timed."""
+    if results.cost_record(variant) is None:
+        return ()
+    baseline = results.baseline_of(variant)
+    if baseline is None:
+        return ("no ratio: its baseline is not in the study",)
+    if results.cost_record(baseline) is None:
+        return ("no ratio: the baseline has not been timed",)
+    return ("no ratio: not timed in one timing run with the baseline",)
+
+
+def quoted_batch(results: Results) -> int | None:
+    """The batch size that latency is quoted at: the first that the study asks for."""
+    measured = results.batch_sizes("latency")
+    first = results.study.cost.batch_sizes[0]
+    return first if first in measured else next(iter(measured), None)
+
+
+def main_remarks(results: Results) -> tuple[str, ...]:
+    """What marks and corrected p values mean, as far as the table has any."""
+    remarks = []
+    if results.differences:
+        tested = sum(p is not None for _, p in results.differences.values())
+        if tested:
+            remarks.append(
+                f"p: paired t test over seeds, Holm-corrected over {plural(tested, 'comparison')}."
+            )
+        else:
+            remarks.append("One seed in common with the baseline: no interval, no test.")
+    elif any(results.accuracy(v) for v in results.variants) and not any(
+        estimate.has_interval for v in results.variants if (estimate := results.accuracy(v))
+    ):
+        remarks.append("One seed: no interval.")
+    remarks.append(
+        "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
+        "best at 5 %; a MAC is one multiply-accumulate, two FLOPs."
+    )
+    return tuple(remarks)
+
+
+def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {}
+    for job in jobs:
+        if job.status not in ("done", "reused"):
+            reason = job.reason or (job.record.reason if job.record else "")
+            text = f"{job.status}: {reason}" if reason else job.status
+            groups.setdefault(text, []).append(job)
+    return groups
+
+
+def _seeds(jobs: Sequence[Outcome]) -> str:
+    numbers = ", ".join(str(job.seed) for job in jobs)
+    return f"seed {numbers}" if len(jobs) == 1 else f"seeds {numbers}"

@@ -1,0 +1,46 @@
+"""Where the parameters and the multiply-accumulates are: by part."""
+
+from analysis.numbers import NONE, prefix_for, significant
+from analysis.results import Results
+from analysis.tables.table import Align, Entry, Table
+
+PARTS = ("f", "g", "h", "head")  # as the data flow; parts of other names follow
+METRICS = (("parameters", "parameters"), ("macs", "MACs"))
+
+
+def ordered_parts(results: Results, metric: str) -> list[str]:
+    """Every part that is not empty in some cell, in the order of the data flow."""
+    found = {
+        part
+        for variant in results.variants
+        for part in results.parts(variant, metric)
+        if results.count(variant, metric, part)
+    }
+    return [part for part in PARTS if part in found] + sorted(found - set(PARTS))
+
+
+def parts_table(results: Results) -> Table:
+    """One row a cell: parameters and MACs of the whole and of each part."""
+    columns = []
+    for metric, name in METRICS:
+        totals = [n for v in results.variants if (n := results.count(v, metric)) is not None]
+        factor, prefix = prefix_for(totals)
+        unit = f" ({prefix})" if prefix else ""
+        for part in ("", *ordered_parts(results, metric)) if totals else ():
+            columns.append((f"{name} {part}".rstrip() + unit, metric, part, factor))
+    rows = []
+    for variant in results.variants:
+        row = [Entry(variant.label)]
+        for _, metric, part, factor in columns:
+            value = results.count(variant, metric, part)
+            row.append(Entry(NONE if value is None else significant(value / factor)))
+        rows.append(tuple(row))
+    right: Align = "right"
+    return Table(
+        name="parts",
+        header=("cell", *(column[0] for column in columns)),
+        rows=tuple(rows),
+        align=("left", *[right] * len(columns)),
+        caption="Parameters, and multiply-accumulates (MACs) of one clip and one view, by part: "
+        "f backbone, g spatial transformer, h spatiotemporal transformer, head.",
+    )

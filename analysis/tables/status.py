@@ -1,0 +1,47 @@
+"""How every planned job ended."""
+
+from collections import Counter
+
+from analysis.numbers import NONE
+from analysis.results import Results
+from analysis.tables.table import Align, Entry, Table
+from study.record import Kind, Outcome, Status
+
+STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
+
+
+def status_counts(results: Results, kind: Kind | None = None) -> dict[Status, int]:
+    """Status -> number of jobs, of one kind or of both; their sum is what was planned."""
+    found = Counter(one.status for one in results.outcomes if kind in (None, one.kind))
+    return {status: found[status] for status in STATUSES}
+
+
+def status_table(results: Results) -> Table:
+    """One row a kind of job and their sum: planned = done + reused + skipped + failed + not run."""
+    rows = []
+    kinds: tuple[Kind | None, ...] = ("train", "cost", None)
+    for kind in kinds:
+        counts = status_counts(results, kind)
+        jobs = [one for one in results.outcomes if kind in (None, one.kind)]
+        reasons = tuple(dict.fromkeys(filter(None, map(_why, jobs)))) if kind else ()
+        numbers = [Entry(str(n) if n else NONE) for n in counts.values()]
+        rows.append(
+            (Entry(kind or "all", notes=reasons), Entry(str(sum(counts.values()))), *numbers)
+        )
+    right: Align = "right"
+    return Table(
+        name="status",
+        header=("jobs", "planned", *STATUSES),
+        rows=tuple(rows),
+        align=("left", *[right] * (1 + len(STATUSES))),
+        caption="How the planned jobs ended. A train job is one cell and one seed; a cost job is "
+        "one cell.",
+    )
+
+
+def _why(job: Outcome) -> str:
+    if job.status in ("done", "reused"):
+        return ""
+    reason = job.reason or (job.record.reason if job.record else "")
+    seed = "" if job.seed is None else f", seed {job.seed}"
+    return f"{job.cell}{seed}: {job.status}" + (f": {reason}" if reason else "")

@@ -1,0 +1,192 @@
+"""A table as data, and its renderings: Markdown, CSV, LaTeX, HTML."""
+
+import csv
+import html
+import io
+import textwrap
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.tables.latex import escape_latex
+
+Mark = Literal["", "best", "tie"]
+Align = Literal["left", "right"]
+
+HEADING_WIDTH = 14
+
+_MARKDOWN = {"": "{}", "best": "**{}**", "tie": "_{}_"}
+_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "tie": r"\underline{{{}}}"}
+_HTML = {"": "{}", "best": "<strong>{}</strong>", "tie": "<u>{}</u>"}
+_MARKDOWN_SPECIAL = str.maketrans(
+    {c: "\\" + c for c in "\\`*_[]|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One display string.
+
+    Attributes:
+        text: As shown, without markup.
+        mark: "best" where it is clear of noise, "tie" where it is not told apart from the best.
+        notes: Remarks that the reader of this number must see, in full.
+    """
+
+    text: str
+    mark: Mark = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Header and rows of display strings; every row is as long as the header.
+
+    Attributes:
+        name: File name without ending, and LaTeX label.
+        header: Column names with unit and direction.
+        rows: Entries; their notes become lettered footnotes, equal notes sharing a letter.
+        align: Of each column.
+        caption: What is shown, with what interval.
+        remarks: Sentences below the table that belong to no entry.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    align: tuple[Align, ...]
+    caption: str
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        widths = {len(self.header), len(self.align), *(len(row) for row in self.rows)}
+        if len(widths) != 1:
+            raise ValueError(f"table {self.name}: rows of different lengths {sorted(widths)}")
+
+    @property
+    def footnotes(self) -> dict[str, str]:
+        """Note -> its letter, in order of appearance: a, b, ..., z, aa, ab, ..."""
+        notes = dict.fromkeys(n for row in self.rows for entry in row for n in entry.notes)
+        return {note: _letters(number) for number, note in enumerate(notes)}
+
+    def to_csv(self) -> str:
+        """Display strings and, where there are any, a last column with each row's notes."""
+        with_notes = bool(self.footnotes)
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([*self.header, "notes"] if with_notes else self.header)
+        for row in self.rows:
+            notes = "; ".join(dict.fromkeys(n for entry in row for n in entry.notes))
+            texts = [entry.text for entry in row]
+            writer.writerow([*texts, notes] if with_notes else texts)
+        return out.getvalue()
+
+    def to_markdown(self) -> str:
+        """GitHub-flavoured Markdown: bold is best, italic is tied with the best."""
+        letters = self.footnotes
+        rule = ["---:" if align == "right" else ":---" for align in self.align]
+        lines = [[escape_markdown(text) for text in self.header], rule]
+        for row in self.rows:
+            lines.append(
+                [
+                    _marked(_MARKDOWN, entry, escape_markdown(entry.text))
+                    + _raised(entry, letters, "<sup>{}</sup>")
+                    for entry in row
+                ]
+            )
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        notes = [f"<sup>{x}</sup> {escape_markdown(note)}" for note, x in letters.items()]
+        below = [escape_markdown(self.caption), *map(escape_markdown, self.remarks), *notes]
+        return "\n\n".join([table, *below]) + "\n"
+
+    def to_html(self) -> str:
+        """A `<figure>` with the table, its caption and footnotes; every text is escaped."""
+        letters = self.footnotes
+        head = "".join(f'<th class="{a}">{html.escape(h)}</th>' for h, a in self._columns())
+        body = "\n".join(
+            "<tr>"
+            + "".join(
+                f'<td class="{align}">{_marked(_HTML, entry, html.escape(entry.text))}'
+                f"{_raised(entry, letters, '<sup>{}</sup>')}</td>"
+                for entry, align in zip(row, self.align, strict=True)
+            )
+            + "</tr>"
+            for row in self.rows
+        )
+        notes = "".join(f"<p>{html.escape(remark)}</p>" for remark in self.remarks)
+        notes += "".join(f"<p><sup>{x}</sup> {html.escape(n)}</p>" for n, x in letters.items())
+        return (
+            f'<figure class="table"><figcaption>{html.escape(self.caption)}</figcaption>\n'
+            f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n'
+            f'</tbody>\n</table></div>\n<div class="notes">{notes}</div></figure>\n'
+        )
+
+    def to_latex(self) -> str:
+        r"""A `table*` for `\input`; needs the packages booktabs and graphicx.
+
+        A table wider than the page is scaled down to it.
+        """
+        letters = self.footnotes
+        columns = "".join("r" if align == "right" else "l" for align in self.align)
+        lines = [" & ".join(_stacked(heading, align) for heading, align in self._columns())]
+        for row in self.rows:
+            lines.append(
+                " & ".join(
+                    _marked(_LATEX, entry, escape_latex(entry.text))
+                    + _raised(entry, letters, r"\textsuperscript{{{}}}")
+                    for entry in row
+                )
+            )
+        head, *body = [line + r" \\" for line in lines]
+        notes = [escape_latex(remark) for remark in self.remarks]
+        notes += [rf"\textsuperscript{{{x}}}~{escape_latex(n)}" for n, x in letters.items()]
+        below = [r"\par\smallskip\raggedright\footnotesize " + r"\\ ".join(notes)] if notes else []
+        fit = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
+        return "\n".join(
+            [
+                r"% needs \usepackage{booktabs,graphicx}",
+                r"\begin{table*}",
+                r"\centering\small\setlength{\tabcolsep}{3pt}",
+                rf"\caption{{{escape_latex(self.caption)}}}\label{{tab:{self.name}}}",
+                fit,
+                rf"\begin{{tabular}}{{{columns}}}",
+                *[r"\toprule", head, r"\midrule", *body, r"\bottomrule"],
+                r"\end{tabular}}",
+                *below,
+                r"\end{table*}",
+                "",
+            ]
+        )
+
+    def _columns(self) -> list[tuple[str, Align]]:
+        return list(zip(self.header, self.align, strict=True))
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, on one line, also inside a table."""
+    return " ".join(text.split()).translate(_MARKDOWN_SPECIAL)
+
+
+def _stacked(heading: str, align: Align) -> str:
+    """A heading in lines of up to `HEADING_WIDTH` characters, so that numbers set the width."""
+    lines = textwrap.wrap(heading, HEADING_WIDTH, break_long_words=False) or [""]
+    if len(lines) == 1:
+        return escape_latex(heading)
+    stack = r" \\ ".join(map(escape_latex, lines))
+    return rf"\shortstack[{align[0]}]{{{stack}}}"
+
+
+def _marked(styles: dict[str, str], entry: Entry, escaped: str) -> str:
+    return styles[entry.mark].format(escaped) if escaped else escaped
+
+
+def _raised(entry: Entry, letters: dict[str, str], style: str) -> str:
+    return style.format(",".join(letters[n] for n in entry.notes)) if entry.notes else ""
+
+
+def _letters(number: int) -> str:
+    text = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        text = chr(ord("a") + digit) + text
+    return text

@@ -1,0 +1,162 @@
+"""Full-length hashes that name a job by all that can change its numbers, and by nothing else.
+
+Of a config only what differs from its defaults counts, and the `name` of a section always: a new
+option with a default renames no record. (A changed default is seen by comparing the stored full
+config.) Paths do not count, the contents of the files they name do. No torch.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from study.fingerprint import code_fingerprint, fingerprint_of
+from study.runs import SECTIONS
+from study.settings import CostConfig
+from vlf.config import Config, ConfigError, ModelConfig, RunConfig
+
+__all__ = [
+    "code_fingerprint",
+    "cost_identity",
+    "file_digests",
+    "fingerprint_of",
+    "train_identity",
+]
+
+IDENTITY_VERSION = 1
+
+FOLDER = "root"  # the field of a dataset that names the folder of its files
+
+_said_before: dict[tuple[type[Config], str], dict[str, Any]] = {}  # thousands of cells share them
+_digests: dict[tuple[str, int, int], str] = {}  # (path, bytes, mtime in ns) -> sha256
+
+
+def train_identity(config: RunConfig, seed: int, device: str, digests: Mapping[str, str]) -> str:
+    """Name of one training run: its config, seed, device type, and the files it reads.
+
+    Args:
+        config: The run; `files` of its sections are left to `digests`.
+        seed: Of the run.
+        device: "cpu", "cuda" or "cuda:1"; the index does not count.
+        digests: What `file_digests` gives for the same config.
+    """
+    sections = {section: _said(getattr(config, section)) for section in SECTIONS}
+    return _hash(
+        {
+            "kind": "train",
+            **sections,
+            "seed": seed,
+            "device": device.partition(":")[0],
+            "files": dict(digests),
+        }
+    )
+
+
+def cost_identity(
+    model: ModelConfig,
+    clip: Mapping[str, Any],
+    protocol: CostConfig,
+    device_model: str,
+    device: str,
+    torch_version: str,
+) -> str:
+    """Name of one architecture's cost on one device model; seeds and training do not change it.
+
+    Args:
+        model: The architecture.
+        clip: What of the data the cost depends on (frames, size, classes).
+        protocol: Batch sizes, threads, precision, rounds.
+        device_model: "AMD EPYC 7B13", "NVIDIA H200".
+        device: "cpu", "cuda" or "cuda:1"; the index does not count.
+        torch_version: As installed.
+    """
+    return _hash(
+        {
+            "kind": "cost",
+            "model": _said(model),
+            "clip": dict(clip),
+            "protocol": _said(protocol),
+            "device_model": device_model,
+            "device": device.partition(":")[0],
+            "torch": torch_version,
+        }
+    )
+
+
+def file_digests(config: RunConfig) -> dict[str, str]:
+    """Role ("data.train", "model.pretrained") -> sha256 of each file that the run reads.
+
+    A file is read once in a process as long as its size and time of change stay.
+
+    Raises:
+        ConfigError: With the key that names a file which is missing or unreadable.
+    """
+    found = {}
+    for section in ("data", "model"):
+        for role, path in _roles(getattr(config, section)).items():
+            try:
+                found[f"{section}.{role}"] = _digest(path)
+            except FileNotFoundError:
+                raise ConfigError(f"{section}.{role}", f"no such file: {path}") from None
+            except OSError as error:
+                message = f"{path} cannot be read ({error.strerror})"
+                raise ConfigError(f"{section}.{role}", message) from None
+    return found
+
+
+def _digest(path: Path) -> str:
+    state = path.stat()
+    known = (str(path.resolve()), state.st_size, state.st_mtime_ns)
+    if known not in _digests:
+        with path.open("rb") as stream:
+            _digests[known] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _digests[known]
+
+
+def _files(section: Config) -> tuple[Path, ...]:
+    return tuple(section.files()) if hasattr(section, "files") else ()
+
+
+def _roles(section: Config) -> dict[str, Path]:
+    """Field -> the file that its value names, alone or inside the folder of another field."""
+    roles: dict[str, Path] = {}
+    for position, path in enumerate(_files(section)):
+        named = [name for name, value in _texts(section) if path in _paths(section, value)]
+        roles.update(dict.fromkeys(named or [f"file {position}"], path))
+    return roles
+
+
+def _texts(section: Config) -> list[tuple[str, str]]:
+    """Fields that may name a file."""
+    fields = ((name, getattr(section, name)) for name in type(section).model_fields)
+    return [(name, value) for name, value in fields if isinstance(value, str) and value]
+
+
+def _paths(section: Config, value: str) -> tuple[Path, Path]:
+    return Path(value), Path(getattr(section, FOLDER, "")) / value
+
+
+def _said(section: Config) -> dict[str, Any]:
+    """Values that differ from the defaults, less those that are paths."""
+    key = (type(section), section.model_dump_json())
+    if key not in _said_before:
+        paths = {FOLDER, *_roles(section)}
+        values = section.model_dump(mode="json")
+        _said_before[key] = {
+            name: values[name]
+            for name, field in type(section).model_fields.items()
+            if name == "name" or (name not in paths and getattr(section, name) != _default(field))
+        }
+    return _said_before[key]
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    text = json.dumps({"version": IDENTITY_VERSION, **values}, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

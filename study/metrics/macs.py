@@ -1,0 +1,169 @@
+"""Multiply-accumulates of one forward pass, by part, without running it.
+
+One MAC is a multiplication and an addition, that is two FLOPs. PyTorch's counter says FLOPs, so its
+counts are halved here; this file and its unit say MAC throughout.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from study.metrics.free_operators import FREE
+from study.metrics.parameters import count_parameters
+from study.metrics.second_count import disagreement
+from study.metrics.subject import Counts, Reading, Subject, measure_parts, parts_of
+
+
+def measure_macs(subject: Subject) -> Reading:
+    """Multiply-accumulates of one clip (batch 1, one view), in total and by part, unit "MAC".
+
+    In it: convolutions, matrix products, attention. Not in it: normalisation, activations, softmax,
+    pooling, biases, additions of residuals, anything that only moves data. Counted a second time by
+    fvcore; where the two differ by more than 0.1 % a note says so.
+    """
+    macs, notes = count_macs(subject.model, subject.clip.shape)
+    second = disagreement(subject.model, subject.clip, sum(macs.values()))
+    conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
+    return Reading(measure_parts("macs", "MAC", macs, conditions), (*notes, *second))
+
+
+def count(model: nn.Module, clip_shape: Sequence[int]) -> Counts:
+    """Parameters and MACs of a model, on meta or not, for clips of (T, 3, H, W); for the plan.
+
+    Raises:
+        Exception: Whatever the model raises when it cannot take such a clip.
+    """
+    macs, notes = count_macs(model, (1, *clip_shape))
+    return Counts(count_parameters(model), macs, notes)
+
+
+def count_macs(model: nn.Module, shape: Sequence[int]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """MACs by part for a batch of clips (B, T, 3, H, W), and notes on what they leave out.
+
+    Weights and clip are traced on the meta device, where fused attention falls apart into its
+    matrix products: on real CPU tensors the same counter takes it for 0. A model that cannot be
+    traced there (its course depends on values) is counted on its own tensors with the math backend.
+    The model is left in eval mode.
+    """
+    model.eval()
+    try:
+        return _count_on_meta(model, shape)
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        if _device(model).type == "meta":
+            raise
+        macs, notes = _count_on_values(model, shape)
+        why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return macs, (f"MACs counted on real tensors, the meta device refused ({why})", *notes)
+
+
+def _count_on_meta(
+    model: nn.Module, shape: Sequence[int]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    clip = torch.empty(tuple(shape), device="meta")
+    with _counting() as tally:
+        functional_call(model, on_meta, (clip,))
+    return tally.macs(model), tally.notes()
+
+
+def _count_on_values(
+    model: nn.Module, shape: Sequence[int]
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    clip = torch.randn(tuple(shape), device=_device(model))
+    with sdpa_kernel(SDPBackend.MATH), _counting() as tally:
+        model(clip)
+    return tally.macs(model), tally.notes()
+
+
+@contextlib.contextmanager
+def _counting() -> Iterator["_Tally"]:
+    counter = FlopCounterMode(display=False, custom_mapping=_EXTRA_FORMULAS)
+    tally = _Tally(counter)
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    # The fast path is one fused operator for a whole encoder layer, and no counter has its formula.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # The tally is outside the counter: it sees what is left after the counter has decomposed.
+        with torch.no_grad(), tally, counter:
+            yield tally
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator that runs, and keeps the names of those that nobody counts."""
+
+    def __init__(self, counter: FlopCounterMode) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counter = counter
+        self.uncounted: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func._overloadpacket not in self.counter.flop_registry and not _is_free(func):
+            self.uncounted[func._overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+    def macs(self, model: nn.Module) -> dict[str, int]:
+        """Part -> MACs; "other" is what ran outside the parts, left out where nothing did."""
+        counts = self.counter.get_flop_counts()
+        root = type(model).__name__
+
+        def of(module: str) -> int:
+            return sum(counts.get(module, {}).values()) // 2
+
+        parts = {part: of(f"{root}.{part}") for part in parts_of(model)}
+        other = of("Global") - sum(parts.values())
+        return {**parts, "other": other} if other or not parts else parts
+
+    def notes(self) -> tuple[str, ...]:
+        """One note that names what has no formula, or none."""
+        if not self.uncounted:
+            return ()
+        names = ", ".join(f"{name} ({calls}x)" for name, calls in sorted(self.uncounted.items()))
+        return (f"MACs leave out operators without a formula: {names}",)
+
+
+def _is_free(func: Any) -> bool:
+    tags = {str(tag).rpartition(".")[2] for tag in func.tags}
+    return (
+        func.is_view
+        or bool(tags & {"pointwise", "reduction"})
+        or func._overloadpacket.__name__ in FREE
+        or func.namespace == "prim"
+    )
+
+
+def _matrix_vector_flops(a: Sequence[int], b: Sequence[int], **_: object) -> int:
+    return 2 * prod(a)
+
+
+def _add_matrix_vector_flops(y: object, a: Sequence[int], b: Sequence[int], **_: object) -> int:
+    return 2 * prod(a)
+
+
+_EXTRA_FORMULAS = {  # products with a vector, which PyTorch's table lacks
+    torch.ops.aten.mv: _matrix_vector_flops,
+    torch.ops.aten.dot: _matrix_vector_flops,
+    torch.ops.aten.addmv: _add_matrix_vector_flops,
+}
+
+
+def _device(model: nn.Module) -> torch.device:
+    tensors: Iterator[Tensor] = iter((*model.parameters(), *model.buffers()))
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))

@@ -1,0 +1,75 @@
+from analysis.results import Results
+from analysis.tables.cost import cost_table
+from analysis.tables.parts import parts_table
+from analysis.tables.status import status_table
+from study.record import Outcome
+
+
+def plain(table):
+    return [tuple(entry.text for entry in row) for row in table.rows]
+
+
+def test_the_cost_table_has_a_row_for_each_batch_size_with_the_slow_tail(maker, seven_study):
+    outcome = maker.cost({"variant": "VLF"}, 10, 1e6, 2.0)
+
+    rows = plain(cost_table(Results(seven_study, [outcome], maker.root)))
+
+    assert [row[:3] for row in rows] == [("VLF", "1", "40"), ("VLF", "8", "40")]
+    median, p90, p99 = float(rows[0][3].split()[0]), float(rows[0][4]), float(rows[0][5])
+    samples = sorted(outcome.record.measurements[10].samples)
+    assert median < p90 < p99 <= round(samples[-1], 2)
+
+
+def test_a_cell_whose_cost_failed_has_one_row_that_says_why(maker, seven_study):
+    outcome = Outcome("cost", "variant=VLF", {"variant": "VLF"}, {}, None, "failed", "killed")
+
+    rows = plain(cost_table(Results(seven_study, [outcome], maker.root)))
+
+    assert rows == [
+        (
+            "VLF",
+            "\N{EN DASH}",
+            "\N{EN DASH}",
+            "failed: killed",
+            "\N{EN DASH}",
+            "\N{EN DASH}",
+            "\N{EN DASH}",
+            "\N{EN DASH}",
+        )
+    ]
+
+
+def test_parts_stand_in_the_order_of_the_data_flow(maker, seven_study):
+    outcome = maker.cost({"variant": "VLF"}, 1_000, 2e6, 2.0)
+
+    table = parts_table(Results(seven_study, [outcome], maker.root))
+
+    assert [name.split(" (")[0] for name in table.header[1:6]] == [
+        "parameters",
+        "parameters f",
+        "parameters g",
+        "parameters h",
+        "parameters head",
+    ]
+    assert plain(table)[0][1:6] == ("1.00", "0.600", "0.150", "0.240", "0.0100")
+
+
+def test_planned_is_the_sum_of_the_five_endings(maker, seven_study):
+    levels = {"variant": "VLF"}
+    outcomes = [
+        maker.train(levels, 0, 80.0),
+        maker.train(levels, 1, 80.0, status="reused"),
+        maker.train(levels, 2, 0, status="failed", reason="killed"),
+        Outcome("train", "variant=VLF", levels, {}, 3, "not run", "interrupted"),
+        Outcome("cost", "variant=VLF", levels, {}, None, "skipped", "not asked for"),
+    ]
+
+    table = status_table(Results(seven_study, outcomes, maker.root))
+
+    assert table.header == ("jobs", "planned", "done", "reused", "skipped", "failed", "not run")
+    assert plain(table) == [
+        ("train", "4", "1", "1", "\N{EN DASH}", "1", "1"),
+        ("cost", "1", "\N{EN DASH}", "\N{EN DASH}", "1", "\N{EN DASH}", "\N{EN DASH}"),
+        ("all", "5", "1", "1", "1", "1", "1"),
+    ]
+    assert "variant=VLF, seed 2: failed: killed" in table.footnotes

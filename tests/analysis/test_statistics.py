@@ -1,0 +1,162 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from statsmodels.stats.multitest import multipletests
+
+from analysis import statistics
+
+
+def test_the_mean_of_three_seeds_has_the_t_interval_worked_out_by_hand():
+    # mean 80, s = 2, standard error 2 / sqrt(3), t(0.975, 2) = 4.302653 (table value)
+    found = statistics.mean_interval([78.0, 80.0, 82.0])
+
+    half = 4.302653 * 2 / math.sqrt(3)
+    assert found.value == 80.0
+    assert (found.low, found.high) == pytest.approx((80 - half, 80 + half), abs=1e-5)
+    assert found.n == 3
+
+
+def test_one_seed_has_no_interval_instead_of_a_width_of_zero():
+    found = statistics.mean_interval([78.0])
+
+    assert found == (78.0, None, None, 1)
+    assert not found.has_interval
+
+
+def test_no_samples_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        statistics.mean_interval([])
+
+
+def test_the_paired_difference_agrees_with_scipys_paired_t_test():
+    ours = {0: 80.1, 1: 81.4, 2: 79.9, 3: 82.0}
+    theirs = {0: 78.0, 1: 80.9, 2: 78.8, 3: 79.1}
+
+    found = statistics.paired_difference(ours, theirs)
+
+    truth = scipy.stats.ttest_rel(list(ours.values()), list(theirs.values()))
+    interval = truth.confidence_interval(0.95)
+    assert found.p == pytest.approx(truth.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+    assert found.value == pytest.approx(1.65)
+
+
+def test_only_seeds_that_both_have_are_paired():
+    found = statistics.paired_difference({0: 5.0, 1: 7.0, 9: 100.0}, {1: 6.0, 0: 3.0, 8: 0.0})
+
+    assert found.value == 1.5  # (5 - 3 + 7 - 6) / 2
+    assert found.n == 2
+
+
+def test_without_a_shared_seed_there_is_no_difference():
+    assert statistics.paired_difference({0: 5.0}, {1: 6.0}) is None
+
+
+def test_one_shared_seed_gives_a_difference_without_interval_or_p():
+    found = statistics.paired_difference({0: 5.0}, {0: 6.0})
+
+    assert found == (-1.0, None, None, None, None, 1)
+
+
+def test_equal_runs_are_no_evidence():
+    assert statistics.paired_difference({0: 5.0, 1: 6.0}, {0: 5.0, 1: 6.0}).p == 1.0
+
+
+def test_six_seeds_that_all_agree_have_the_sign_flip_p_of_two_in_sixty_four():
+    found = statistics.paired_difference(
+        {seed: 10.0 + seed for seed in range(6)}, {seed: 9.0 for seed in range(6)}
+    )
+
+    assert found.p_flip == pytest.approx(2 / 64)
+
+
+def test_five_seeds_are_too_few_for_a_sign_flip_p():
+    assert statistics.sign_flip_p([1.0] * 5) is None
+
+
+def test_the_sign_flip_p_counts_every_assignment_of_signs():
+    d = [0.3, -0.1, 0.5, 0.2, 0.2, -0.4, 0.1]
+    sums = [abs(np.dot(signs, d)) for signs in itertools.product((1, -1), repeat=len(d))]
+    truth = np.mean([total >= abs(sum(d)) - 1e-9 for total in sums])
+
+    assert statistics.sign_flip_p(d) == pytest.approx(truth)
+
+
+def test_holm_is_worked_out_by_hand():
+    # sorted 0.01, 0.02, 0.04 times 3, 2, 1 = 0.03, 0.04, 0.04
+    assert statistics.holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+
+
+def test_holm_agrees_with_statsmodels():
+    p = np.random.default_rng(3).random(30) ** 3
+
+    assert statistics.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_holm_of_nothing_is_nothing():
+    assert statistics.holm([]) == []
+
+
+def test_the_bootstrap_of_the_median_is_the_same_at_every_call():
+    samples = np.random.default_rng(0).normal(size=40)
+
+    assert statistics.median_interval(samples) == statistics.median_interval(samples[::-1])
+
+
+def test_the_bootstrap_of_the_median_agrees_with_scipys():
+    samples = np.random.default_rng(1).gamma(3, size=41)
+
+    found = statistics.median_interval(samples)
+
+    truth = scipy.stats.bootstrap(
+        (samples,), np.median, method="percentile", n_resamples=4000, rng=2
+    ).confidence_interval
+    spread = truth.high - truth.low
+    assert found.value == np.median(samples)
+    assert found.low == pytest.approx(truth.low, abs=0.1 * spread)
+    assert found.high == pytest.approx(truth.high, abs=0.1 * spread)
+
+
+def test_a_ratio_is_paired_by_round_so_that_drift_cancels():
+    drift = [1.0, 2.0, 4.0, 8.0]
+    ours = {i: 3 * x for i, x in enumerate(drift)}
+    theirs = {i: x for i, x in enumerate(drift)} | {99: 1e9}
+
+    assert statistics.median_ratio(ours, theirs) == (3.0, 3.0, 3.0, 4)
+
+
+def test_without_a_shared_round_there_is_no_ratio():
+    assert statistics.median_ratio({0: 1.0}, {1: 1.0}) is None
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_t_intervals_of_few_seeds_cover_the_truth_as_often_as_they_say(seeds):
+    rng = np.random.default_rng(seeds)
+    found = [statistics.mean_interval(rng.normal(7, 2, seeds)) for _ in range(4000)]
+
+    coverage = np.mean([one.low <= 7 <= one.high for one in found])
+    assert 0.935 < coverage < 0.965  # four standard errors of 0.95 over 4000
+
+
+def test_median_intervals_of_forty_rounds_cover_the_truth():
+    rng = np.random.default_rng(5)
+    found = [statistics.median_interval(np.exp(rng.normal(size=40))) for _ in range(2000)]
+
+    coverage = np.mean([one.low <= 1 <= one.high for one in found])
+    assert 0.925 < coverage < 0.975
+
+
+def test_corrected_p_values_of_equal_variants_raise_few_false_alarms():
+    rng = np.random.default_rng(6)
+    alarms = 0
+    for _ in range(1000):
+        base = dict(enumerate(rng.normal(size=4)))
+        p = [
+            statistics.paired_difference(dict(enumerate(rng.normal(size=4))), base).p
+            for _ in range(6)
+        ]
+        alarms += min(statistics.holm(p)) < 0.05
+    assert alarms / 1000 < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 1000)

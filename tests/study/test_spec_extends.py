@@ -1,0 +1,117 @@
+import pytest
+
+from study.grid import expand
+from study.spec import StudyError, load_study
+
+PARENT = """\
+question: The parent's question?
+base:
+  model: {width: 64, heads: 4}
+  train: {epochs: 3, lr: 0.1}
+factors:
+  model.heads: [2, 4]
+seeds: [0, 1]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    return write_file
+
+
+def complaint(path, folder):
+    with pytest.raises(StudyError) as caught:
+        expand(load_study(path))
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_mappings_are_merged_and_all_else_is_replaced(write):
+    write("shared/parent.yaml", PARENT)
+    child = write(
+        "child.yaml",
+        "extends: shared/parent.yaml\nquestion: Mine?\nbase: {train: {lr: 0.2}}\nseeds: [5]\n",
+    )
+
+    study = load_study(child)
+
+    assert study.question == "Mine?"
+    assert study.base["model"] == {"width": 64, "heads": 4}
+    assert study.base["train"] == {"epochs": 3, "lr": 0.2}
+    assert list(study.factors) == ["model.heads"]
+    assert study.seeds == (5,)
+
+
+def test_an_empty_value_takes_out_a_factor(write):
+    write("parent.yaml", PARENT)
+    child = write(
+        "child.yaml", "extends: parent.yaml\nfactors: {model.heads: , data.frames: [4, 8]}\n"
+    )
+
+    assert list(load_study(child).factors) == ["data.frames"]
+
+
+def test_another_architecture_inherits_nothing_of_the_extended_base(write):
+    write("parent.yaml", PARENT)
+    child = write(
+        "child.yaml",
+        "extends: parent.yaml\nbase: {model: {name: tsn}}\nfactors: {model.heads: }\n",
+    )
+
+    study = load_study(child)
+
+    assert study.base["model"] == {"name": "tsn"}
+    assert study.base["train"]["epochs"] == 3
+
+
+def test_a_mistake_is_shown_in_the_file_that_holds_it(write, tmp_path):
+    write("grand.yaml", "question: q?\nbase:\n  data:\n    frams: 4\n")
+    write("parent.yaml", "extends: grand.yaml\nbase: {train: {epochs: 2}}\n")
+    child = write("child.yaml", "extends: parent.yaml\n\nseeds: [0]\n")
+
+    assert complaint(child, tmp_path).startswith("grand.yaml:4: base.data.frams: unknown key")
+
+    write("grand.yaml", "question: q?\n")
+    write("child.yaml", "extends: parent.yaml\n\nbase: {train: {epochs: 0}}\n")
+
+    assert (
+        complaint(child, tmp_path) == "child.yaml:3: base.train.epochs: must be at least 1, got 0"
+    )
+
+
+def test_values_that_clash_across_files_are_shown_where_the_level_is(write, tmp_path):
+    write("parent.yaml", PARENT)
+    child = write("child.yaml", "extends: parent.yaml\nbase:\n  model: {width: 63, heads: 3}\n")
+
+    told = complaint(child, tmp_path)
+
+    assert told == (
+        "parent.yaml:6: factors.model.heads[0]: model.width: 63 is not divisible by heads 2 "
+        "(cell model.heads=2)"
+    )
+
+
+def test_circles_and_missing_files_are_refused_at_their_line(write, tmp_path):
+    write("a.yaml", "question: q?\nextends: b.yaml\n")
+    write("b.yaml", "extends: a.yaml\n")
+
+    assert complaint(tmp_path / "a.yaml", tmp_path).startswith("b.yaml:1: extends: a.yaml extends")
+
+    lonely = write("lonely.yaml", "question: q?\nextends: nothing.yaml\n")
+
+    assert complaint(lonely, tmp_path) == "lonely.yaml:2: extends: no such file: nothing.yaml"
+
+
+def test_the_digest_changes_with_an_extended_file(write):
+    write("parent.yaml", PARENT)
+    child = write("child.yaml", "extends: parent.yaml\n")
+    before = load_study(child).digest
+
+    write("parent.yaml", PARENT + "# a remark\n")
+
+    assert load_study(child).digest != before

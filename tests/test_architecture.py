@@ -1,0 +1,130 @@
+"""The rooms and arrows drawn in docs/architecture.md, enforced."""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+# Room -> the rooms of ours that it may import besides itself. A longer name is its own room.
+MAY_IMPORT = {
+    "vlf.config": set(),
+    "vlf.models": {"vlf.config"},
+    "vlf.data": {"vlf.config"},
+    "vlf": {"vlf.config", "vlf.models", "vlf.data"},
+    "study.record": set(),
+    "study.settings": {"vlf.config"},
+    "study.metrics": {"study.record", "study.settings"},
+    "study.executors": {"study.record", "study.store", "study.task", "study.failure"},
+    "study.preflight": {"study", "study.metrics", "vlf.config", "vlf.models", "vlf.data"},
+    "study.cost": {"study", "study.record"},
+    "study.job": {"study", "study.record", "vlf", "vlf.data"},
+    "study": {"study.record", "study.settings", "study.executors", "study.metrics", "vlf.config"},
+    "analysis": {"study.record", "study.settings", "study.spec"},
+    "run_study": {"study", "study.job", "study.cost", "study.preflight", "analysis"},
+}
+
+# Rooms that must load without torch, and so may not import it or what does.
+NO_TORCH = (
+    "vlf.config",
+    "study.record",
+    "study.settings",
+    "study.executors",
+    "analysis",
+    "run_study",
+)
+TORCH = {"torch", "torchvision", "timm", "fvcore"}
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    path
+    for place in ("vlf", "study", "analysis", "run_study.py")
+    for path in ([ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py")))
+]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def inside(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+def room_of(module: str) -> str:
+    return max((room for room in MAY_IMPORT if inside(module, room)), key=len)
+
+
+@cache
+def imports(text: str) -> frozenset[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return frozenset(found)
+
+
+def forbidden(module: str, text: str) -> list[str]:
+    room = room_of(module)
+    ours = [name for name in imports(text) if name.split(".")[0] in ("vlf", "study", "analysis")]
+    wrong = [n for n in ours if room_of(n) != room and room_of(n) not in MAY_IMPORT[room]]
+    if room in NO_TORCH:
+        wrong += [name for name in imports(text) if name.split(".")[0] in TORCH]
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_a_room_imports_only_what_it_may_know(path):
+    assert forbidden(module_of(path), path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("analysis.frame", "import torch"),
+        ("analysis.frame", "from vlf.models import build_model"),
+        ("study.metrics.macs", "from vlf.models import build_model"),
+        ("study.executors.process", "from study.job import run_job"),
+        ("vlf.config.model", "import torch"),
+        ("vlf.train", "from study.record import Record"),
+        ("vlf.models.vlf", "import vlf.data"),
+    ],
+)
+def test_a_planted_violation_is_found(module, line):
+    assert forbidden(module, line) != []
+
+
+def test_no_file_of_a_torch_free_path_loads_torch_when_imported():
+    code = (
+        "import sys, run_study, analysis.report, analysis.terminal\n"
+        "import study.plan, study.session, study.display, study.grid, study.environment\n"
+        "sys.exit(' '.join(m for m in ('torch', 'timm', 'av') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_is_short_enough_to_read_at_once():
+    assert len((ROOT / "run_study.py").read_text("utf-8").splitlines()) <= 80
+
+
+MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.name)
+def test_links_and_named_files_in_the_documents_exist(path):
+    text = path.read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    named = re.findall(
+        r"`((?:vlf|study|analysis|ablations|docs|tests|benchmarks)/[\w/.\-]+\.(?:py|yaml|md))`",
+        text,
+    )
+    missing = [link for link in links if not (path.parent / link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert missing == []

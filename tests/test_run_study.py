@@ -1,0 +1,258 @@
+"""The command as a person uses it: real processes, real files, real kills."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+STUDY = """\
+question: Does order matter?
+base:
+  data: {name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}
+  model: {name: vlf, width: 16, heads: 2, spatial_depth: 0, spatiotemporal_depth: 1}
+  train: {epochs: 2, batch_size: 16}
+factors:
+  variant:
+    VLF: {}
+    TSN: {model: {name: tsn}}
+seeds: [0, 1]
+cost: {batch_sizes: [1], rounds: 5}
+report: {baseline: {variant: VLF}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "order.yaml"
+    path.write_text(STUDY, "utf-8")
+    return path
+
+
+def command(study, *options):
+    return [sys.executable, str(ROOT / "run_study.py"), str(study), *options]
+
+
+def run(study, *options, code=0):
+    """Run the command in the study's folder; the results folder is beside the study."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    done = subprocess.run(
+        command(study, *options), cwd=study.parent, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def answers(folder):
+    """(variant, seed) -> top-1 and the digest of the predictions' arrays, from the records."""
+    found = {}
+    for path in (folder / "records").glob("train-*.json"):
+        record = json.loads(path.read_text("utf-8"))
+        if record["status"] != "done":
+            continue
+        (top1,) = [m["samples"][0] for m in record["measurements"] if m["metric"] == "top1"]
+        with np.load(folder / record["artifacts"]["predictions"]["path"]) as arrays:
+            digest = hashlib.sha256(arrays["scores"].tobytes()).hexdigest()
+        found[record["config"]["model"]["name"], record["seed"]] = (top1, digest)
+    return found
+
+
+def test_from_a_yaml_to_a_report_and_then_nothing_is_left_to_do(study):
+    first = run(study)
+
+    assert "6 planned = 6 done + 0 reused + 0 skipped + 0 failed + 0 not run" in first.stdout
+    results = study.parent / "results"
+    made = results / "order"
+    for name in ("records.csv", "table.csv", "table.md", "table.tex", "table.html", "report.md"):
+        assert (made / name).stat().st_size > 0
+    html = (made / "report.html").read_text("utf-8")
+    assert "Does order matter?" in html
+    assert "VLF" in html
+    assert list(made.glob("figures/*.pdf"))
+    assert not list((results / "attempts").glob("*/*"))  # no checkpoint of a done job is left
+
+    again = run(study)
+    assert "6 planned = 0 done + 6 reused" in again.stdout
+
+
+def test_a_second_run_and_the_report_load_no_torch(study):
+    run(study, "--only", "variant=TSN,seed=0", code=1)
+    code = (
+        "import sys; sys.path.insert(0, {root!r}); import run_study;"
+        "run_study.main([{study!r}, {option!r}]);"
+        "sys.exit('torch was loaded' if 'torch' in sys.modules else 0)"
+    )
+    for option in ("--report", "--status", "--retry-failed"):
+        if option == "--retry-failed":  # a plain run with nothing to do
+            run(study)
+        text = code.format(root=str(ROOT), study=str(study), option=option)
+        done = subprocess.run([sys.executable, "-c", text], cwd=study.parent, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_both_executors_give_the_same_numbers(study):
+    run(study, "--results", "a")
+    run(study, "--results", "b", "--executor", "inline")
+
+    one, other = answers(study.parent / "a"), answers(study.parent / "b")
+    assert len(one) == 4
+    assert one == other
+
+
+def test_only_runs_a_part_and_says_that_the_rest_was_skipped(study):
+    part = run(study, "--only", "variant=TSN,seed=1", code=1)
+
+    assert "6 planned = 2 done + 0 reused + 4 skipped + 0 failed + 0 not run" in part.stdout
+    assert set(answers(study.parent / "results")) == {("tsn", 1)}
+
+
+def test_set_makes_other_cells_and_keeps_the_first_ones(study):
+    run(study, "--only", "variant=TSN,seed=0", code=1)
+    run(study, "--only", "variant=TSN,seed=0", "--set", "train.epochs=1", code=1)
+
+    status = run(study, "--only", "variant=TSN,seed=0", "--status", "--json", code=1)
+    rows = json.loads(status.stdout)["jobs"]
+    assert [row["status"] for row in rows if row["kind"] == "train"].count("reused") == 1
+
+
+def test_the_plan_counts_and_writes_nothing(study):
+    plan = json.loads(run(study, "--plan", "--json").stdout)
+
+    assert len(plan["jobs"]) == 6
+    assert all(job["status"] == "to run" and job["macs"] > 0 for job in plan["jobs"])
+    assert not (study.parent / "results").exists()
+
+
+def test_quick_is_kept_apart(study):
+    quick = run(study, "--quick")
+
+    assert "4 planned = 4 done" in quick.stdout
+    assert (study.parent / "results" / "quick" / "order" / "report.html").exists()
+    assert not (study.parent / "results" / "records").exists()
+
+
+def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
+    text = STUDY.replace(
+        "TSN: {model: {name: tsn}}",
+        "wild: {train.lr: 100.0, train.optimizer: sgd, train.clip_norm: 0, train.warmup_epochs: 0,"
+        " train.momentum: 0.99, train.epochs: 8}",
+    )
+    study.write_text(text, "utf-8")
+
+    first = run(study, code=1)
+    assert "4 done + 0 reused + 0 skipped + 2 failed + 0 not run" in first.stdout
+    assert "diverged" in first.stdout
+    assert "diverged" in (study.parent / "results" / "order" / "report.md").read_text("utf-8")
+
+    run(study, code=1)  # tried again once, as run.max_retries says
+    third = run(study, code=1)
+    assert "tried 2 times; --retry-failed tries again" in third.stdout
+    assert len(list((study.parent / "results" / "records").glob("*failed*"))) == 4
+    run(study, "--retry-failed", code=1)
+    assert len(list((study.parent / "results" / "records").glob("*failed*"))) == 6
+
+
+LONG = STUDY.replace("epochs: 2", "epochs: 12").replace("train_clips: 48", "train_clips: 160")
+
+
+def start(study, *options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command(study, *options),
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def wait_for_checkpoint(study, process):
+    while not list((study.parent / "results" / "attempts").glob("*/*/checkpoint.pt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "SIGTERM"])
+def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_one(study, how):
+    study.write_text(LONG, "utf-8")
+    process = start(study)
+    wait_for_checkpoint(study, process)
+    if how == "SIGINT":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
+    else:
+        process.send_signal(getattr(signal, how))
+    out, err = process.communicate()
+    assert process.returncode == (-9 if how == "SIGKILL" else 130), out + err
+    if how != "SIGKILL":
+        assert "the same command goes on from here" in err
+        assert "Traceback" not in err
+        assert "not run" in out
+
+    resumed = run(study)
+
+    assert "0 failed + 0 not run" in resumed.stdout
+    records = list((study.parent / "results" / "records").glob("train-*.json"))
+    assert len(records) == 4
+    assert any("left a checkpoint" in path.read_text("utf-8") for path in records)
+    run(study, "--results", "undisturbed")
+    assert answers(study.parent / "results") == answers(study.parent / "undisturbed")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "frames: 4",
+            "frams: 4",
+            'order.yaml:3: base.data.frams: unknown key; did you mean "frames"?',
+        ),
+        ("epochs: 2", "epochs: two", "order.yaml:5: base.train.epochs: "),
+        ("heads: 2", "heads: 3", "order.yaml:4: "),
+        ("{name: tsn}", "{name: timesformer, patch: 5}", "order.yaml:9: "),
+        ("spatial_depth: 0", "projection: 3x3s2, stage: 4", "order.yaml:4: "),
+        (STUDY, "", "order.yaml: "),
+    ],
+    ids=["typo", "type", "width by heads", "patch by size", "feature map", "empty"],
+)
+def test_a_wrong_study_file_gets_one_line_and_writes_nothing(study, old, new, message):
+    study.write_text(STUDY.replace(old, new), "utf-8")
+
+    wrong = run(study, code=2)
+
+    assert wrong.stderr.count("\n") == 1
+    assert wrong.stderr.startswith("error: ")
+    assert message in wrong.stderr
+    assert not (study.parent / "results").exists()
+
+
+def test_a_study_file_that_is_not_there_gets_one_line(tmp_path):
+    wrong = run(tmp_path / "nothing.yaml", code=2)
+
+    assert wrong.stderr.count("\n") == 1
+    assert "nothing.yaml" in wrong.stderr
+
+
+def test_help_is_answered_without_torch_and_names_every_option():
+    code = (
+        "import sys, run_study\n"
+        "try: run_study.main(['--help'])\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    for option in ("--plan", "--status", "--report", "--json", "--executor", "--workers"):
+        assert option in done.stdout
+    for option in ("--retry-failed", "--only", "--set", "--results", "--device", "--quick"):
+        assert option in done.stdout

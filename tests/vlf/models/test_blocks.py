@@ -1,0 +1,50 @@
+import slow_transformer as slow
+import torch
+from slow_transformer import stir
+from torch import nn
+
+from vlf.models.blocks import Block, SelfAttention, init_linears, learned
+
+
+def test_attention_is_the_textbook_sum_over_tokens_in_every_head():
+    layer = stir(SelfAttention(width=12, heads=3, dropout=0.0))
+    x = torch.randn(2, 5, 12, generator=torch.Generator().manual_seed(1))
+
+    wanted = torch.stack([slow.attention(layer, sequence) for sequence in x])
+
+    torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_adds_attention_then_mlp_each_behind_a_norm():
+    layer = stir(Block(width=8, heads=2, mlp_ratio=1.5, dropout=0.0))
+    x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(1))
+
+    wanted = torch.stack([slow.block(layer, sequence) for sequence in x])
+
+    torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
+    assert layer.mlp[0].out_features == 12
+
+
+def test_dropout_acts_in_training_and_not_in_evaluation():
+    layer = stir(Block(width=8, heads=2, mlp_ratio=2.0, dropout=0.5))
+    x = torch.ones(1, 4, 8)
+
+    assert not torch.equal(layer(x), layer(x))
+    layer.eval()
+    assert torch.equal(layer(x), layer(x))
+
+
+def test_linear_layers_start_small_and_without_bias():
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.Linear(300, 300), nn.LayerNorm(300))
+    init_linears(part)
+
+    assert abs(part[0].weight.std().item() - 0.02) < 0.001
+    assert not part[0].bias.any()
+    assert part[1].weight.eq(1).all()
+
+
+def test_learned_positions_start_small():
+    torch.manual_seed(0)
+
+    assert abs(learned(100, 300).std().item() - 0.02) < 0.001

@@ -1,0 +1,51 @@
+import pytest
+import slow_transformer as slow
+import torch
+from slow_transformer import stir
+
+from vlf.config import ConfigError, MotionConfig, ViViTConfig
+from vlf.models import build_model
+
+
+def slow_encoder(layer, tokens):
+    """(N, D) -> the class token (D,)."""
+    x = torch.cat([layer.class_token[0], tokens]) + layer.position
+    for block in layer.blocks:
+        x = slow.block(block, x)
+    return slow.norm(layer.norm, x)[0]
+
+
+def test_the_whole_is_tubelets_then_space_then_time_written_out():
+    config = ViViTConfig(width=8, heads=2, patch=8, tubelet_frames=2, spatial_depth=1)
+    model = stir(build_model(config, MotionConfig(frames=6, size=16))).eval()
+    clip = torch.randn(1, 6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        times = []
+        for t in (0, 2, 4):
+            tubelets = [
+                clip[0, t : t + 2, :, y : y + 8, x : x + 8].transpose(0, 1)  # (3, 2, 8, 8)
+                for y in (0, 8)
+                for x in (0, 8)
+            ]
+            tokens = [
+                (model.f.weight * one).sum(dim=(1, 2, 3, 4)) + model.f.bias for one in tubelets
+            ]
+            times.append(slow_encoder(model.g, torch.stack(tokens)))
+        wanted = slow.linear(model.head[1], slow_encoder(model.h, torch.stack(times)))
+
+        torch.testing.assert_close(model(clip)[0], wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "message"),
+    [
+        ({"patch": 5}, "model.patch", "must divide data.size 32, got 5"),
+        ({"tubelet_frames": 3}, "model.tubelet_frames", "must divide data.frames 8, got 3"),
+    ],
+)
+def test_a_tubelet_that_does_not_divide_the_clip_names_both_numbers(options, key, message):
+    with pytest.raises(ConfigError, match=message) as told:
+        build_model(ViViTConfig(**options), MotionConfig())
+
+    assert told.value.key == key

@@ -1,0 +1,130 @@
+"""Reading and writing video files with PyAV, which carries its own FFmpeg.
+
+Shapes: T frames, H and W pixels. Frames are RGB, in the order in which they are shown.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+
+# FFmpeg's own remarks would come between the lines of the live view; errors still are raised.
+av.logging.set_level(None)
+
+
+class VideoError(ValueError):
+    """A file that cannot be decoded, or does not have the frame asked for; names the file."""
+
+
+def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
+    """Frames number `indices` of a video, counted from 0: (len(indices), H, W, 3) uint8.
+
+    Decodes from the start to the last frame asked for: a seek lands where the container's index
+    says, which is not always the frame that was meant. Indices may repeat, in any order.
+
+    Raises:
+        VideoError: If the file cannot be decoded or ends before the last frame asked for.
+    """
+    wanted = np.asarray(indices, dtype=np.int64)
+    if wanted.size == 0 or wanted.min() < 0:
+        raise ValueError(f"frame indices must be at least 0 and at least one, got {indices}")
+    found: dict[int, Frames] = {}
+    needed, count = set(wanted.tolist()), 0
+    for count, frame in enumerate(_decode(path), start=1):
+        if count - 1 in needed:
+            found[count - 1] = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            if len(found) == len(needed):
+                break
+    if len(found) < len(needed):
+        raise VideoError(f'"{path}" has {count} frames; frame {wanted.max()} was asked for')
+    if len({frame.shape for frame in found.values()}) > 1:
+        raise VideoError(f'"{path}" changes its frame size on the way')
+    return np.stack([found[i] for i in wanted.tolist()])
+
+
+def count_frames(path: Path | str) -> int:
+    """Number of frames of a video, from its packets: nothing is decoded, as that would take long.
+
+    Raises:
+        VideoError: If the file cannot be read or has no frame.
+    """
+    with _open(path) as (container, stream):
+        # A packet without content flushes; one to discard lies outside of the edited film.
+        count = sum(1 for p in container.demux(stream) if p.size and not p.is_discard)
+    if count == 0:
+        raise VideoError(f'"{path}" has no frame')
+    return count
+
+
+def iterate_frames(path: Path | str, start: int = 0, end: int | None = None) -> Iterator[Frames]:
+    """Frames `start` to `end` (which is not among them) in turn: (H, W, 3) uint8 each.
+
+    Raises:
+        VideoError: If the file cannot be decoded, or ends before `end`.
+    """
+    number = -1
+    for number, frame in enumerate(_decode(path)):
+        if number >= start:
+            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        if end is not None and number + 1 >= end:
+            return
+    if end is not None:
+        raise VideoError(f'"{path}" has {number + 1} frames; frame {end - 1} was asked for')
+
+
+def _decode(path: Path | str) -> Iterator[av.VideoFrame]:
+    with _open(path) as (container, stream):
+        yield from container.decode(stream)
+
+
+@contextmanager
+def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the first video stream; what FFmpeg raises meanwhile becomes one line."""
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError(f'"{path}" has no video stream')
+            stream = container.streams.video[0]
+            # One thread: a training process has the threads that its config gives it.
+            stream.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            yield container, stream
+    except FileNotFoundError:
+        raise VideoError(f'no such video: "{path}"') from None
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VideoError(f'"{path}" cannot be decoded: {reason}') from error
+
+
+def write_video(
+    path: Path | str, frames: Iterable[Frames], fps: int = 12, crf: int = 12, chroma: bool = True
+) -> None:
+    """Write (H, W, 3) uint8 frames as an H.264 file, one video frame a frame.
+
+    Args:
+        path: Where; the container follows from the suffix, such as .mp4.
+        frames: At least one, all of one shape.
+        fps: Frames a second.
+        crf: x264's quality: 0 is the best, 51 the worst, 18 is hard to tell from the source.
+        chroma: Colour at full resolution (yuv444p); else halved each way (yuv420p), which every
+            player can show and which needs even sides.
+    """
+    with av.open(str(path), mode="w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps))
+        stream.pix_fmt = "yuv444p" if chroma else "yuv420p"
+        # One thread also makes the file the same on every machine with the same library.
+        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+        for number, frame in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = frame.shape[:2]
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())

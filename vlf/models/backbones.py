@@ -1,0 +1,223 @@
+"""The 2D CNNs that f is made of: `tiny`, and timm's models at a chosen stage.
+
+Shapes: B frames, C channels, S side of a frame, H and W of the feature map.
+"""
+
+import textwrap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vlf.config import ConfigError, nearest
+from vlf.config.model import BackboneOptions
+
+TINY_CHANNELS = (16, 32, 64, 128)
+TINY_STAGES = (2, 3)
+
+
+class FeatureMap(NamedTuple):
+    """Shape of what a backbone gives for one frame."""
+
+    channels: int
+    height: int
+    width: int
+
+
+class Tiny(nn.Sequential):
+    """Stride-2 3x3 convolutions, each with BatchNorm and ReLU: (B, 3, S, S) -> (B, C, H, W).
+
+    Stage 2 (the default) has three of them and gives 64 channels at an eighth of the side;
+    stage 3 has four and gives 128 channels at a sixteenth.
+    """
+
+    def __init__(self, stage: int) -> None:
+        layers: list[nn.Module] = []
+        channels = 3
+        for wider in TINY_CHANNELS[: stage + 1]:
+            layers += [
+                # No bias: the norm that follows would take it out again.
+                nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wider),
+                nn.ReLU(inplace=True),
+            ]
+            channels = wider
+        super().__init__(*layers)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C, H, W), channels last in memory: a third faster on CPUs."""
+        x = frames.contiguous(memory_format=torch.channels_last)
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+class TimmFeatures(nn.Module):
+    """One feature map of a timm model, without the layers behind it: (B, 3, S, S) -> (B, C, H, W).
+
+    timm's HRNet keeps some layers that its feature maps do not need; they are counted with it.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C, H, W)."""
+        features: Tensor = self.net(frames)[-1]
+        return features
+
+
+def build_backbone(config: BackboneOptions, size: int) -> tuple[nn.Module, FeatureMap]:
+    """Build a backbone and learn the shape of its feature map for frames of size x size pixels.
+
+    On the meta device no weights are read or fetched.
+
+    Raises:
+        ConfigError: If there is no such model, stage or weights, or it cannot take such frames.
+    """
+    if isinstance(config.pretrained, str) and not Path(config.pretrained).is_file():
+        raise ConfigError("model.pretrained", f'no such file: "{config.pretrained}"')
+    backbone = _build_tiny(config) if config.backbone == "tiny" else _build_timm(config, size)
+    return backbone, _probe(backbone, config.backbone, size)
+
+
+def _probe(backbone: nn.Module, name: str, size: int) -> FeatureMap:
+    frame = torch.zeros(1, 3, size, size, device=next(backbone.parameters()).device)
+    training = backbone.training
+    try:
+        with torch.no_grad():
+            # eval: the probe must not move the running statistics of BatchNorm
+            shape = backbone.eval()(frame).shape
+    except (RuntimeError, AssertionError, ValueError) as error:
+        message = f'"{name}" cannot take frames of {size}x{size}: {_one_line(error)}'
+        raise ConfigError("model.backbone", message) from error
+    finally:
+        backbone.train(training)
+    if len(shape) != 4 or 0 in shape:
+        message = f'"{name}" gives no feature map for frames of {size}x{size}'
+        raise ConfigError("model.backbone", f"{message}, but a tensor of shape {tuple(shape)}")
+    return FeatureMap(*shape[1:])
+
+
+def _build_tiny(config: BackboneOptions) -> nn.Module:
+    stage = TINY_STAGES[0] if config.stage is None else config.stage
+    if stage not in TINY_STAGES:
+        raise ConfigError("model.stage", f'must be 2 or 3 for backbone "tiny", got {stage}')
+    if config.pretrained is True:
+        message = '"tiny" has no published weights; allowed: false or the path of a weight file'
+        raise ConfigError("model.pretrained", message)
+    backbone = Tiny(stage)
+    if isinstance(config.pretrained, str) and not _on_meta():
+        try:
+            backbone.load_state_dict(
+                torch.load(config.pretrained, map_location="cpu", weights_only=True)
+            )
+        except Exception as error:  # torch.load and pickle raise what they like for a bad file
+            raise _unreadable(config, error) from error
+    return backbone
+
+
+def _build_timm(config: BackboneOptions, size: int) -> nn.Module:
+    import timm  # takes a second; `tiny` does without
+
+    name = config.backbone.removeprefix("timm:")
+    published = _published(name)
+    # timm's "getter" drops the layers behind the stage for all models; its default does not for
+    # EfficientNet and MobileNet, whose parameters would be counted and never trained.
+    options: dict[str, Any] = {"features_only": True, "feature_cls": "getter"}
+    if published.fixed_input_size:
+        options["img_size"] = size  # of models with position embeddings: ViT, Swin
+    if config.pretrained is True and not published.has_weights:
+        message = f'timm has no weights of "{name}"; allowed: false or the path of a weight file'
+        raise ConfigError("model.pretrained", message)
+    last = -1 if config.stage is None else config.stage
+    weights = False if _on_meta() else config.pretrained
+    file = {"file": weights, "custom_load": False} if isinstance(weights, str) else None
+    try:
+        net = timm.create_model(
+            name,
+            pretrained=bool(weights),
+            pretrained_cfg_overlay=file,
+            out_indices=(last,),
+            **options,
+        )
+    except Exception as error:  # whatever timm, its hub client or a model's own code raise
+        raise _why_not_built(config, name, options, error) from error
+    if isinstance(weights, str):
+        _check_loaded(net, config, weights)
+    return TimmFeatures(net)
+
+
+def _published(name: str) -> Any:
+    """What timm knows of a model and its weights (`timm.models.PretrainedCfg`)."""
+    import timm
+
+    arch, _, tag = name.partition(".")
+    if not timm.is_model(arch):
+        hint = nearest(arch, timm.list_models())
+        raise ConfigError("model.backbone", f'timm has no model "{arch}"{hint}')
+    tags = [model.partition(".")[2] for model in timm.list_pretrained(f"{arch}.*")]
+    if tag and tag not in tags:
+        allowed = ", ".join(tags) or "none"
+        message = f'timm\'s {arch} has no weights "{tag}"{nearest(tag, tags)} (allowed: {allowed})'
+        raise ConfigError("model.backbone", message)
+    return timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
+
+
+def _why_not_built(
+    config: BackboneOptions, name: str, options: dict[str, Any], error: Exception
+) -> ConfigError:
+    """Find the key at fault: the last stage without weights builds if the backbone is sound."""
+    import timm
+
+    with torch.device("meta"):
+        try:
+            net = timm.create_model(name, out_indices=(-1,), **options)
+        except Exception as reason:
+            message = f'timm\'s "{name}" gives no feature maps: {_one_line(reason)}'
+            return ConfigError("model.backbone", message)
+    known: Any = net.feature_info
+    stages = len(known.info)
+    if config.stage is not None and config.stage >= stages:
+        message = f'must be 0 to {stages - 1} for "timm:{name}", got {config.stage}'
+        return ConfigError("model.stage", message)
+    if isinstance(config.pretrained, str):
+        return _unreadable(config, error)
+    message = f'cannot get the weights of "timm:{name}": {_one_line(error)}'
+    return ConfigError("model.pretrained", f"{message} (allowed: true, false, or a file's path)")
+
+
+def _check_loaded(net: nn.Module, config: BackboneOptions, path: str) -> None:
+    """Refuse a file that leaves layers as they were, which timm does not tell."""
+    from timm.models import load_state_dict
+
+    stored: dict[torch.Size, list[Tensor]] = {}
+    for tensor in load_state_dict(path).values():
+        stored.setdefault(tensor.shape, []).append(tensor)
+    # Position embeddings are resized on loading and so are not found again.
+    weights = [p for name, p in net.named_parameters() if p.ndim > 1 and "pos" not in name]
+    found = sum(
+        any(torch.equal(p, tensor.to(p.dtype)) for tensor in stored.get(p.shape, ()))
+        for p in weights
+    )
+    if found < len(weights):
+        message = f'"{path}" holds {found} of the {len(weights)} weights of "{config.backbone}"'
+        raise ConfigError("model.pretrained", message)
+
+
+def _unreadable(config: BackboneOptions, error: Exception) -> ConfigError:
+    message = f'cannot load "{config.pretrained}" into "{config.backbone}": {_one_line(error)}'
+    return ConfigError("model.pretrained", message)
+
+
+def _on_meta() -> bool:
+    return torch.empty(0).device.type == "meta"
+
+
+def _one_line(error: Exception) -> str:
+    return textwrap.shorten(str(error) or type(error).__name__, 160, placeholder=" ...")

@@ -1,0 +1,103 @@
+"""Layers that the architectures share: pre-norm transformer blocks, positions, the way of frames.
+
+Shapes: B clips or sequences, T frames, N tokens, D width, K classes, H and W pixels.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NORM_EPS = 1e-6  # of the published ViT, TimeSformer and ViViT; torch's default is 1e-5
+INIT_STD = 0.02
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself (Vaswani et al. 2017, arXiv:1706.03762)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        # Split before the heads: the backward pass then joins the three gradients in one copy.
+        q, k, v = (
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
+            for part in self.qkv(x).chunk(3, dim=2)
+        )
+        y = F.scaled_dot_product_attention(q, k, v)
+        y = self.out(y.transpose(1, 2).flatten(2))
+        out: Tensor = self.dropout(y)
+        return out
+
+
+class MLP(nn.Sequential):
+    """Two linear layers with a GELU (the exact one) between: (..., D) -> (..., D)."""
+
+    def __init__(self, width: int, ratio: float, dropout: float) -> None:
+        hidden = max(1, int(width * ratio))
+        super().__init__(
+            nn.Linear(width, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, width),
+            nn.Dropout(dropout),
+        )
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block (ViT, Dosovitskiy et al. 2021, arXiv:2010.11929)."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.attention = SelfAttention(width, heads, dropout)
+        self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.mlp = MLP(width, mlp_ratio, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        x = x + self.attention(self.attention_norm(x))
+        y: Tensor = x + self.mlp(self.mlp_norm(x))
+        return y
+
+
+def learned(*shape: int) -> nn.Parameter:
+    """A learned position or class token, truncated normal of standard deviation 0.02."""
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=INIT_STD))
+
+
+def init_linears(part: nn.Module) -> None:
+    """Truncated normal weights (0.02) and zero biases, in place, for all linear layers."""
+    for module in part.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=INIT_STD)
+            nn.init.zeros_(module.bias)
+
+
+def classifier(width: int, classes: int, dropout: float) -> nn.Sequential:
+    """Dropout and one linear layer: (..., D) -> (..., K)."""
+    head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, classes))
+    init_linears(head)
+    return head
+
+
+def split_frames(x: Tensor, frames: int) -> Tensor:
+    """(B*T, ...) -> (B, T, ...), without a copy."""
+    return x.view(-1, frames, *x.shape[1:])
+
+
+def check_clip(clip: Tensor, frames: int, size: int) -> None:
+    """Refuse a clip of another shape than the model was built for.
+
+    Without this, learned positions of one frame or one token would broadcast in silence.
+
+    Raises:
+        ValueError: If `clip` is not (B, frames, 3, size, size).
+    """
+    if clip.ndim != 5 or tuple(clip.shape[1:]) != (frames, 3, size, size):
+        wanted = f"(B, {frames}, 3, {size}, {size})"
+        raise ValueError(f"clip: must be {wanted}, got {tuple(clip.shape)}")

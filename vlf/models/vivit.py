@@ -1,0 +1,73 @@
+"""ViViT's factorised encoder, its Model 2 (Arnab et al. 2021, arXiv:2103.15691).
+
+Shapes: B clips, T frames, L tubelets in time, N tubelets of a time index, D width, K classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from vlf.config import ConfigError, DataConfig, ViViTConfig
+from vlf.models.blocks import (
+    NORM_EPS,
+    Block,
+    check_clip,
+    classifier,
+    init_linears,
+    learned,
+    split_frames,
+)
+
+
+class ViViT(nn.Module):
+    """Tubelets (f), an encoder over space (g), an encoder over time (h), a linear head.
+
+    Raises:
+        ConfigError: If a tubelet divides the clip in neither space nor time.
+    """
+
+    def __init__(self, config: ViViTConfig, data: DataConfig) -> None:
+        super().__init__()
+        for key, part, whole, length in (
+            ("patch", config.patch, "size", data.size),
+            ("tubelet_frames", config.tubelet_frames, "frames", data.frames),
+        ):
+            if length % part:
+                message = f"must divide data.{whole} {length}, got {part}"
+                raise ConfigError(f"model.{key}", message)
+        self.frames, self.size = data.frames, data.size
+        self.times = data.frames // config.tubelet_frames
+        tubelet = (config.tubelet_frames, config.patch, config.patch)
+        self.f = nn.Conv3d(3, config.width, tubelet, stride=tubelet)
+        self.g = Encoder(config, config.spatial_depth, (data.size // config.patch) ** 2)
+        self.h = Encoder(config, config.temporal_depth, self.times)
+        self.head = classifier(config.width, data.classes, config.dropout)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
+        check_clip(clip, self.frames, self.size)
+        tubelets = self.f(clip.transpose(1, 2)).flatten(3)  # (B, D, L, N)
+        places = self.g(tubelets.permute(0, 2, 3, 1).flatten(0, 1))  # (B*L, D)
+        logits: Tensor = self.head(self.h(split_frames(places, self.times)))
+        return logits
+
+
+class Encoder(nn.Module):
+    """A transformer with a class token, learned positions and a last norm."""
+
+    def __init__(self, config: ViViTConfig, depth: int, tokens: int) -> None:
+        super().__init__()
+        width, heads = config.width, config.heads
+        self.class_token = learned(1, 1, width)
+        self.position = learned(1 + tokens, width)  # the class token's is the first
+        self.blocks = nn.Sequential(
+            *(Block(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
+        )
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        init_linears(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, D), the class token."""
+        x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], dim=1)
+        x = self.blocks(x + self.position)
+        y: Tensor = self.norm(x[:, 0])
+        return y

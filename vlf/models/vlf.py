@@ -1,0 +1,116 @@
+"""VideoLightFormer (Koot and Lu 2021, arXiv:2107.00451) and its ablations.
+
+VLF(X) = MLP(h(g(f(x1)), ..., g(f(xT)))): a 2D CNN, a spatial transformer for each frame, and a
+spatiotemporal transformer over the tokens of all frames.
+
+Shapes: B clips, T frames, N tokens of a frame (the H*W places of its feature map), D width,
+K classes.
+"""
+
+from torch import Tensor, nn
+
+from vlf.config import ConfigError, DataConfig, VLFConfig
+from vlf.models.backbones import FeatureMap, build_backbone
+from vlf.models.blocks import NORM_EPS, Block, check_clip, init_linears, learned, split_frames
+
+
+class VLF(nn.Module):
+    """f, g and h one after the other, and an MLP as head.
+
+    With `spatial_depth` 0 there is no g; with `pool` "frame" h sees one token a frame, which is
+    like VTN (arXiv:2102.00719).
+
+    Raises:
+        ConfigError: If the backbone cannot be built or its feature map is too small to project.
+    """
+
+    def __init__(self, config: VLFConfig, data: DataConfig) -> None:
+        super().__init__()
+        self.frames, self.size = data.frames, data.size
+        backbone, shape = build_backbone(config, data.size)
+        projection, tokens = _project(config, data, shape)
+        self.f = nn.Sequential(backbone, projection)
+        self.g = SpatialTransformer(config, tokens) if config.spatial_depth else nn.Identity()
+        self.h = SpatiotemporalTransformer(config, data.frames, tokens)
+        self.head = nn.Sequential(
+            nn.Linear(config.width, config.width),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.width, data.classes),
+        )
+        for part in (self.g, self.h, self.head):  # f keeps the initialisation of CNNs
+            init_linears(part)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
+        check_clip(clip, self.frames, self.size)
+        tokens = self.f(clip.flatten(0, 1)).flatten(2).transpose(1, 2)  # (B*T, N, D)
+        tokens = self.g(tokens)
+        logits: Tensor = self.head(self.h(split_frames(tokens, self.frames)))
+        return logits
+
+
+class SpatialTransformer(nn.Module):
+    """g: places attend to each other within a frame, as in DETR's encoder (arXiv:2005.12872).
+
+    Positions are added once, at the input; the norm of what comes out is left to h's first block.
+    """
+
+    def __init__(self, config: VLFConfig, tokens: int) -> None:
+        super().__init__()
+        self.space_position = learned(tokens, config.width)
+        self.blocks = _blocks(config, config.spatial_depth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B*T, N, D) -> (B*T, N, D)."""
+        y: Tensor = self.blocks(x + self.space_position)
+        return y
+
+
+class SpatiotemporalTransformer(nn.Module):
+    """h: all tokens of a clip attend to each other; their mean after a final norm is the clip's.
+
+    Learned space and time positions are added where there is attention that needs them: none with
+    depth 0 (the mean forgets any order), time alone where frames are pooled.
+    """
+
+    def __init__(self, config: VLFConfig, frames: int, tokens: int) -> None:
+        super().__init__()
+        depth, width = config.spatiotemporal_depth, config.width
+        self.pool = config.pool == "frame"
+        self.time_position = learned(frames, 1, width) if depth else None
+        self.space_position = learned(tokens, width) if depth and not self.pool else None
+        self.blocks = _blocks(config, depth)
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, N, D) -> (B, D)."""
+        if self.pool:
+            x = x.mean(dim=2, keepdim=True)  # (B, T, 1, D)
+        if self.space_position is not None:
+            x = x + self.space_position
+        if self.time_position is not None:
+            x = x + self.time_position
+        x = self.blocks(x.flatten(1, 2))  # (B, T*N, D)
+        y: Tensor = self.norm(x).mean(dim=1)
+        return y
+
+
+def _blocks(config: VLFConfig, depth: int) -> nn.Sequential:
+    width, heads = config.width, config.heads
+    return nn.Sequential(
+        *(Block(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
+    )
+
+
+def _project(config: VLFConfig, data: DataConfig, shape: FeatureMap) -> tuple[nn.Conv2d, int]:
+    """The projection of a feature map to `width`, and the number of tokens it leaves."""
+    channels, height, width = shape
+    if config.projection == "1x1":
+        return nn.Conv2d(channels, config.width, 1), height * width
+    if min(height, width) < 2:
+        message = f"3x3s2 needs a feature map of at least 2x2, got {height}x{width}"
+        frames = f'"{config.backbone}" on frames of {data.size}x{data.size}'
+        raise ConfigError("model.projection", f"{message} from {frames}; 1x1 takes any")
+    tokens = ((height + 1) // 2) * ((width + 1) // 2)
+    return nn.Conv2d(channels, config.width, 3, stride=2, padding=1), tokens
