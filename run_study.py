@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
+    from analysis.registry import check_report
     from study.display import print_plan, print_status, print_sum, print_warnings
     from study.environment import resolve_device
     from study.grid import expand
@@ -35,6 +36,7 @@ def answer(study: Study, options: Options) -> int:
     from study.session import Session, exit_code
     from study.store import Store
 
+    check_report(study)
     console, store = Console(), Store(options.results)
     plan = make_plan(study, expand(study), store, resolve_device(study.run.device), options.choice)
     print_warnings(store.damaged, console)
@@ -47,7 +49,7 @@ def answer(study: Study, options: Options) -> int:
         from study.job import run_job
         from study.preflight import inspect
 
-        counts, estimates = inspect(plan)
+        counts, estimates = inspect(plan, to_run=options.action == "run")
         if options.action == "plan":
             print_plan(plan, counts, estimates, console, options.json)
             return 0
@@ -58,10 +60,11 @@ def answer(study: Study, options: Options) -> int:
             raise
 
     from analysis.report import write_report
-    from analysis.terminal import show
+    from analysis.terminal import show_report
 
     outcomes = session.outcomes()
-    show(write_report(study, outcomes, options.report_folder, options.results), console)
+    report = write_report(study, outcomes, options.report_folder, options.results)
+    show_report(report, console)
     print_sum(outcomes, console)
     return exit_code(outcomes)
 

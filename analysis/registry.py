@@ -7,6 +7,7 @@ from typing import Any
 from analysis.figures import FIGURES
 from analysis.tables import TABLES
 from study.settings import ReportConfig
+from study.spec import Study
 from vlf.config import ConfigError, nearest
 
 
@@ -14,6 +15,19 @@ def resolve(entry: str) -> Any:
     """The function that a registry's "module:function" stands for."""
     module, name = entry.split(":")
     return getattr(importlib.import_module(module), name)
+
+
+def check_report(study: Study) -> None:
+    """Refuse names of tables and figures that do not exist, before anything runs.
+
+    Raises:
+        StudyError: With the line of the study file.
+    """
+    try:
+        chosen_tables(study.report)
+        chosen_figures(study.report)
+    except ConfigError as error:
+        raise study.error(tuple(error.key.split(".")), error.message) from None
 
 
 def chosen_tables(settings: ReportConfig) -> list[str]:

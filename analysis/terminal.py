@@ -5,9 +5,24 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from analysis.report import Report
 from analysis.tables.table import Entry, Table
 
 STYLES = {"": "", "best": "bold green", "tie": "underline"}
+
+
+def show_report(report: Report, console: Console) -> None:
+    """Print the main table, then where the report, its tables and its figures are."""
+    show(report.main, console)
+    folder = report.paths[0].parent
+    figures = [path for path in report.paths if path.suffix == ".pdf"]
+    console.print(f"report   {report.paths[0]}", style="bold", markup=False, soft_wrap=True)
+    tables = f"tables   {folder}/table.csv .md .tex .html, records.csv; more in {folder}/tables"
+    console.print(tables, markup=False, soft_wrap=True)
+    if figures:
+        names = ", ".join(path.stem for path in figures)
+        text = f"figures  {figures[0].parent}/*.pdf .svg .png: {names}"
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def show(table: Table, console: Console) -> None:

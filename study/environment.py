@@ -45,6 +45,15 @@ def device_model(device: str) -> str:
     return names[index] if index < len(names) else UNKNOWN
 
 
+def visible_gpus() -> int:
+    """How many GPUs a job of this process may use, by the driver and CUDA_VISIBLE_DEVICES."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = len(_gpu_names())
+    if visible is None:
+        return count
+    return min(count, len([one for one in visible.split(",") if one not in ("", "-1")]))
+
+
 def snapshot(device: str) -> dict[str, str]:
     """All that a cost or an accuracy may depend on besides the study file, in words.
 
@@ -119,8 +128,9 @@ def _torch_state(device: str) -> dict[str, str]:
         state |= {
             "cuda": str(torch.version.cuda),
             "cudnn": str(torch.backends.cudnn.version()),
+            "cudnn_tf32": str(torch.backends.cudnn.allow_tf32),
             "driver": _driver(),
-            "device_model": str(torch.cuda.get_device_name()),
+            "cuda_device": str(torch.cuda.get_device_name()),
         }
     return state
 

@@ -14,7 +14,7 @@ from study.fingerprint import fingerprint_of
 from study.grid import Cell
 from study.identity import cost_identity, file_digests, train_identity
 from study.record import Kind, Outcome, Record, Status
-from study.spec import Study, StudyError, locate
+from study.spec import Study, StudyError
 from study.store import Key, Store
 from vlf.config import ConfigError
 
@@ -131,8 +131,8 @@ def make_plan(
 ) -> Plan:
     """Match every job of the study with the records that there are.
 
-    Raises:
-        StudyError: If a file that a cell reads is missing.
+    A job whose data are not on this machine has none, and its reason says so; study/preflight.py
+    refuses to run it.
     """
     model = device_model(device)
     baselines = _baselines(study, cells)
@@ -165,16 +165,16 @@ def _plan_train(
     study: Study, cell: Cell, seed: int, device: str, store: Store, choice: Choice
 ) -> Planned:
     try:
-        digests = file_digests(cell.config)
-    except ConfigError as error:
-        raise locate(study, cell, error) from None
+        digests, absent = file_digests(cell.config), ""
+    except ConfigError as error:  # data may be on another machine than the plan
+        digests, absent = {"absent": "yes"}, str(error)
     key = Key(
         "train",
         train_identity(cell.config, seed, device, digests),
         fingerprint_of(cell.config, "train"),
         cell.config.model_dump(mode="json"),
     )
-    planned = Planned("train", cell, seed, key, "to run")
+    planned = Planned("train", cell, seed, key, "to run", absent)
     if done := store.done(key):
         return dataclasses.replace(planned, status="reused", record=done[-1])
     return _plan_missing(planned, study, store, choice)

@@ -32,14 +32,20 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
     return build_model(model, data).eval(), shape
 
 
-def inspect(plan: Plan) -> tuple[dict[str, CellCounts], dict[str, float]]:
+def inspect(plan: Plan, to_run: bool) -> tuple[dict[str, CellCounts], dict[str, float]]:
     """Find out now what would fail later: counts by cell name, expected seconds by job name.
+
+    Args:
+        plan: Of which every cell is built, done or not.
+        to_run: Check the data too; a study of data that are elsewhere can be planned.
 
     Raises:
         StudyError: If a cell cannot be built or its data cannot be read.
     """
     counts = count_cells(plan.study, [job.cell for job in plan.cost])
-    check_inputs(plan)
+    if to_run:
+        check_device(plan)
+        check_inputs(plan)
     return counts, estimate_times(plan, counts)
 
 
@@ -96,6 +102,20 @@ def _work(job: Planned, counts: Mapping[str, CellCounts]) -> float:
     config = job.cell.config
     clips = config.data.train_size()
     return 3 * counts[job.cell.name].macs * clips * config.train.epochs
+
+
+def check_device(plan: Plan) -> None:
+    """A job never falls back on the CPU in silence.
+
+    Raises:
+        StudyError: If the study is to run on a GPU that torch cannot use.
+    """
+    if plan.device == "cuda" and not torch.cuda.is_available():
+        raise plan.study.error(
+            ("run", "device"),
+            f"torch {torch.__version__} finds no usable GPU here; "
+            "say device: cpu (or --device cpu) to run on the CPU",
+        )
 
 
 def check_inputs(plan: Plan) -> None:

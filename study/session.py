@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
+from study.environment import visible_gpus
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
 from study.plan import Plan, Planned
@@ -105,11 +106,7 @@ def place(plan: Plan, jobs: Sequence[Planned]) -> Placement:
     """Workers, threads and GPUs for training these jobs."""
     run = plan.study.run
     threads = max(job.cell.config.train.threads for job in jobs)
-    gpus = 0
-    if plan.device == "cuda":
-        import torch  # only where there is a GPU to count
-
-        gpus = torch.cuda.device_count()
+    gpus = visible_gpus() if plan.device == "cuda" else 0
     workers = run.workers or default_workers(threads, gpus)
     timeout_s = None if run.timeout_min is None else run.timeout_min * 60
     # More jobs than GPUs share them in turn; a job's index is taken from this pool.

@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.numbers import MINUS, significant
@@ -88,6 +89,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 def freeze_layout(figure: Figure) -> None:
     """Lay out once and keep it: later draws move nothing and cost less."""
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        return  # frozen before
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
 

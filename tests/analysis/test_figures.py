@@ -94,7 +94,7 @@ def test_names_beside_points_do_not_cover_each_other_or_leave_the_figure(seven, 
     assert len(boxes) == 7
     assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
     width, height = figure.canvas.get_width_height()
-    assert all(0 <= b.x0 and b.x1 <= width and 0 <= b.y0 and b.y1 <= height for b in boxes)
+    assert all(b.x0 >= 0 and b.x1 <= width and b.y0 >= 0 and b.y1 <= height for b in boxes)
 
 
 def test_names_of_points_in_one_place_are_pushed_apart():
