@@ -5,21 +5,25 @@ Started by `study.timing` through `study.supervision`; the only importer of `stu
 
 import contextlib
 import functools
+import importlib
 import itertools
 import pickle
+import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import Array, c_int
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 
 from study.environment import snapshot
 from study.metrics import METRICS, Reading, Subject, Watch
+from study.metrics.latency import forward
 from study.metrics.subject import Count, Derived, Isolated, SideBySide
 from study.settings import CostConfig
-from study.supervision import end_with_parent, fork
+from study.supervision import Ended, end_with_parent, fork
 from study.timing import ACTIVITIES, Environment, Failed, Measured, Stage
 
 Cells = Sequence[tuple[str, bytes]]  # name, pickled builder
@@ -114,62 +118,70 @@ def measure_isolated(
 ) -> None:
     """Run the isolated metrics, each in a process forked for it; sends `Measured` for each cell.
 
-    This process runs nothing itself, so that what it forks is fresh.
+    This process runs nothing itself, so that what it forks is fresh. It imports what a cell needs
+    as soon as one has told, so that what it forks need not.
     """
     place = _Place(sender, shared, [name for name, _ in cells])
     place.doing("measuring peak memory")
-    isolated = [key for key, metric in METRICS.items() if isinstance(metric, Isolated)]
+    isolated = {key: m.measure for key, m in METRICS.items() if isinstance(m, Isolated)}
     for number, (name, pickled) in enumerate(cells, 1):
         place.stage(f"measuring peak memory of {name} ({number} of {len(cells)})")
         place.at(name)
-        answers: list[Reading | Failed] = []
-        for metric, batch_size in itertools.product(isolated, protocol.batch_sizes):
-            answers.append(_ask_probe(metric, name, pickled, batch_size, protocol, device))
-            if isinstance(answers[-1], Failed):
-                sender.send(answers[-1])
-                break
-        else:
-            sender.send(measured(name, [a for a in answers if isinstance(a, Reading)]))
+        torch_ready = functools.partial(_with_threads, protocol.threads)
+        build = functools.partial(build_subject, name, pickled, device)
+        answer = _ask(
+            name, "running for the first time", torch_ready, _list_imports, build, protocol
+        )
+        readings = []
+        if not isinstance(answer, Failed):
+            _import_all(answer)
+            for measure, batch in itertools.product(isolated.values(), protocol.batch_sizes):
+                activity = f"measuring peak memory, batch {batch}"
+                answer = _ask(name, activity, torch_ready, measure, build, batch, protocol)
+                if isinstance(answer, Failed):
+                    break
+                readings.append(answer)
+        sender.send(answer if isinstance(answer, Failed) else measured(name, readings))
 
 
-def _ask_probe(
-    metric: str, name: str, pickled: bytes, batch_size: int, protocol: CostConfig, device: str
-) -> Reading | Failed:
-    activity = f"measuring peak memory, batch {batch_size}"
-    answer: Reading | Failed = Failed(name, f"gave no answer while {activity}")
-    args = (metric, name, pickled, batch_size, protocol, device, activity)
-    for message in fork(_probe, args):
-        if isinstance(message, Reading | Failed):
+def _ask(name: str, activity: str, work: Callable[..., Any], *args: Any) -> Any:
+    """What `work` gives in a process forked for it, or a `Failed` that says what became of it."""
+    answer: Any = Failed(name, f"gave no answer while {activity}")
+    for message in fork(_answer, (name, activity, work, args)):
+        if not isinstance(message, Ended):
             answer = message
         elif message.exitcode:
             answer = Failed(name, f"{message.reason} while {activity}")
     return answer
 
 
-def _probe(
-    sender: Connection,
-    metric: str,
-    name: str,
-    pickled: bytes,
-    batch_size: int,
-    protocol: CostConfig,
-    device: str,
-    activity: str,
+def _answer(
+    sender: Connection, name: str, activity: str, work: Callable[..., Any], args: tuple[Any, ...]
 ) -> None:
-    isolated = METRICS[metric]
-    assert isinstance(isolated, Isolated)
-    torch.set_num_threads(protocol.threads)
-    # Once on meta: that imports all that the cell needs, before the first look at the memory. A
-    # builder that meta refuses has done its imports all the same; one that is broken fails below.
-    with contextlib.suppress(Exception), torch.device("meta"):
-        pickle.loads(pickled)()
-    build = functools.partial(build_subject, name, pickled, device)
     try:
-        reading = isolated.measure(build, batch_size, protocol)
+        sender.send(work(*args))
     except Exception as error:  # as above
         sender.send(Failed(name, reason_of(error, activity), traceback.format_exc()))
-    else:
-        sender.send(reading)
+
+
+def _with_threads(threads: int, work: Callable[..., Any], *args: Any) -> Any:
+    torch.set_num_threads(threads)
+    return work(*args)
+
+
+def _list_imports(build: Callable[[], Subject], protocol: CostConfig) -> tuple[str, ...]:
+    """Modules that a cell's first run imported. That memory is not the model's."""
+    before = set(sys.modules)
+    subject = build()
+    with torch.inference_mode():
+        forward(subject.model, subject.clip, protocol.precision)
+    return tuple(name for name in sys.modules if name not in before)
+
+
+def _import_all(names: Sequence[str]) -> None:
+    for name in names:
+        with contextlib.suppress(ImportError):  # made at run time by a module that is in the list
+            importlib.import_module(name)
 
 
 def build_subject(name: str, pickled: bytes, device: str) -> Subject:

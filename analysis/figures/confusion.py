@@ -5,12 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure
+from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, wrapped
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4
 MOST_NAMED_CLASSES = 30
+TITLE_WIDTH = 20  # characters that fit above a panel
 
 
 def draw_confusion(results: Results) -> Drawing | None:
@@ -32,7 +33,7 @@ def draw_confusion(results: Results) -> Drawing | None:
     for i, (variant, matrix, names, _) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(variant.label)
+        grid[i].set_title(wrapped(variant.label, TITLE_WIDTH))
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)

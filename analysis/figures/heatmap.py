@@ -8,14 +8,16 @@ from analysis.figures.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     Drawing,
+    mean_over_seeds,
     new_figure,
     numeric_factors,
-    over_seeds,
+    wrapped,
 )
 from analysis.numbers import fixed
 from analysis.results import Results, Variant, short_label, short_name
 
 MOST_PANELS = 6
+TITLE_WIDTH = 26  # characters that fit above a panel
 MOST_NUMBERED = 10  # levels a side; more numbers than that cannot be read
 
 
@@ -37,7 +39,7 @@ def draw_heatmap(results: Results) -> Drawing | None:
     image = None
     for axes, (title, variants) in zip(grid.flat, shown, strict=False):
         image = _draw_map(axes, results, variants, rows, columns, (min(means), max(means)))
-        axes.set_title(title)
+        axes.set_title(wrapped(title, TITLE_WIDTH))
     for axes in list(grid.flat)[len(shown) :]:
         axes.set_axis_off()
     assert image is not None
@@ -45,8 +47,8 @@ def draw_heatmap(results: Results) -> Drawing | None:
     bar.set_label("Top-1 (%)")
     bar.outline.set_visible(False)
     caption = (
-        f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)}: mean and, "
-        f"below it, half of the 95 % t interval, over {over_seeds(results)}. Empty: no result."
+        f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
+        f"({mean_over_seeds(results)}; below a mean stands half of its interval). Empty: no result."
     )
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."

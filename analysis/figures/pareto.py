@@ -14,8 +14,8 @@ from analysis.figures.style import (
     freeze_layout,
     log_axis,
     looks,
+    mean_over_seeds,
     new_figure,
-    over_seeds,
     series_factor,
     series_of,
 )
@@ -98,7 +98,7 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     _label(axes, results, points, styles, is_several)
     missing = len(results.variants) - len(points)
     caption = (
-        f"Top-1 on the test split (mean and 95 % t interval over {over_seeds(results)}) against "
+        f"Top-1 on the test split ({mean_over_seeds(results)}) against "
         f"{what}. Dashed: the Pareto front of the means, which intervals may overlap."
     )
     if missing:

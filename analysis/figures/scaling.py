@@ -11,9 +11,9 @@ from analysis.figures.style import (
     Look,
     log_axis,
     looks,
+    mean_over_seeds,
     new_figure,
     numeric_factors,
-    over_seeds,
     plain_number,
     series_factor,
     series_of,
@@ -50,10 +50,7 @@ def draw_scaling(results: Results) -> Drawing | None:
     if len(names) > 1:
         figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 5))
     machines = " and on ".join(cost_machines(results))
-    caption = (
-        f"Accuracy and cost over {short_name(factor)}. Top-1: mean and 95 % t interval over "
-        f"{over_seeds(results)}."
-    )
+    caption = f"Accuracy and cost over {short_name(factor)}. Top-1: {mean_over_seeds(results)}."
     if machines:
         caption += f" Latency: median over rounds and 95 % bootstrap interval, on {machines}."
     return Drawing(figure, caption)

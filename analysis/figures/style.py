@@ -1,5 +1,6 @@
 """How every figure looks: print widths, type, and one look a variant in all figures of a study."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,15 +165,20 @@ def log_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
     axis.set_major_formatter(FuncFormatter(plain_number))
 
 
-def over_seeds(results: Results) -> str:
-    """How many seeds a drawn mean stands on: "3 seeds", "1 to 3 seeds"."""
-    found = [len(results.by_seed(v, "top1")) for v in results.variants]
-    known = [n for n in found if n]
-    if not known:
-        return "no seed"
-    if min(known) == max(known):
-        return "one seed: no interval" if known[0] == 1 else f"{known[0]} seeds"
-    return f"{min(known)} to {max(known)} seeds"
+def mean_over_seeds(results: Results) -> str:
+    """What a drawn accuracy is: "mean and 95 % t interval over 3 seeds", or that there is none."""
+    found = [len(results.by_seed(variant, "top1")) for variant in results.variants]
+    known = [seeds for seeds in found if seeds]
+    fewest, most = min(known, default=0), max(known, default=0)
+    if most < 2:
+        return "one seed: no interval"
+    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    return f"mean and 95 % t interval over {seeds}"
+
+
+def wrapped(text: str, width: int) -> str:
+    """A label in lines of up to so many characters, however long its words are."""
+    return "\n".join(textwrap.wrap(text, width))
 
 
 def _trim(text: str) -> str:

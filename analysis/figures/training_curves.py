@@ -17,11 +17,13 @@ from analysis.figures.style import (
     new_figure,
     series_factor,
     series_of,
+    wrapped,
 )
 from analysis.results import Results, Variant, short_label
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4
+TITLE_WIDTH = 24  # characters that fit above a panel
 
 
 def draw_training_curves(results: Results) -> Drawing | None:
@@ -42,7 +44,7 @@ def draw_training_curves(results: Results) -> Drawing | None:
     styles = looks(results)
     drawn: dict[str, Look] = {}
     for axes, (title, variants) in zip(grid, shown, strict=False):
-        axes.set_title(title)
+        axes.set_title(wrapped(title, TITLE_WIDTH))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         for variant in variants:
             name = series_of(results, variant)

@@ -145,7 +145,7 @@ class Table:
             [
                 r"% needs \usepackage{booktabs,graphicx}",
                 r"\begin{table*}",
-                r"\centering\small\setlength{\tabcolsep}{3pt}",
+                r"\centering\small\setlength{\tabcolsep}{4pt}",
                 rf"\caption{{{escape_latex(self.caption)}}}\label{{tab:{self.name}}}",
                 fit,
                 rf"\begin{{tabular}}{{{columns}}}",
@@ -168,7 +168,9 @@ def escape_markdown(text: str) -> str:
 
 def _stacked(heading: str, align: Align) -> str:
     """A heading in lines of up to `HEADING_WIDTH` characters, so that numbers set the width."""
-    lines = textwrap.wrap(heading, HEADING_WIDTH, break_long_words=False) or [""]
+    glued = heading.replace(" \N{UPWARDS ARROW}", "\N{NO-BREAK SPACE}\N{UPWARDS ARROW}")
+    glued = glued.replace(" \N{DOWNWARDS ARROW}", "\N{NO-BREAK SPACE}\N{DOWNWARDS ARROW}")
+    lines = textwrap.wrap(glued, HEADING_WIDTH, break_long_words=False) or [""]
     if len(lines) == 1:
         return escape_latex(heading)
     stack = r" \\ ".join(map(escape_latex, lines))

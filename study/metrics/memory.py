@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from study.metrics.latency import forward
 from study.metrics.subject import Reading, Subject
@@ -24,9 +26,11 @@ def measure_peak_memory(
     On CPU: the highest resident set while both happen, minus the resident set before; in it are
     weights, buffers, the clips, activations, and what the allocator and the kernels keep besides.
     On CUDA: the highest sum of allocated tensors, without the context and the allocator's reserve.
+    The pages of PyTorch's own libraries that any model touches are touched before, by a small one.
     To be called in a fresh process in which all imports have been done and nothing has run: memory
     freed earlier would be used again, and not be seen. Where it cannot be read, a note says so.
     """
+    touch_libraries(protocol.precision)
     before = resident_mib()
     _forget_peak()
     start = peak_resident_mib()
@@ -46,6 +50,29 @@ def measure_peak_memory(
         )
         return Reading(notes=(note,))
     return _reading(after - before, subject, batch_size, protocol)
+
+
+def touch_libraries(precision: str) -> None:
+    """Build and call a small model of the usual layers, on CPU, so that their code is resident."""
+    layers = (
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, stride=2, padding=1),
+        nn.Flatten(2),
+        nn.LayerNorm(16),
+        nn.Linear(16, 32),
+        nn.GELU(),
+        _Attention(),
+        nn.Linear(32, 16),
+    )
+    with torch.inference_mode():
+        forward(nn.Sequential(*layers).eval(), torch.randn(2, 3, 8, 8), precision)
+
+
+class _Attention(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:  # (B, N, D) -> (B, N, D)
+        return functional.scaled_dot_product_attention(x, x, x)
 
 
 def resident_mib() -> float | None:

@@ -242,3 +242,18 @@ def test_figures_are_the_same_bytes_every_time_and_embed_their_fonts(seven, tmp_
     pdf = first.paths[0].read_bytes()
     assert b"/FontFile2" in pdf
     assert b"/Type3" not in pdf
+
+
+def test_a_caption_of_one_seed_promises_no_interval(maker, seven_study):
+    one_seed = Results(seven_study, maker.seven(seeds=(0,)), maker.root)
+
+    drawing = draw("accuracy_macs", one_seed)
+
+    assert "(one seed: no interval)" in drawing.caption
+    assert all(not bar.lines[2] for bar in drawing.figure.axes[0].containers)
+
+
+def test_a_title_that_is_too_long_for_its_panel_is_wrapped(frames):
+    titles = [axes.get_title() for axes in draw("confusion", frames).figure.axes]
+
+    assert "TimeSformer-like,\nframes 16" in titles

@@ -32,6 +32,16 @@ class Heavy(Plain):
         self.register_buffer("ballast", torch.ones(200 * MIB // 4))
 
 
+class Importing(Plain):
+    """Imports something big when it is first built."""
+
+    def __init__(self):
+        import ballast
+
+        super().__init__()
+        assert len(ballast.BALLAST) == 100 * MIB
+
+
 class Later(Plain):
     """Does `then` in its eighth call: after building and counting, while it is timed."""
 
@@ -73,6 +83,7 @@ def hang(path):
 
 plain = functools.partial(build, Plain)
 heavy = functools.partial(build, Heavy)
+importing = functools.partial(build, Importing)
 dies_when_timed = functools.partial(build, Later, die)
 complains_when_timed = functools.partial(build, Later, complain)
 

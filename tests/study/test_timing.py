@@ -1,5 +1,6 @@
 import functools
 import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import builders
 import pytest
 from test_supervision import gone, until
 
-from study import timing
+from study import cost_process, timing
 from study.record import Measurement
 from study.settings import CostConfig
 from study.supervision import Ended
@@ -21,8 +22,8 @@ CELLS = [
     ("left", builders.leave),
     ("raising", builders.complain),
     ("killed later", builders.dies_when_timed),
-    ("raising later", builders.complains_when_timed),
     ("heavy", builders.heavy),
+    ("importing", builders.importing),
 ]
 
 
@@ -43,7 +44,7 @@ def measurements(timing, metric, part=None):
 
 def test_every_cell_is_answered_and_the_good_ones_are_measured(timings):
     assert list(timings) == [name for name, _ in CELLS]
-    for name in ("baseline", "heavy"):
+    for name in ("baseline", "heavy", "importing"):
         assert timings[name].reason == ""
         assert {m.metric for m in timings[name].measurements} == {
             *("parameters", "macs", "latency", "throughput", "peak_memory"),
@@ -52,19 +53,17 @@ def test_every_cell_is_answered_and_the_good_ones_are_measured(timings):
 
 def test_a_cell_that_crashes_is_failed_with_the_signal_or_exit_code(timings):
     assert timings["killed"].reason == (
-        "killed by signal 9 (out of memory?) while measuring peak memory, batch 1"
+        "killed by signal 9 (out of memory?) while running for the first time"
     )
-    assert timings["left"].reason == "ended with exit code 3 while measuring peak memory, batch 1"
+    assert timings["left"].reason == "ended with exit code 3 while running for the first time"
     assert timings["killed later"].reason == "killed by signal 9 (out of memory?) while timing"
 
 
 def test_a_cell_that_raises_is_failed_with_its_words_in_one_line_and_a_traceback(timings):
     assert timings["raising"].reason == (
-        "RuntimeError while measuring peak memory, batch 1: out of ideas"
+        "RuntimeError while running for the first time: out of ideas"
     )
-    assert timings["raising later"].reason == "RuntimeError while timing: out of ideas"
     assert "builders.py" in timings["raising"].detail
-    assert "builders.py" in timings["raising later"].detail
     assert timings["raising"].measurements == ()
 
 
@@ -97,6 +96,12 @@ def test_a_model_that_holds_200_mib_is_seen_to(timings):
         assert light.samples[0] < 60
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_cell_imports_is_not_its_memory(timings):
+    for measurement in measurements(timings["importing"], "peak_memory"):
+        assert measurement.samples[0] < 60
+
+
 def test_throughput_belongs_to_the_latencies(timings):
     latency = measurements(timings["baseline"], "latency")[1]
     throughput = measurements(timings["baseline"], "throughput")[1]
@@ -117,7 +122,7 @@ def test_the_environment_is_that_of_the_process_that_timed(timings):
 
 def test_the_person_who_waits_is_told(timings, told):
     assert "measuring peak memory of killed (2 of 7)" in told
-    assert "counting heavy (2 of 2)" in told
+    assert "counting heavy (2 of 3)" in told
     assert any(text.startswith("timing, batch 4") for text in told)
 
 
@@ -139,6 +144,33 @@ def test_the_process_that_times_ends_when_its_parent_is_killed(tmp_path, root):
     process.wait()
 
     assert until(lambda: gone(child))
+
+
+class Listener:
+    """Stands for the pipe to the supervisor."""
+
+    def __init__(self):
+        self.heard = []
+
+    def send(self, message):
+        self.heard.append(message)
+
+
+def test_a_cell_that_raises_while_it_is_timed_ends_the_process_with_its_name(monkeypatch):
+    monkeypatch.setattr(cost_process, "end_with_parent", lambda: None)
+    bad_and_good = [
+        ("raising later", pickle.dumps(builders.complains_when_timed)),
+        ("baseline", pickle.dumps(builders.plain)),
+    ]
+    listener = Listener()
+
+    cost_process.time_side_by_side(listener, [-1, 0], bad_and_good, PROTOCOL, "cpu")
+
+    assert not [message for message in listener.heard if isinstance(message, Measured)]
+    (failed,) = [message for message in listener.heard if isinstance(message, Failed)]
+    assert failed.cell == "raising later"
+    assert failed.reason == "RuntimeError while timing: out of ideas"
+    assert "builders.py" in failed.detail
 
 
 def test_up_to_32_cells_stay_together_and_more_are_cut_with_the_baselines_in_each():

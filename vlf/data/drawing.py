@@ -1,4 +1,4 @@
-"""Scenes of the embedded clips as pixels: anti-aliased shapes on a torus, at any resolution.
+"""Scenes of the embedded clips as pixels: anti-aliased shapes, at any resolution.
 
 Shapes: N clips, T frames, H = W = S pixels a side.
 """
@@ -6,22 +6,22 @@ Shapes: N clips, T frames, H = W = S pixels a side.
 import numpy as np
 from numpy.typing import NDArray
 
-from vlf.data.scenes import DISTRACTOR, PAIR, Array, Scenes, frame_times
+from vlf.data.scenes import DISTRACTOR, PAIR, Array, Scenes
 
 Image = NDArray[np.float32]
 Clip = NDArray[np.uint8]
 
-SIZE = (0.1, 0.24)  # radius of dart and distractor, in frame widths
+SIZE = (0.1, 0.28)  # radius of dart and distractor, in frame widths
 PLACE = (0.2, 0.8)  # of the pair and of the distractor, along each side of the frame
-GAP = (0.12, 0.42)  # between the centres of dart and ring; under half a torus
-RING = 0.10  # radius of the ring
-RING_WIDTH = 0.022  # half of the ring's stroke
+GAP = (0.12, 0.42)  # between the centres of dart and ring
+RING = 0.11  # radius of the ring
+RING_WIDTH = 0.03  # half of the ring's stroke
 NOISE = 0.03  # standard deviation of the sensor's noise, in grey levels of 0 to 1
 
 
 def draw_clips(scenes: Scenes, frames: int, size: int, noise: list[np.random.Generator]) -> Clip:
     """Draw N scenes, each with its own generator of noise: (N, T, 3, S, S) uint8."""
-    times = frame_times(frames)
+    times = scenes.times(frames)
     camera = scenes.camera_at(times)
     image = _background(scenes, camera, size)  # (N, T, 3, S, S)
     for number, cover in enumerate(_cover(scenes, camera, times, size)):
@@ -33,7 +33,7 @@ def draw_clips(scenes: Scenes, frames: int, size: int, noise: list[np.random.Gen
 
 
 def _background(scenes: Scenes, camera: Array, size: int) -> Image:
-    """Plane waves that fit the torus, seen by the camera: (N, T, 3, S, S)."""
+    """Plane waves, seen by the camera: (N, T, 3, S, S)."""
     centre = (np.arange(size) + 0.5) / size
     # cos(a + b) = cos a cos b - sin a sin b makes each wave a product of a row and a column.
     seen = scenes.wave[:, None] * camera[:, :, None]  # (N, T, WAVES, 2)
@@ -57,13 +57,13 @@ def _cover(scenes: Scenes, camera: Array, times: Array, size: int) -> tuple[Imag
     away = gap[..., None] * np.stack([np.cos(bearing), np.sin(bearing)], axis=-1)  # (N, T, 2)
     place = _place(pair["x"], pair["y"]) - camera
     anchor = scenes.anchor[:, None, None]
-    dart = _local(place - anchor * away, size)
-    ring = _local(place + (1 - anchor) * away, size)
-    distractor = _local(_place(other["x"], other["y"]) - camera, size)
+    dart = way_from(place - anchor * away, size)
+    ring = way_from(place + (1 - anchor) * away, size)
+    distractor = way_from(_place(other["x"], other["y"]) - camera, size)
     return (
-        _half_disc(distractor, _radius(other["size"]), other["angle"], size),
-        _ring(ring, size),
-        _dart(dart, _radius(pair["size"]), pair["angle"], size),
+        cover_half_disc(distractor, _radius(other["size"]), other["angle"], size),
+        cover_ring(ring, size),
+        cover_dart(dart, _radius(pair["size"]), pair["angle"], size),
     )
 
 
@@ -75,8 +75,8 @@ def _radius(value: Array) -> Array:
     return SIZE[0] * (SIZE[1] / SIZE[0]) ** value
 
 
-def _local(place: Array, size: int) -> tuple[Image, Image]:
-    """Each pixel column's and row's way from a place, the short way round: (N, T, S) each."""
+def way_from(place: Array, size: int) -> tuple[Image, Image]:
+    """Each pixel column's and row's way from a place: (N, T, S) each."""
     centre = (np.arange(size) + 0.5) / size
     way = centre - place[..., None]  # (N, T, 2, S)
     return way[:, :, 0].astype(np.float32), way[:, :, 1].astype(np.float32)
@@ -96,11 +96,12 @@ def _distance(way: tuple[Image, Image]) -> Image:
 
 def _soft(outside: Image, size: int) -> Image:
     """Signed distance to an edge, in frame widths -> coverage, one pixel soft."""
-    return np.clip(0.5 - size * outside, 0, 1)
+    covered: Image = np.clip(0.5 - size * outside, 0, 1)
+    return covered
 
 
-def _dart(way: tuple[Image, Image], radius: Array, turns: Array, size: int) -> Image:
-    """A slim triangle: its tip tells where it points, so every turn can be seen."""
+def cover_dart(way: tuple[Image, Image], radius: Array, turns: Array, size: int) -> Image:
+    """A slim triangle: its tip tells where it points, so every turn shows: (N, T, S, S)."""
     r = radius.astype(np.float32)[..., None, None]
     slope = 0.20  # the long sides lean so many turns off the axis' normal
     edges = (
@@ -111,11 +112,13 @@ def _dart(way: tuple[Image, Image], radius: Array, turns: Array, size: int) -> I
     return _soft(np.maximum(np.maximum(*edges[:2]), edges[2]), size)
 
 
-def _half_disc(way: tuple[Image, Image], radius: Array, turns: Array, size: int) -> Image:
+def cover_half_disc(way: tuple[Image, Image], radius: Array, turns: Array, size: int) -> Image:
+    """The distractor: half of a disc, and a little more: (N, T, S, S)."""
     r = radius.astype(np.float32)[..., None, None]
     flat = -_along(way, turns) - np.float32(0.1) * r
     return _soft(np.maximum(_distance(way) - r * np.float32(0.85), flat), size)
 
 
-def _ring(way: tuple[Image, Image], size: int) -> Image:
+def cover_ring(way: tuple[Image, Image], size: int) -> Image:
+    """A ring of one size: (N, T, S, S)."""
     return _soft(np.abs(_distance(way) - np.float32(RING)) - np.float32(RING_WIDTH), size)

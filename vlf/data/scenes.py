@@ -1,21 +1,22 @@
 """Scenes of the embedded clips: what moves, and how, as functions of time; no pixels.
 
-A scene is a torus (what leaves on the right comes back on the left) with a pair of things, a dart
-and a ring, and a distractor. The pair has five variables: place x and y, size and angle of the
-dart, gap between dart and ring. Each lives on a circle and runs over an arc of it, from a start
-drawn uniformly. In every class all five run; the label is the one that runs straight over its arc,
-and in which direction. The others run over theirs forth and back, from a random point of the cycle:
-in the same time, over the same values, evenly, but without a net direction.
+A scene has a dart and a ring, its pair, and a distractor. The pair has five variables: its place x
+and y, the size and the angle of the dart, and the gap between dart and ring. In every class each of
+them has an arc, a stretch of its range drawn at random. The label's variable runs straight over
+its arc, up or down. Each of the others goes a small way forth and back about a point of its arc
+that is drawn evenly, folded back at the arc's ends. So do the variables of the distractor, but for
+one, drawn without regard to the label, that runs as far as the label's: from anywhere, and it turns
+round at the end of its arc.
 
-Why the label is in no single frame: a uniform start makes every variable uniform on its circle at
-each moment, whatever it does over time, and the variables are independent, so the distribution of
-the frame at each time is the same product for all classes. A size or a gap cannot have that and
-only ever grow, therefore they loop: what has reached the end of its range starts again at its other
-end. Also over a whole clip a variable spends the same time at the same values in both roles, so an
-order-free average of frames has next to nothing to go by.
-
+Why no frame tells the label: the moments of a clip's frames are equally far apart, from a first
+one drawn evenly, so the moment of a frame is even over the clip. There a straight run is at an even
+point of its arc; so is, at every moment, a run about an even point. Every variable of a frame has
+the same distribution in all classes, and they are independent of each other: the same product.
 Reversed in time, a straight run turns round and a run forth and back stays one: the reversed clip
-is a clip of the mirrored class.
+is a clip of the mirrored class, and both show the same frames, taken as a set.
+
+What no motion without jumps can have is the same distribution at, say, the first frame alone: what
+grows begins smaller than what shrinks.
 
 Shapes: N clips, T frames. Lengths are in frame widths, angles in turns, time in clip lengths.
 """
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from vlf.data.seeds import rng
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 CLASSES = (
     "move right",
@@ -59,9 +61,9 @@ LABELS: tuple[tuple[str, int], ...] = (
     ("angle", -1),
 )
 
-ARC = (0.35, 0.5)  # share of its circle that the label's variable runs over in a clip
-REACH = (0.5, 0.5)  # the same for a variable that runs forth and back
-HUES = ((0.9, 0.25, 0.2), (0.95, 0.95, 0.9), (0.2, 0.35, 0.9))
+ARC = (0.65, 0.8)  # length of an arc, as a share of the variable's range
+REACH = (0.02, 0.08)  # twice it is how far the other variables go, as a share of their arc
+HUES = ((0.9, 0.2, 0.2), (0.2, 0.9, 0.2), (0.2, 0.2, 0.9))  # distractor, ring, dart
 WAVES = 10  # plane waves of the background texture
 SHAKES = 2  # sine waves of the camera's path
 _DRAWS = 128  # uniform numbers a scene; at least as many as `draw_scenes` takes
@@ -71,26 +73,29 @@ _DRAWS = 128  # uniform numbers a scene; at least as many as `draw_scenes` takes
 class Runs:
     """How the variables of one thing change over time; every array is (N, variables).
 
+    Where a variable is on its arc is told by a phase: it goes up the arc and back down once a turn.
+
     Attributes:
-        start: Where on its circle each variable's arc begins, in [0, 1).
+        start: Where in its range [0, 1] each variable's arc begins.
         arc: Length of that arc.
-        phase: Where in the cycle a variable that runs forth and back begins.
-        straight: +1 runs straight up, -1 straight down, 0 forth and back.
+        phase: At the beginning of the clip, but for the detour.
+        drift: Turns of the phase over the clip; half a turn is the arc once.
+        reach: Turns by which the phase goes forth and back once over the clip.
+        detour: Phase of that going forth and back.
     """
 
     start: Array
     arc: Array
-    middle: Array
-    reach: Array
     phase: Array
-    straight: NDArray[np.int64]
+    drift: Array
+    reach: Array
+    detour: Array
 
     def at(self, times: Array) -> Array:
-        """Values in [0, 1] at (T,) times in [0, 1]: (N, T, variables)."""
-        t = times[None, :, None]
-        straight = self.straight[:, None]
-        detour = _fold(self.middle[:, None] + self.reach[:, None] * _fold(t + self.phase[:, None]))
-        share = np.where(straight > 0, t, np.where(straight < 0, 1 - t, detour))
+        """Values in [0, 1] at (N, T) times in [0, 1]: (N, T, variables)."""
+        t = times[..., None]
+        back_and_forth = self.reach[:, None] * _triangle(t + self.detour[:, None])
+        share = _triangle(self.phase[:, None] + self.drift[:, None] * t + back_and_forth)
         values: Array = self.start[:, None] + self.arc[:, None] * share
         return values
 
@@ -102,10 +107,11 @@ class Scenes:
     Attributes:
         pair: Runs of `PAIR`.
         distractor: Runs of `DISTRACTOR`.
+        first: Moment of the first frame, as a share of the time between two: (N,).
         bearing: From dart to ring, in turns: (N,).
         anchor: Where on the line from dart to ring the pair's place is, 0 to 1: (N,).
         shake: Amplitude and phase of the camera's sine waves: (N, SHAKES, 2 axes, 2).
-        colour: Of dart, ring and distractor: (N, 3, 3) in [0, 1].
+        colour: Of distractor, ring and dart: (N, 3, 3) in [0, 1].
         light: Mean colour of the background: (N, 3).
         wave: Whole wave numbers along x and y of the texture: (N, WAVES, 2).
         wave_phase: In turns: (N, WAVES).
@@ -114,6 +120,7 @@ class Scenes:
 
     pair: Runs
     distractor: Runs
+    first: Array
     bearing: Array
     anchor: Array
     shake: Array
@@ -123,25 +130,25 @@ class Scenes:
     wave_phase: Array
     wave_height: Array
 
+    def times(self, frames: int) -> Array:
+        """Moments of `frames` frames in a clip of length 1, whatever their number: (N, T)."""
+        moments: Array = (np.arange(frames) + self.first[:, None]) / frames
+        return moments
+
     def camera_at(self, times: Array) -> Array:
-        """The camera's place at (T,) times: (N, T, 2)."""
+        """The camera's place at (N, T) times: (N, T, 2)."""
         height, phase = self.shake[..., 0], self.shake[..., 1]  # (N, SHAKES, 2)
-        turns = (np.arange(SHAKES) + 1)[:, None] * times[:, None, None] + phase[:, None]
-        waves: Array = height[:, None] * np.sin(2 * np.pi * turns)  # (N, T, SHAKES, 2)
-        return waves.sum(2)
+        turns = (np.arange(SHAKES) + 1)[:, None] * times[..., None, None] + phase[:, None]
+        places: Array = (height[:, None] * np.sin(2 * np.pi * turns)).sum(2)
+        return places
 
 
-def frame_times(frames: int) -> Array:
-    """Centres of `frames` equal stretches of a clip: (T,); one duration, whatever T."""
-    return (np.arange(frames) + 0.5) / frames
-
-
-def label_of(index: NDArray[np.int64]) -> NDArray[np.int64]:
+def label_of(index: Indices) -> Indices:
     """Classes in turn, so that every ten clips in a row are balanced: (N,) -> (N,)."""
     return index % len(CLASSES)
 
 
-def draw_scenes(seed: int, split: str, index: NDArray[np.int64]) -> Scenes:
+def draw_scenes(seed: int, split: str, index: Indices) -> Scenes:
     """Scenes of the clips numbered `index`; each depends on its own number alone."""
     draws = np.stack([rng("motion", seed, split, int(i)).random(_DRAWS) for i in index])
     used = 0
@@ -152,22 +159,21 @@ def draw_scenes(seed: int, split: str, index: NDArray[np.int64]) -> Scenes:
         used += count
         return draws[:, used - count : used].reshape(len(draws), *shape)
 
-    label = np.array([PAIR.index(name) for name, _ in LABELS])[label_of(index)]
-    sign = np.array([sign for _, sign in LABELS])[label_of(index)]
-    pair = _runs(take(5, len(PAIR)), label, sign)
-    # The distractor has a motion of its own, drawn without regard to the label.
-    other, way = take(2).T
-    distractor = _runs(
-        take(5, len(DISTRACTOR)),
-        (other * len(DISTRACTOR)).astype(np.int64),
-        np.where(way < 0.5, -1, 1),
-    )
-    bearing, anchor = take(2).T
-    light = 0.35 + 0.3 * take(3)
-    colour = np.clip(np.array(HUES) + 0.3 * (take(3, 3) - 0.5), 0, 1)
+    chosen = label_of(index)
+    mover = np.array([PAIR.index(name) for name, _ in LABELS])[chosen]
+    upward = np.array([sign for _, sign in LABELS])[chosen] > 0
+    # Half a turn from the lower end of the arc is the way up; from the upper end, the way down.
+    pair = _runs(take(5, len(PAIR)), mover, np.where(upward, 0.5, 0.0), 0.5)
+    other, phase, way = take(3).T
+    other_mover = (other * len(DISTRACTOR)).astype(np.int64)
+    distractor = _runs(take(5, len(DISTRACTOR)), other_mover, phase, np.where(way < 0.5, -0.5, 0.5))
+    first, bearing, anchor = take(3).T
+    light = 0.45 + 0.1 * take(3)
+    colour = np.clip(np.array(HUES) + 0.2 * (take(3, 3) - 0.5), 0, 1)
     return Scenes(
         pair=pair,
         distractor=distractor,
+        first=first,
         bearing=bearing,
         anchor=anchor,
         shake=take(SHAKES, 2, 2) * np.array([0.02, 1.0]),
@@ -175,20 +181,20 @@ def draw_scenes(seed: int, split: str, index: NDArray[np.int64]) -> Scenes:
         light=light,
         wave=np.floor(take(WAVES, 2) * 9) - 4,
         wave_phase=take(WAVES),
-        wave_height=0.04 * take(WAVES),
+        wave_height=0.03 * take(WAVES),
     )
 
 
-def _fold(cycle: Array) -> Array:
-    """Forth and back once a cycle, at constant speed: 0 -> 1, 1/2 -> 0, 1 -> 1."""
-    folded: Array = np.abs(2 * np.mod(cycle, 1) - 1)
-    return folded
-
-
-def _runs(draws: Array, label: NDArray[np.int64], sign: NDArray[np.int64]) -> Runs:
-    """(N, 5, variables) uniform draws; variable `label` of each runs straight."""
-    start, arc, middle, reach, phase = draws.transpose(1, 0, 2)
-    straight = np.zeros(start.shape, np.int64)
-    straight[np.arange(len(straight)), label] = sign
+def _runs(draws: Array, mover: Indices, phase: Array, drift: Array | float) -> Runs:
+    """(N, 5, variables) uniform draws; variable `mover` of each has `phase` and `drift`."""
+    start, arc, phases, reach, detour = draws.transpose(1, 0, 2).copy()
     arc, reach = (low + (high - low) * share for (low, high), share in ((ARC, arc), (REACH, reach)))
-    return Runs(start * (1 - arc), arc, middle, reach, phase, straight)
+    clip, drifts = np.arange(len(draws)), np.zeros(start.shape)
+    phases[clip, mover], drifts[clip, mover], reach[clip, mover] = phase, drift, 0
+    return Runs(start * (1 - arc), arc, phases, drifts, reach, detour)
+
+
+def _triangle(phase: Array) -> Array:
+    """Down and up once a turn at constant speed: 0 -> 1, 1/2 -> 0, 1 -> 1."""
+    height: Array = np.abs(2 * np.mod(phase, 1) - 1)
+    return height

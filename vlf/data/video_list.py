@@ -81,8 +81,8 @@ class VideoList:
     def load_views(self, index: int) -> Tensor:
         """Centres of segments, the centre crop: (views, T, 3, S, S) uint8."""
         chosen = view_indices(self._length(index), self.config.frames, self.views)
-        clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None)
-        return clip.unflatten(0, chosen.shape)
+        clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None).contiguous()
+        return clip.view(*chosen.shape, *clip.shape[1:])
 
     def _length(self, index: int) -> int:
         item = self.items[index]
