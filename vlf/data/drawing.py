@@ -11,12 +11,13 @@ from vlf.data.scenes import DISTRACTOR, PAIR, Array, Scenes
 Image = NDArray[np.float32]
 Clip = NDArray[np.uint8]
 
-SIZE = (0.1, 0.28)  # radius of dart and distractor, in frame widths
-PLACE = (0.2, 0.8)  # of the pair and of the distractor, along each side of the frame
-GAP = (0.12, 0.42)  # between the centres of dart and ring
-RING = 0.11  # radius of the ring
+SIZE = (0.12, 0.3)  # radius of the dart, in frame widths
+OTHER_SIZE = (0.07, 0.17)  # radius of the distractor
+PLACE = (0.25, 0.75)  # of the pair and of the distractor, along each side of the frame
+GAP = (0.12, 0.5)  # between the centres of dart and ring
+RING = 0.12  # radius of the ring
 RING_WIDTH = 0.03  # half of the ring's stroke
-NOISE = 0.03  # standard deviation of the sensor's noise, in grey levels of 0 to 1
+NOISE = 0.02  # standard deviation of the sensor's noise, in grey levels of 0 to 1
 
 
 def draw_clips(scenes: Scenes, frames: int, size: int, noise: list[np.random.Generator]) -> Clip:
@@ -61,9 +62,9 @@ def _cover(scenes: Scenes, camera: Array, times: Array, size: int) -> tuple[Imag
     ring = way_from(place + (1 - anchor) * away, size)
     distractor = way_from(_place(other["x"], other["y"]) - camera, size)
     return (
-        cover_half_disc(distractor, _radius(other["size"]), other["angle"], size),
+        cover_half_disc(distractor, _radius(OTHER_SIZE, other["size"]), other["angle"], size),
         cover_ring(ring, size),
-        cover_dart(dart, _radius(pair["size"]), pair["angle"], size),
+        cover_dart(dart, _radius(SIZE, pair["size"]), pair["angle"], size),
     )
 
 
@@ -71,8 +72,8 @@ def _place(x: Array, y: Array) -> Array:
     return PLACE[0] + (PLACE[1] - PLACE[0]) * np.stack([x, y], axis=-1)
 
 
-def _radius(value: Array) -> Array:
-    return SIZE[0] * (SIZE[1] / SIZE[0]) ** value
+def _radius(ends: tuple[float, float], value: Array) -> Array:
+    return ends[0] * (ends[1] / ends[0]) ** value
 
 
 def way_from(place: Array, size: int) -> tuple[Image, Image]:

@@ -83,8 +83,8 @@ class Film:
 
 def make_footage(
     out: Path, films: Sequence[Path], task: str, clips: dict[Split, int], seed: int = 0
-) -> None:
-    """Cut one task's clips and write them with their lists into the folder `out`.
+) -> int:
+    """Cut one task's clips, write them with their lists into `out`, and return their number.
 
     Args:
         out: Made if missing; files of the same names are replaced.
@@ -105,6 +105,7 @@ def make_footage(
         lines = "".join(f"clips/{cut.name} {cut.label}\n" for cut in some)
         (out / f"{split}.txt").write_text(lines, "utf-8")
     (out / "classes.txt").write_text("".join(f"{name}\n" for name in TASKS[task]), "utf-8")
+    return sum(map(len, cuts.values()))
 
 
 def open_film(path: Path) -> Film:
@@ -218,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="FOLDER", help="one folder a task is made in it")
     parser.add_argument("videos", type=Path, nargs="*", metavar="VIDEO")
     parser.add_argument("--task", choices=[*TASKS, "all"], default="all")
-    parser.add_argument("--train", type=int, default=480, help="training clips a task (480)")
+    parser.add_argument("--train", type=int, default=960, help="training clips a task (960)")
     parser.add_argument("--val", type=int, default=96, help="validation clips a task (96)")
     parser.add_argument("--test", type=int, default=192, help="test clips a task (192)")
     parser.add_argument("--seed", type=int, default=0, help="of the places and moments (0)")
@@ -229,8 +230,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         films = args.videos or find_films()
         for task in TASKS if args.task == "all" else [args.task]:
-            make_footage(args.out / task, films, task, clips, args.seed)
-            print(f"{args.out / task}: {sum(clips.values())} clips or a few more, {TASKS[task]}")
+            count = make_footage(args.out / task, films, task, clips, args.seed)
+            print(f"{args.out / task}: {count} clips of {', '.join(TASKS[task])}")
     except VideoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

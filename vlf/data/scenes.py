@@ -61,8 +61,8 @@ LABELS: tuple[tuple[str, int], ...] = (
     ("angle", -1),
 )
 
-ARC = (0.65, 0.8)  # length of an arc, as a share of the variable's range
-REACH = (0.02, 0.08)  # twice it is how far the other variables go, as a share of their arc
+ARC = (0.7, 0.85)  # length of an arc, as a share of the variable's range
+REACH = (0.02, 0.06)  # twice it is how far the other variables go, as a share of their arc
 HUES = ((0.9, 0.2, 0.2), (0.2, 0.9, 0.2), (0.2, 0.2, 0.9))  # distractor, ring, dart
 WAVES = 10  # plane waves of the background texture
 SHAKES = 2  # sine waves of the camera's path
@@ -109,7 +109,7 @@ class Scenes:
         distractor: Runs of `DISTRACTOR`.
         first: Moment of the first frame, as a share of the time between two: (N,).
         bearing: From dart to ring, in turns: (N,).
-        anchor: Where on the line from dart to ring the pair's place is, 0 to 1: (N,).
+        anchor: Where on the line from dart to ring the pair's place is, 1/4 to 3/4: (N,).
         shake: Amplitude and phase of the camera's sine waves: (N, SHAKES, 2 axes, 2).
         colour: Of distractor, ring and dart: (N, 3, 3) in [0, 1].
         light: Mean colour of the background: (N, 3).
@@ -175,7 +175,7 @@ def draw_scenes(seed: int, split: str, index: Indices) -> Scenes:
         distractor=distractor,
         first=first,
         bearing=bearing,
-        anchor=anchor,
+        anchor=0.25 + 0.5 * anchor,
         shake=take(SHAKES, 2, 2) * np.array([0.02, 1.0]),
         colour=colour,
         light=light,

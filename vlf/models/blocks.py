@@ -8,7 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORM_EPS = 1e-6  # of the published ViT, TimeSformer and ViViT; torch's default is 1e-5
-INIT_STD = 0.02
+# Learned positions and class tokens start about as large as the tokens that they join: those of a
+# projected feature map have unit variance by their norm, those of linear patches about half. With
+# the published 0.02, which suits a width of 768 and long training, they are drowned by the tokens'
+# content at width 64, and every one of these architectures stays at chance for many epochs.
+MAP_POSITION_STD = 1.0
+PATCH_POSITION_STD = 0.5
 
 
 class SelfAttention(nn.Module):
@@ -65,17 +70,28 @@ class Block(nn.Module):
         return y
 
 
-def learned(*shape: int) -> nn.Parameter:
-    """A learned position or class token, truncated normal of standard deviation 0.02."""
-    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=INIT_STD))
+def learned(*shape: int, std: float) -> nn.Parameter:
+    """A learned position or class token, normal with mean 0."""
+    return nn.Parameter(torch.randn(shape) * std)
 
 
 def init_linears(part: nn.Module) -> None:
-    """Truncated normal weights (0.02) and zero biases, in place, for all linear layers."""
+    """Glorot uniform weights and zero biases, in place, for all linear layers.
+
+    As in DETR and the original transformer: its scale follows the width, so that residual branches
+    are alive from the first step at small widths, too.
+    """
     for module in part.modules():
         if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=INIT_STD)
+            nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
+
+
+def init_patches(patches: nn.Conv2d | nn.Conv3d) -> None:
+    """As `init_linears`: a convolution that does not overlap is a linear layer of its patch."""
+    nn.init.xavier_uniform_(patches.weight.view(patches.out_channels, -1))
+    assert patches.bias is not None
+    nn.init.zeros_(patches.bias)
 
 
 def classifier(width: int, classes: int, dropout: float) -> nn.Sequential:

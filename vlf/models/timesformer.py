@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from vlf.config import ConfigError, DataConfig, TimeSformerConfig
 from vlf.models.blocks import (
     NORM_EPS,
+    PATCH_POSITION_STD,
     Block,
     SelfAttention,
     check_clip,
     classifier,
     init_linears,
+    init_patches,
     learned,
     split_frames,
 )
@@ -37,6 +39,7 @@ class TimeSformer(nn.Module):
             raise ConfigError("model.patch", message)
         self.frames, self.size = data.frames, data.size
         self.f = nn.Conv2d(3, config.width, config.patch, stride=config.patch)
+        init_patches(self.f)
         self.h = ENCODERS[config.attention](config, data.frames, (data.size // config.patch) ** 2)
         self.head = classifier(config.width, data.classes, config.dropout)
 
@@ -54,8 +57,10 @@ class SpaceEncoder(nn.Module):
     def __init__(self, config: TimeSformerConfig, frames: int, patches: int) -> None:
         super().__init__()
         self.frames = frames
-        self.class_token = learned(1, 1, config.width)
-        self.space_position = learned(1 + patches, config.width)  # the class token's is the first
+        self.class_token = learned(1, 1, config.width, std=PATCH_POSITION_STD)
+        self.space_position = learned(
+            1 + patches, config.width, std=PATCH_POSITION_STD
+        )  # the class token's is the first
         self.blocks = nn.Sequential(*(self.build_block(config) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
         init_linears(self)

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from vlf.config import ConfigError, DataConfig, ViViTConfig
 from vlf.models.blocks import (
     NORM_EPS,
+    PATCH_POSITION_STD,
     Block,
     check_clip,
     classifier,
     init_linears,
+    init_patches,
     learned,
     split_frames,
 )
@@ -38,6 +40,7 @@ class ViViT(nn.Module):
         self.times = data.frames // config.tubelet_frames
         tubelet = (config.tubelet_frames, config.patch, config.patch)
         self.f = nn.Conv3d(3, config.width, tubelet, stride=tubelet)
+        init_patches(self.f)
         self.g = Encoder(config, config.spatial_depth, (data.size // config.patch) ** 2)
         self.h = Encoder(config, config.temporal_depth, self.times)
         self.head = classifier(config.width, data.classes, config.dropout)
@@ -57,8 +60,10 @@ class Encoder(nn.Module):
     def __init__(self, config: ViViTConfig, depth: int, tokens: int) -> None:
         super().__init__()
         width, heads = config.width, config.heads
-        self.class_token = learned(1, 1, width)
-        self.position = learned(1 + tokens, width)  # the class token's is the first
+        self.class_token = learned(1, 1, width, std=PATCH_POSITION_STD)
+        self.position = learned(
+            1 + tokens, width, std=PATCH_POSITION_STD
+        )  # the class token's is the first
         self.blocks = nn.Sequential(
             *(Block(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
         )

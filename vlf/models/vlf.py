@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, VLFConfig
 from vlf.models.backbones import FeatureMap, build_backbone
-from vlf.models.blocks import NORM_EPS, Block, check_clip, init_linears, learned, split_frames
+from vlf.models.blocks import (
+    MAP_POSITION_STD,
+    NORM_EPS,
+    Block,
+    check_clip,
+    init_linears,
+    learned,
+    split_frames,
+)
 
 
 class VLF(nn.Module):
@@ -53,17 +61,19 @@ class VLF(nn.Module):
 class SpatialTransformer(nn.Module):
     """g: places attend to each other within a frame, as in DETR's encoder (arXiv:2005.12872).
 
-    Positions are added once, at the input; the norm of what comes out is left to h's first block.
+    Positions are added once, at the input. The norm at the end gives h tokens of unit scale, so
+    that h's own positions are not drowned by what g has added up.
     """
 
     def __init__(self, config: VLFConfig, tokens: int) -> None:
         super().__init__()
-        self.space_position = learned(tokens, config.width)
+        self.space_position = learned(tokens, config.width, std=MAP_POSITION_STD)
         self.blocks = _blocks(config, config.spatial_depth)
+        self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B*T, N, D) -> (B*T, N, D)."""
-        y: Tensor = self.blocks(x + self.space_position)
+        y: Tensor = self.norm(self.blocks(x + self.space_position))
         return y
 
 
@@ -78,8 +88,10 @@ class SpatiotemporalTransformer(nn.Module):
         super().__init__()
         depth, width = config.spatiotemporal_depth, config.width
         self.pool = config.pool == "frame"
-        self.time_position = learned(frames, 1, width) if depth else None
-        self.space_position = learned(tokens, width) if depth and not self.pool else None
+        self.time_position = learned(frames, 1, width, std=MAP_POSITION_STD) if depth else None
+        self.space_position = (
+            learned(tokens, width, std=MAP_POSITION_STD) if depth and not self.pool else None
+        )
         self.blocks = _blocks(config, depth)
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
 
@@ -103,14 +115,20 @@ def _blocks(config: VLFConfig, depth: int) -> nn.Sequential:
     )
 
 
-def _project(config: VLFConfig, data: DataConfig, shape: FeatureMap) -> tuple[nn.Conv2d, int]:
-    """The projection of a feature map to `width`, and the number of tokens it leaves."""
+def _project(config: VLFConfig, data: DataConfig, shape: FeatureMap) -> tuple[nn.Module, int]:
+    """The projection of a feature map to `width`, and the number of tokens it leaves.
+
+    Its norm takes out what all clips have in common, which after the ReLU before is most: what
+    tells frames apart would be small beside it, and beside the positions.
+    """
     channels, height, width = shape
+    norm = nn.BatchNorm2d(config.width)
     if config.projection == "1x1":
-        return nn.Conv2d(channels, config.width, 1), height * width
+        return nn.Sequential(nn.Conv2d(channels, config.width, 1, bias=False), norm), height * width
     if min(height, width) < 2:
         message = f"3x3s2 needs a feature map of at least 2x2, got {height}x{width}"
         frames = f'"{config.backbone}" on frames of {data.size}x{data.size}'
         raise ConfigError("model.projection", f"{message} from {frames}; 1x1 takes any")
     tokens = ((height + 1) // 2) * ((width + 1) // 2)
-    return nn.Conv2d(channels, config.width, 3, stride=2, padding=1), tokens
+    projection = nn.Conv2d(channels, config.width, 3, stride=2, padding=1, bias=False)
+    return nn.Sequential(projection, norm), tokens

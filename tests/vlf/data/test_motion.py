@@ -6,7 +6,7 @@ from scipy import stats
 
 from vlf.config import MotionConfig, VideoListConfig
 from vlf.data import motion, open_clips
-from vlf.data.drawing import cover_dart, cover_ring, way_from
+from vlf.data.drawing import RING, RING_WIDTH, cover_dart, cover_ring, way_from
 from vlf.data.motion import CLASSES, Motion, draw
 from vlf.data.seeds import derive, rng
 from vlf.data.video import decode_frames
@@ -92,7 +92,7 @@ def test_a_dart_points_right_then_down_as_it_turns_clockwise():
 def test_an_edge_between_two_pixels_is_drawn_as_their_share():
     for place in ((0.5, 0.5), (0.513, 0.481), (0.507, 0.492)):
         cover = cover_ring(way_from(np.array([[place]]), 32), 32)[0, 0]
-        middle, half = 0.11 * 32, 0.03 * 32
+        middle, half = RING * 32, RING_WIDTH * 32
         area = np.pi * ((middle + half) ** 2 - (middle - half) ** 2)
         assert cover.sum() == pytest.approx(area, rel=0.02)
         columns = cover.sum(0) @ (np.arange(32) + 0.5) / cover.sum() / 32

@@ -34,17 +34,17 @@ def test_dropout_acts_in_training_and_not_in_evaluation():
     assert torch.equal(layer(x), layer(x))
 
 
-def test_linear_layers_start_small_and_without_bias():
+def test_linear_layers_start_at_a_scale_of_their_width_and_without_bias():
     torch.manual_seed(0)
     part = nn.Sequential(nn.Linear(300, 300), nn.LayerNorm(300))
     init_linears(part)
 
-    assert abs(part[0].weight.std().item() - 0.02) < 0.001
+    assert abs(part[0].weight.std().item() - (2 / 600) ** 0.5) < 0.002
     assert not part[0].bias.any()
     assert part[1].weight.eq(1).all()
 
 
-def test_learned_positions_start_small():
+def test_learned_positions_start_at_the_given_scale():
     torch.manual_seed(0)
 
-    assert abs(learned(100, 300).std().item() - 0.02) < 0.001
+    assert abs(learned(100, 300, std=0.5).std().item() - 0.5) < 0.01

@@ -63,8 +63,8 @@ def test_parameters_are_those_counted_by_hand():
 
     model = build_model(VLFConfig(spatial_depth=3), MotionConfig(frames=8))
 
-    assert parameters(model.f) == cnn + (64 * d + d)
-    assert parameters(model.g) == tokens * d + 3 * block
+    assert parameters(model.f) == cnn + 64 * d + norm
+    assert parameters(model.g) == tokens * d + 3 * block + norm
     assert parameters(model.h) == (tokens + frames) * d + 2 * block + norm
     assert parameters(model.head) == (d * d + d) + (d * 10 + 10)
 
@@ -94,7 +94,7 @@ def test_the_whole_is_the_formula_written_out():
             feature_map = model.f(frame[None])[0]  # (D, 2, 2)
             places = [feature_map[:, y, x] for y in range(2) for x in range(2)]
             places = torch.stack(places) + model.g.space_position
-            places = slow.block(model.g.blocks[0], places)
+            places = slow.norm(model.g.norm, slow.block(model.g.blocks[0], places))
             seen += [places + model.h.space_position + model.h.time_position[time]]
         tokens = slow.norm(model.h.norm, slow.block(model.h.blocks[0], torch.cat(seen)))
         wanted = model.head(tokens.mean(dim=0))
