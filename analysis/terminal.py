@@ -1,5 +1,7 @@
 """The main table in a terminal."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
@@ -26,16 +28,36 @@ def show_report(report: Report, console: Console) -> None:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print a table with its footnotes; text is shown as it is, never as markup."""
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, align in zip(table.header, table.align, strict=True):
-        grid.add_column(Text(heading), justify=align, overflow="fold")
+    """Print a table with its footnotes; text is shown as it is, never as markup.
+
+    Columns that do not fit are left out from the right, and named.
+    """
     letters = table.footnotes
-    for row in table.rows:
-        grid.add_row(*(_text(entry, letters) for entry in row))
+    texts = [[_text(entry, letters) for entry in row] for row in table.rows]
+    shown = _fitting(table.header, texts, console.width)
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, align in list(zip(table.header, table.align, strict=True))[:shown]:
+        grid.add_column(Text(heading), justify=align, no_wrap=False)
+    for row in texts:
+        grid.add_row(*row[:shown])
     console.print(grid)
+    if shown < len(table.header):
+        rest = ", ".join(table.header[shown:])
+        console.print(Text(f"left out for the width of this terminal: {rest}", style="dim"))
     for note, letter in letters.items():
         console.print(Text(f"({letter}) {note}"))
+
+
+def _fitting(header: Sequence[str], rows: Sequence[Sequence[Text]], width: int) -> int:
+    """How many columns fit with their cells on one line and headings broken between words."""
+    used = 0
+    for number, heading in enumerate(header):
+        cells = [row[number].cell_len for row in rows]
+        used += max([*cells, *(len(word) for word in heading.split())], default=0)
+        if used > width and number:
+            return number
+        used += 2  # between columns
+    return len(header)
 
 
 def _text(entry: Entry, letters: dict[str, str]) -> Text:
