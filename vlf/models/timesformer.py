@@ -82,8 +82,9 @@ class JointEncoder(SpaceEncoder):
 
     def __init__(self, config: TimeSformerConfig, frames: int, patches: int) -> None:
         super().__init__(config, frames, patches)
-        # Zero as published: training alone tells the frames apart.
-        self.time_position = nn.Parameter(torch.zeros(frames, config.width))
+        # Zero in the authors' code, which starts from weights of images; from scratch on clips
+        # that costs epochs before frames are told apart.
+        self.time_position = learned(frames, config.width, std=PATCH_POSITION_STD)
 
     def forward(self, patches: Tensor) -> Tensor:
         """(B*T, N, D) -> (B, D), the class token."""

@@ -15,6 +15,7 @@ from vlf.models.blocks import (
     MAP_POSITION_STD,
     NORM_EPS,
     Block,
+    SelfAttention,
     check_clip,
     init_linears,
     learned,
@@ -48,6 +49,9 @@ class VLF(nn.Module):
         )
         for part in (self.g, self.h, self.head):  # f keeps the initialisation of CNNs
             init_linears(part)
+            for module in part.modules():
+                if isinstance(module, SelfAttention):
+                    module.tie_keys()
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""

@@ -48,3 +48,15 @@ def test_learned_positions_start_at_the_given_scale():
     torch.manual_seed(0)
 
     assert abs(learned(100, 300, std=0.5).std().item() - 0.5) < 0.01
+
+
+def test_attention_starts_with_keys_equal_to_queries_so_that_like_attends_to_like():
+    torch.manual_seed(0)
+    layer = SelfAttention(64, heads=4, dropout=0.0)
+    layer.tie_keys()
+
+    query, key, value = layer.qkv.weight.chunk(3)
+    assert torch.equal(query, key)
+    assert not torch.equal(query, value)
+    key.data += 1  # equal at the start, not shared
+    assert not torch.equal(query, key)

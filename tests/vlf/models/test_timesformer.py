@@ -81,10 +81,10 @@ def test_a_model_is_the_published_one_written_out(attention):
         torch.testing.assert_close(model(clips), wanted, rtol=1e-3, atol=1e-3)
 
 
-def test_time_positions_and_temporal_dense_layers_start_at_zero():
+def test_temporal_dense_layers_alone_start_at_zero():
     h = build_model(config(depth=3), MotionConfig(frames=T)).h
 
-    assert not h.time_position.any()
+    assert h.time_position.any()
     assert h.class_token.any()
     assert h.space_position.any()
     for block in h.blocks:
