@@ -9,7 +9,7 @@ study: install  ## train and measure the factorization study; report in results/
 	$(BIN)/python run_study.py $(STUDY)
 
 test: install  ## the default tests
-	$(BIN)/python -m pytest -q -m "not slow and not slurm"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not slurm"
 
 slow: install  ## the long tests alone
 	$(BIN)/python -m pytest -q -m slow

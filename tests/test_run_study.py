@@ -66,10 +66,18 @@ def answers(folder):
     return found
 
 
-def test_from_a_yaml_to_a_report_and_then_nothing_is_left_to_do(study):
-    first = run(study)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study that has run once, with what it printed; shared, so tests must not change it."""
+    path = tmp_path_factory.mktemp("finished") / "order.yaml"
+    path.write_text(STUDY, "utf-8")
+    return path, run(path).stdout
 
-    assert "6 planned = 6 done + 0 reused + 0 skipped + 0 failed + 0 not run" in first.stdout
+
+def test_from_a_yaml_to_a_report(finished):
+    study, out = finished
+
+    assert "6 planned = 6 done + 0 reused + 0 skipped + 0 failed + 0 not run" in out
     results = study.parent / "results"
     made = results / "order"
     for name in ("records.csv", "table.csv", "table.md", "table.tex", "table.html", "report.md"):
@@ -80,32 +88,37 @@ def test_from_a_yaml_to_a_report_and_then_nothing_is_left_to_do(study):
     assert list(made.glob("figures/*.pdf"))
     assert not list((results / "attempts").glob("*/*"))  # no checkpoint of a done job is left
 
-    again = run(study)
-    assert "6 planned = 0 done + 6 reused" in again.stdout
 
-
-def test_a_second_run_and_the_report_load_no_torch(study):
-    run(study, "--only", "variant=TSN,seed=0", code=1)
+@pytest.mark.parametrize("option", ["", "--report", "--status"])
+def test_with_nothing_left_to_do_no_torch_is_loaded(finished, option):
+    study, _ = finished
     code = (
-        "import sys; sys.path.insert(0, {root!r}); import run_study;"
-        "run_study.main([{study!r}, {option!r}]);"
-        "sys.exit('torch was loaded' if 'torch' in sys.modules else 0)"
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run_study\n"
+        f"code = run_study.main([{str(study)!r}, *{option.split()!r}])\n"
+        "sys.exit('torch was loaded' if 'torch' in sys.modules else code)"
     )
-    for option in ("--report", "--status", "--retry-failed"):
-        if option == "--retry-failed":  # a plain run with nothing to do
-            run(study)
-        text = code.format(root=str(ROOT), study=str(study), option=option)
-        done = subprocess.run([sys.executable, "-c", text], cwd=study.parent, capture_output=True)
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=study.parent, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "6 planned = 0 done + 6 reused" in done.stdout
 
 
-def test_both_executors_give_the_same_numbers(study):
-    run(study, "--results", "a")
-    run(study, "--results", "b", "--executor", "inline")
+def test_both_executors_give_the_same_numbers(finished, study):
+    run(study, "--executor", "inline")
 
-    one, other = answers(study.parent / "a"), answers(study.parent / "b")
+    one, other = answers(finished[0].parent / "results"), answers(study.parent / "results")
     assert len(one) == 4
     assert one == other
+
+
+def test_a_plan_says_what_is_done_and_what_is_missing(finished):
+    plan = json.loads(run(finished[0], "--plan", "--json", "--set", "train.epochs=1").stdout)
+
+    statuses = [(job["kind"], job["status"]) for job in plan["jobs"]]
+    assert statuses.count(("cost", "reused")) == 2  # an architecture costs the same
+    assert statuses.count(("train", "to run")) == 4  # other cells, not other results
 
 
 def test_only_runs_a_part_and_says_that_the_rest_was_skipped(study):
@@ -113,15 +126,6 @@ def test_only_runs_a_part_and_says_that_the_rest_was_skipped(study):
 
     assert "6 planned = 2 done + 0 reused + 4 skipped + 0 failed + 0 not run" in part.stdout
     assert set(answers(study.parent / "results")) == {("tsn", 1)}
-
-
-def test_set_makes_other_cells_and_keeps_the_first_ones(study):
-    run(study, "--only", "variant=TSN,seed=0", code=1)
-    run(study, "--only", "variant=TSN,seed=0", "--set", "train.epochs=1", code=1)
-
-    status = run(study, "--only", "variant=TSN,seed=0", "--status", "--json", code=1)
-    rows = json.loads(status.stdout)["jobs"]
-    assert [row["status"] for row in rows if row["kind"] == "train"].count("reused") == 1
 
 
 def test_the_plan_counts_and_writes_nothing(study):
@@ -145,7 +149,7 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
         "TSN: {model: {name: tsn}}",
         "wild: {train.lr: 100.0, train.optimizer: sgd, train.clip_norm: 0, train.warmup_epochs: 0,"
         " train.momentum: 0.99, train.epochs: 8}",
-    )
+    ).replace("report: {", "report: {figures: [], ")
     study.write_text(text, "utf-8")
 
     first = run(study, code=1)
@@ -161,7 +165,11 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
     assert len(list((study.parent / "results" / "records").glob("*failed*"))) == 6
 
 
-LONG = STUDY.replace("epochs: 2", "epochs: 12").replace("train_clips: 48", "train_clips: 160")
+LONG = (
+    STUDY.replace("epochs: 2", "epochs: 12")
+    .replace("train_clips: 48", "train_clips: 160")
+    .replace("report: {", "report: {figures: [], tables: [], ")
+)
 
 
 def start(study, *options):
@@ -183,8 +191,21 @@ def wait_for_checkpoint(study, process):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "SIGTERM"])
-def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_one(study, how):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What the long study answers if nothing happens to it."""
+    path = tmp_path_factory.mktemp("undisturbed") / "order.yaml"
+    path.write_text(LONG, "utf-8")
+    run(path)
+    return answers(path.parent / "results")
+
+
+@pytest.mark.parametrize(
+    "how", ["SIGKILL", "SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)]
+)
+def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_one(
+    study, undisturbed, how
+):
     study.write_text(LONG, "utf-8")
     process = start(study)
     wait_for_checkpoint(study, process)
@@ -205,8 +226,7 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_on
     records = list((study.parent / "results" / "records").glob("train-*.json"))
     assert len(records) == 4
     assert any("left a checkpoint" in path.read_text("utf-8") for path in records)
-    run(study, "--results", "undisturbed")
-    assert answers(study.parent / "results") == answers(study.parent / "undisturbed")
+    assert answers(study.parent / "results") == undisturbed
 
 
 @pytest.mark.parametrize(
