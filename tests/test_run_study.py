@@ -276,3 +276,38 @@ def test_help_is_answered_without_torch_and_names_every_option():
         assert option in done.stdout
     for option in ("--retry-failed", "--only", "--set", "--results", "--device", "--quick"):
         assert option in done.stdout
+
+
+def test_the_same_study_runs_on_real_video_files(study):
+    export = [sys.executable, "-m", "vlf.data.motion", "--export", str(study.parent / "clips")]
+    sizes = ["--train", "40", "--val", "10", "--test", "20", "--frames", "8", "--size", "32"]
+    subprocess.run([*export, *sizes], cwd=ROOT, check=True, capture_output=True)
+    text = STUDY.replace(
+        "{name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}",
+        "{name: video_list, root: clips, num_classes: 10, class_names: classes.txt, frames: 4}",
+    ).replace("report: {", "report: {figures: [], ")
+    study.write_text(text, "utf-8")
+
+    done = run(study, "--executor", "inline")
+
+    assert "6 planned = 6 done" in done.stdout
+    (record, *_) = (study.parent / "results" / "records").glob("train-*.json")
+    predictions = json.loads(record.read_text("utf-8"))["artifacts"]["predictions"]["path"]
+    with np.load(study.parent / "results" / predictions) as arrays:
+        assert len(arrays["labels"]) == 20
+        assert arrays["classes"][0] == "move right"
+
+
+def test_a_line_of_an_annotation_list_that_cannot_be_read_is_named_before_anything_runs(study):
+    clips = study.parent / "clips"
+    clips.mkdir()
+    for name in ("train.txt", "val.txt", "test.txt"):
+        (clips / name).write_text("a.mp4 99\n", "utf-8")
+    data = "{name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}"
+    study.write_text(STUDY.replace(data, "{name: video_list, root: clips, num_classes: 10}"))
+
+    wrong = run(study, code=2)
+
+    assert wrong.stderr.count("\n") == 1
+    assert "order.yaml:3: base.data.train: clips/train.txt:1: " in wrong.stderr
+    assert not (study.parent / "results").exists()
