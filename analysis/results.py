@@ -87,9 +87,9 @@ class Results:
         return {int(self._seeds[row]): float(self._values[row]) for row in rows}
 
     def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
-        """Mean and t interval over seeds; None without a result."""
+        """Mean and t interval over seeds, in percent; None without a result."""
         values = list(self.by_seed(variant, metric).values())
-        return statistics.mean_interval(values) if values else None
+        return statistics.mean_interval(values, within=(0.0, 100.0)) if values else None
 
     @cached_property
     def differences(self) -> dict[str, tuple[Difference, float | None]]:

@@ -49,8 +49,18 @@ class Difference(NamedTuple):
     n: int
 
 
-def mean_interval(samples: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> Estimate:
+def mean_interval(
+    samples: Sequence[float] | Floats,
+    confidence: float = CONFIDENCE,
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> Estimate:
     """Mean with its Student t interval; one sample has none.
+
+    Args:
+        samples: (n,) values, n >= 1.
+        confidence: Coverage of the interval, in (0, 1).
+        within: Smallest and largest possible value, such as 0 and 100 %. The interval is cut there,
+            which takes no coverage from it.
 
     Raises:
         ValueError: If there is no sample.
@@ -60,7 +70,7 @@ def mean_interval(samples: Sequence[float] | Floats, confidence: float = CONFIDE
     if x.size < 2:
         return Estimate(mean, None, None, 1)
     half = _t_quantile(x.size - 1, confidence) * _standard_error(x)
-    return Estimate(mean, mean - half, mean + half, x.size)
+    return Estimate(mean, max(mean - half, within[0]), min(mean + half, within[1]), x.size)
 
 
 def paired_difference(

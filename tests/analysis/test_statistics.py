@@ -160,3 +160,11 @@ def test_corrected_p_values_of_equal_variants_raise_few_false_alarms():
         ]
         alarms += min(statistics.holm(p)) < 0.05
     assert alarms / 1000 < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_an_interval_of_a_share_ends_where_shares_end():
+    free = statistics.mean_interval([70.0, 80.0, 95.0])
+    cut = statistics.mean_interval([70.0, 80.0, 95.0], within=(0.0, 100.0))
+
+    assert free.high > 100
+    assert (cut.value, cut.low, cut.high) == (free.value, free.low, 100.0)
