@@ -11,7 +11,7 @@ from study.spec import Study, StudyError, load_study
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return 0 if all cells are done, 1 if one failed or is missing, 2 for wrong input, 130."""
+    """Return 0 if all is done, 1 if a cell failed or is missing, 2 for wrong input, 130."""
     with contextlib.suppress(ValueError):  # not in the main thread: its caller's handlers hold
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -24,6 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except OSError as error:  # a full disk, a folder that is not ours: what is done stays done
+        print(f"error: {error}; mend it and run the same command again", file=sys.stderr)
+        return 1
 
 
 def answer(study: Study, options: Options) -> int:
@@ -54,7 +57,7 @@ def answer(study: Study, options: Options) -> int:
             print_plan(plan, counts, estimates, console, options.json)
             return 0
         try:
-            session.run(run_cost, run_job, estimates)
+            session.run(run_cost, run_job, estimates, options.retry_failed)
         except KeyboardInterrupt:
             print_sum(session.outcomes(), console)
             raise

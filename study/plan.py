@@ -191,10 +191,7 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
     if not _is_chosen(planned.cell, planned.seed, choice):
         return dataclasses.replace(planned, status="skipped", reason="not in --only")
     failed = store.failed(key)
-    if failed and choice.retry_failed:
-        store.forgive(key)
-        failed = []
-    if len(failed) > study.run.max_retries:
+    if len(failed) > study.run.max_retries and not choice.retry_failed:
         last = failed[-1]
         why = f"{last.reason} (tried {len(failed)} times; --retry-failed tries again)"
         return dataclasses.replace(planned, status="failed", record=last, reason=why)

@@ -42,8 +42,20 @@ class Session:
             for job in self.plan.jobs
         ]
 
-    def run(self, run_cost: RunCost, run_job: RunJob, estimates: Mapping[str, float]) -> None:
-        """Run all that is missing; what has ended is known if this is interrupted."""
+    def run(
+        self,
+        run_cost: RunCost,
+        run_job: RunJob,
+        estimates: Mapping[str, float],
+        retry_failed: bool,
+    ) -> None:
+        """Run all that is missing; what has ended is known if this is interrupted.
+
+        With `retry_failed` the failures of what is to run are counted anew from here.
+        """
+        if retry_failed:
+            for job in self.plan.to_run:
+                self.store.forgive(job.key)
         try:
             self._run_cost(run_cost)
             self._run_training(run_job, estimates)

@@ -1,0 +1,56 @@
+"""How the tests of the command run it, and what they read back."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+
+STUDY = """\
+question: Does order matter?
+base:
+  data: {name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}
+  model: {name: vlf, width: 16, heads: 2, spatial_depth: 0, spatiotemporal_depth: 1}
+  train: {epochs: 2, batch_size: 16}
+factors:
+  variant:
+    VLF: {}
+    TSN: {model: {name: tsn}}
+seeds: [0, 1]
+cost: {batch_sizes: [1], rounds: 5}
+report: {baseline: {variant: VLF}}
+"""
+
+
+def command(study, *options):
+    return [sys.executable, str(ROOT / "run_study.py"), str(study), *options]
+
+
+def run(study, *options, code=0):
+    """Run the command in the study's folder; the results folder is beside the study."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    done = subprocess.run(
+        command(study, *options), cwd=study.parent, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def answers(folder):
+    """(variant, seed) -> top-1 and the digest of the predictions' arrays, from the records."""
+    found = {}
+    for path in (folder / "records").glob("train-*.json"):
+        record = json.loads(path.read_text("utf-8"))
+        if record["status"] != "done":
+            continue
+        (top1,) = [m["samples"][0] for m in record["measurements"] if m["metric"] == "top1"]
+        with np.load(folder / record["artifacts"]["predictions"]["path"]) as arrays:
+            digest = hashlib.sha256(arrays["scores"].tobytes()).hexdigest()
+        found[record["config"]["model"]["name"], record["seed"]] = (top1, digest)
+    return found

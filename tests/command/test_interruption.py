@@ -1,0 +1,72 @@
+"""A run that is stopped in the middle, by real signals, and goes on."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from study_runs import STUDY, answers, command, run
+
+LONG = (
+    STUDY.replace("epochs: 2", "epochs: 12")
+    .replace("train_clips: 48", "train_clips: 160")
+    .replace("report: {", "report: {figures: [], tables: [], ")
+)
+
+
+def start(study, *options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command(study, *options),
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def wait_for_checkpoint(study, process):
+    while not list((study.parent / "results" / "attempts").glob("*/*/checkpoint.pt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What the long study answers if nothing happens to it."""
+    path = tmp_path_factory.mktemp("undisturbed") / "order.yaml"
+    path.write_text(LONG, "utf-8")
+    run(path)
+    return answers(path.parent / "results")
+
+
+@pytest.mark.parametrize(
+    "how", ["SIGKILL", "SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)]
+)
+def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_one(
+    study, undisturbed, how
+):
+    study.write_text(LONG, "utf-8")
+    process = start(study)
+    wait_for_checkpoint(study, process)
+    if how == "SIGINT":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the whole group
+    else:
+        process.send_signal(getattr(signal, how))
+    out, err = process.communicate()
+    assert process.returncode == (-9 if how == "SIGKILL" else 130), out + err
+    if how != "SIGKILL":
+        assert "the same command goes on from here" in err
+        assert "Traceback" not in err
+        assert "not run" in out
+
+    resumed = run(study)
+
+    assert "0 failed + 0 not run" in resumed.stdout
+    records = list((study.parent / "results" / "records").glob("train-*.json"))
+    assert len(records) == 4
+    assert any("left a checkpoint" in path.read_text("utf-8") for path in records)
+    assert answers(study.parent / "results") == undisturbed

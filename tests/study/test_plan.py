@@ -1,0 +1,192 @@
+"""What is matched with what there is; records are written by hand, nothing is trained."""
+
+import dataclasses
+
+import pytest
+from rich.console import Console
+
+from study.grid import expand
+from study.plan import Choice, check_only, make_plan
+from study.record import Record
+from study.session import Session, exit_code, sum_up
+from study.spec import StudyError, load_study
+from study.store import Store
+
+STUDY = """\
+question: Does order matter?
+base:
+  model: {name: vlf, width: 16, heads: 2}
+factors:
+  variant: {VLF: {}, TSN: {model: {name: tsn}}}
+seeds: [0, 1]
+run: {max_retries: 1}
+report: {baseline: {variant: VLF}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "order.yaml"
+    path.write_text(STUDY, "utf-8")
+    return load_study(path)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results")
+
+
+def plan(study, store, **choice):
+    return make_plan(study, expand(study), store, "cpu", Choice(**choice))
+
+
+def find(made, kind, variant, seed=None):
+    (job,) = [
+        job
+        for job in made.jobs
+        if (job.kind, job.cell.levels["variant"], job.seed) == (kind, variant, seed)
+    ]
+    return job
+
+
+def record_for(job, **changes):
+    values = {
+        "kind": job.kind,
+        "identity": job.key.identity,
+        "status": "done",
+        "config": job.key.config,
+        "seed": job.seed,
+        "device": "cpu",
+        "fingerprint": job.key.fingerprint,
+        "measurements": (),
+        "environment": {},
+        "attempt": f"{job.kind}{job.seed}",
+        "started": "2026-01-01T00:00:00",
+        "seconds": 1.0,
+    }
+    return Record(**{**values, **changes})
+
+
+def test_at_first_everything_is_to_run_and_nothing_is_written(study, store):
+    made = plan(study, store)
+
+    assert len(made.cost) == 2
+    assert len(made.train) == 4
+    assert made.to_run == list(made.jobs)
+    assert not store.root.exists()
+
+
+def test_a_job_with_a_record_of_its_own_is_reused(study, store):
+    job = find(plan(study, store), "train", "TSN", 1)
+    store.add(job.key, record_for(job))
+
+    made = plan(study, store)
+
+    assert find(made, "train", "TSN", 1).status == "reused"
+    assert [job.status for job in made.train].count("to run") == 3
+
+
+def test_a_record_of_other_code_is_not_taken_for_done_in_silence(study, store):
+    job = find(plan(study, store), "train", "TSN", 0)
+    other = dataclasses.replace(job.key, fingerprint="0" * 64)
+    store.add(other, record_for(job, fingerprint="0" * 64))
+
+    again = find(plan(study, store), "train", "TSN", 0)
+    taken = find(plan(study, store, accept_code=True), "train", "TSN", 0)
+
+    assert (again.status, again.reason) == ("to run", "runs again: made by other code")
+    assert (taken.status, taken.reason) == ("reused", "made by other code")
+
+
+def test_a_record_under_another_default_shows_what_changed(study, store):
+    job = find(plan(study, store), "train", "TSN", 0)
+    config = {**job.key.config, "train": {**job.key.config["train"], "label_smoothing": 0.1}}
+    store.add(dataclasses.replace(job.key, config=config), record_for(job, config=config))
+
+    again = find(plan(study, store), "train", "TSN", 0)
+
+    assert again.status == "to run"
+    assert again.reason == "runs again: other defaults (train.label_smoothing)"
+
+
+def test_a_failed_job_is_tried_again_as_often_as_allowed(study, store):
+    job = find(plan(study, store), "train", "TSN", 0)
+    for attempt in ("one", "two"):
+        assert find(plan(study, store), "train", "TSN", 0).status == "to run"
+        store.add(job.key, record_for(job, status="failed", reason="diverged", attempt=attempt))
+
+    given_up = find(plan(study, store), "train", "TSN", 0)
+    anew = find(plan(study, store, retry_failed=True), "train", "TSN", 0)
+
+    assert given_up.status == "failed"
+    assert given_up.reason == "diverged (tried 2 times; --retry-failed tries again)"
+    assert anew.status == "to run"
+    assert len(store.failed(job.key)) == 2  # a plan alone forgives nothing
+
+
+def test_a_timing_counts_only_beside_the_baselines_of_the_same_run(study, store):
+    made = plan(study, store)
+    vlf, tsn = find(made, "cost", "VLF"), find(made, "cost", "TSN")
+    store.add(tsn.key, record_for(tsn, timing_run="monday"))
+    store.add(vlf.key, record_for(vlf, timing_run="tuesday"))
+    assert find(plan(study, store), "cost", "TSN").status == "to run"
+
+    store.add(tsn.key, record_for(tsn, timing_run="tuesday", started="2025-01-01T00:00:00"))
+
+    again = find(plan(study, store), "cost", "TSN")
+    assert again.status == "reused"
+    assert again.record.timing_run == again.reference.timing_run == "tuesday"
+
+
+def test_what_only_leaves_out_is_skipped_but_what_is_done_stays_done(study, store):
+    job = find(plan(study, store), "train", "VLF", 0)
+    store.add(job.key, record_for(job))
+
+    made = plan(study, store, only={"variant": "TSN", "seed": "1"})
+
+    assert find(made, "train", "VLF", 0).status == "reused"
+    assert find(made, "train", "TSN", 1).status == "to run"
+    assert find(made, "cost", "TSN").status == "to run"
+    assert [job.status for job in made.jobs].count("skipped") == 3
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [
+        ({"varant": "TSN"}, "--only: varant: unknown factor (allowed: variant, seed)"),
+        ({"variant": "TSM"}, "--only: variant: unknown level 'TSM' (allowed: VLF, TSN)"),
+        ({"seed": "7"}, "--only: seed: unknown level '7' (allowed: 0, 1)"),
+    ],
+)
+def test_only_of_what_is_not_there_is_refused(study, only, message):
+    with pytest.raises(StudyError) as error:
+        check_only(study, only)
+
+    assert str(error.value) == message
+
+
+def test_the_sum_holds_and_the_exit_code_is_never_better_than_it(study, store):
+    made = plan(study, store)
+    assert sum_up(made.outcomes()) == (
+        "6 planned = 0 done + 0 reused + 0 skipped + 0 failed + 6 not run"
+    )
+    assert exit_code(made.outcomes()) == 1
+
+    for job in made.jobs:
+        store.add(job.key, record_for(job, timing_run="run" if job.kind == "cost" else ""))
+    assert exit_code(plan(study, store).outcomes()) == 0
+
+
+def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
+    class Stopped:
+        """Stands where the cost job would: it is stopped by a person."""
+
+        def __call__(self, *_):
+            raise KeyboardInterrupt
+
+    session = Session(plan(study, store), store, Console(quiet=True))
+    with pytest.raises(KeyboardInterrupt):
+        session.run(Stopped(), Stopped(), {}, retry_failed=False)
+
+    assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
+    assert {outcome.status for outcome in session.outcomes()} == {"not run"}
