@@ -171,7 +171,7 @@ def test_a_study_with_one_numeric_factor_scales_over_it(maker):
 def test_the_heat_map_has_each_mean_in_its_place(depths):
     axes = draw("heatmap", depths).figure.axes[0]
 
-    values = axes.images[0].get_array()
+    values = np.asarray(axes.collections[0].get_array()).reshape(3, 3)
     for variant in depths.variants:
         row = [0, 1, 2].index(int(variant.numbers["model.spatial_depth"]))
         column = [1, 2, 4].index(int(variant.numbers["model.spatiotemporal_depth"]))
