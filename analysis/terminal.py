@@ -34,10 +34,12 @@ def show(table: Table, console: Console) -> None:
     """
     letters = table.footnotes
     texts = [[_text(entry, letters) for entry in row] for row in table.rows]
-    shown = _fitting(table.header, texts, console.width)
+    widths = _widths(table.header, texts)
+    shown = _fitting(widths, console.width)
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, align in list(zip(table.header, table.align, strict=True))[:shown]:
-        grid.add_column(Text(heading), justify=align, no_wrap=False)
+    columns = zip(table.header, table.align, widths, strict=True)
+    for heading, align, width in list(columns)[:shown]:
+        grid.add_column(Text(heading), justify=align, min_width=min(width, console.width))
     for row in texts:
         grid.add_row(*row[:shown])
     console.print(grid)
@@ -48,16 +50,22 @@ def show(table: Table, console: Console) -> None:
         console.print(Text(f"({letter}) {note}"))
 
 
-def _fitting(header: Sequence[str], rows: Sequence[Sequence[Text]], width: int) -> int:
-    """How many columns fit with their cells on one line and headings broken between words."""
+def _widths(header: Sequence[str], rows: Sequence[Sequence[Text]]) -> list[int]:
+    """What each column needs to have its cells on one line and its heading broken at spaces."""
+    return [
+        max([*(row[i].cell_len for row in rows), *(len(word) for word in heading.split())])
+        for i, heading in enumerate(header)
+    ]
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    """How many columns fit, at least one."""
     used = 0
-    for number, heading in enumerate(header):
-        cells = [row[number].cell_len for row in rows]
-        used += max([*cells, *(len(word) for word in heading.split())], default=0)
-        if used > width and number:
+    for number, width in enumerate(widths):
+        used += width + (2 if number else 0)  # between columns
+        if used > room and number:
             return number
-        used += 2  # between columns
-    return len(header)
+    return len(widths)
 
 
 def _text(entry: Entry, letters: dict[str, str]) -> Text:

@@ -1,9 +1,10 @@
-"""Turn what went wrong into a failed record with one line of reason. No torch."""
+"""The record of an attempt, and one line of reason for what went wrong. No torch."""
 
 import platform
 import signal
 import time
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from study.record import Record
 from study.task import Task
@@ -21,24 +22,28 @@ class Clock:
         return time.monotonic() - self._start
 
 
+def record_of(task: Task, clock: Clock, status: Literal["done", "failed"], **what: Any) -> Record:
+    """The record of one attempt at a task; `what` it found, or why it failed."""
+    known: dict[str, Any] = {
+        "kind": "train",
+        "identity": task.key.identity,
+        "status": status,
+        "config": task.key.config,
+        "seed": task.seed,
+        "device": task.device,
+        "fingerprint": task.key.fingerprint,
+        "measurements": (),
+        "environment": {"host": platform.node()},
+        "attempt": task.attempt,
+        "started": clock.started,
+        "seconds": clock.seconds(),
+    }
+    return Record(**{**known, **what})
+
+
 def failed_record(task: Task, clock: Clock, reason: str, detail: str = "") -> Record:
     """The row that a failed attempt leaves."""
-    return Record(
-        kind="train",
-        identity=task.key.identity,
-        status="failed",
-        config=task.key.config,
-        seed=task.seed,
-        device=task.device,
-        fingerprint=task.key.fingerprint,
-        measurements=(),
-        environment={"host": platform.node()},
-        attempt=task.attempt,
-        started=clock.started,
-        seconds=clock.seconds(),
-        reason=reason,
-        detail=detail,
-    )
+    return record_of(task, clock, "failed", reason=reason, detail=detail)
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Study -> cells -> jobs. Pure: no files, no clock, no torch."""
+"""Study -> cells. Pure: no files, no clock, no torch."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,6 @@ from itertools import product
 
 from study.levels import Level
 from study.resolution import draft_run, fault, resolve
-from study.settings import CostConfig
 from study.spec import Study
 from study.wording import InvalidError
 from vlf.config import RunConfig
@@ -42,24 +41,6 @@ class Cell:
         return ", ".join(f"{k}={v}" for k, v in self.levels.items()) or "base"
 
 
-@dataclass(frozen=True)
-class TrainJob:
-    """One cell and one seed."""
-
-    cell: Cell
-    seed: int
-    device: str
-
-
-@dataclass(frozen=True)
-class CostJob:
-    """All architectures to time side by side; the baseline's among them."""
-
-    cells: tuple[Cell, ...]
-    protocol: CostConfig
-    device: str
-
-
 def expand(study: Study) -> list[Cell]:
     """All cells of a study, first factor slowest, each found valid.
 
@@ -85,11 +66,6 @@ def expand(study: Study) -> list[Cell]:
         cells.append(cell)
     _check_baseline(study, cells)
     return cells
-
-
-def train_jobs(study: Study, cells: Sequence[Cell], device: str) -> list[TrainJob]:
-    """Every cell with every seed; seeds vary fastest so that a cell is complete early."""
-    return [TrainJob(cell, seed, device) for cell in cells for seed in study.seeds]
 
 
 def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> tuple[Cell, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from study.environment import snapshot
-from study.failure import Clock, failed_record, reason_of
+from study.failure import Clock, failed_record, reason_of, record_of
 from study.record import Artifact, Measurement, Record
 from study.store import Store
 from study.task import Event, Notify, Task
@@ -35,19 +35,12 @@ def run_job(task: Task, notify: Notify) -> Record:
     except Exception as error:
         failed = failed_record(task, clock, reason_of(error), traceback.format_exc())
         return store.add(task.key, failed)
-    record = Record(
-        kind="train",
-        identity=task.key.identity,
-        status="done",
-        config=task.key.config,
-        seed=task.seed,
-        device=task.device,
-        fingerprint=task.key.fingerprint,
+    record = record_of(
+        task,
+        clock,
+        "done",
         measurements=measurements,
         environment=snapshot(task.device),
-        attempt=task.attempt,
-        started=clock.started,
-        seconds=clock.seconds(),
         artifacts=artifacts,
         notes=notes,
     )

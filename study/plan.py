@@ -4,6 +4,7 @@ The counts that need models (parameters, MACs) are made by study/preflight.py, w
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -137,12 +138,8 @@ def make_plan(
     model = device_model(device)
     baselines = _baselines(study, cells)
     cost_keys = {cell.name: _cost_key(study, cell, device, model) for cell in cells}
-    cost = [
-        _plan_cost(
-            study, cell, cost_keys[cell.name], cost_keys[baselines[cell.name]], store, choice
-        )
-        for cell in cells
-    ]
+    timings = _choose_timings(cost_keys, baselines, store)
+    cost = [_plan_cost(study, cell, cost_keys[cell.name], timings, store, choice) for cell in cells]
     train = [
         _plan_train(study, cell, seed, device, store, choice)
         for cell in cells
@@ -210,20 +207,42 @@ def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
     return Key("cost", identity, fingerprint_of(cell.config, "cost"), config)
 
 
+def _choose_timings(
+    keys: Mapping[str, Key], baselines: Mapping[str, str], store: Store
+) -> dict[str, tuple[Record, Record]]:
+    """Cell name -> its cost record and its baseline's, both of one timing run.
+
+    A cell may have been timed in many runs, for other studies too. As few runs as possible stand in
+    one table: first the one that holds most of the cells, the newest of equals.
+    """
+    found = {
+        name: {record.timing_run: record for record in store.done(key)}
+        for name, key in keys.items()
+    }
+    usable = {name: found[name].keys() & found[baselines[name]].keys() for name in keys}
+    holds = Counter(run for runs in usable.values() for run in runs)
+    newest = {run: record.started for runs in found.values() for run, record in runs.items()}
+    order = sorted(holds, key=lambda run: (holds[run], newest[run]), reverse=True)
+    return {
+        name: (found[name][run], found[baselines[name]][run])
+        for name, runs in usable.items()
+        if (run := next((run for run in order if run in runs), None)) is not None
+    }
+
+
 def _plan_cost(
-    study: Study, cell: Cell, key: Key, baseline: Key, store: Store, choice: Choice
+    study: Study,
+    cell: Cell,
+    key: Key,
+    timings: Mapping[str, tuple[Record, Record]],
+    store: Store,
+    choice: Choice,
 ) -> Planned:
     planned = Planned("cost", cell, None, key, "to run")
-    references = {record.timing_run: record for record in store.done(baseline)}
-    done = [record for record in store.done(key) if record.timing_run in references]
-    if done:  # timings count only beside the baseline's of the same timing run
-        return dataclasses.replace(
-            planned,
-            status="reused",
-            record=done[-1],
-            reference=references[done[-1].timing_run],
-        )
-    return _plan_missing(planned, study, store, choice)
+    if cell.name not in timings:
+        return _plan_missing(planned, study, store, choice)
+    record, reference = timings[cell.name]
+    return dataclasses.replace(planned, status="reused", record=record, reference=reference)
 
 
 def _difference(record: Record, key: Key) -> str:

@@ -160,8 +160,8 @@ class Store:
         if self._names is None:
             self._names = defaultdict(list)
             for name in self._listing():
-                head = name.split(".", 1)[0]  # kind-identity
-                self._names[tuple(head.split("-", 1))].append(name)  # type: ignore[index]
+                kind, identity = name.split(".", 1)[0].split("-", 1)
+                self._names[kind, identity].append(name)
         return self._names.get((key.kind, key.identity), [])
 
     def _listing(self) -> Iterator[str]:

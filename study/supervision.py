@@ -49,7 +49,7 @@ def spawn(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_enter_spawned, args=(target, sender, args))
-    with _environment(environment):
+    with set_environment(environment):
         process.start()
     sender.close()
     yield from _relay(process, receiver, watched=None)
@@ -125,7 +125,8 @@ def _enter_forked(target: Callable[..., None], sender: Connection, args: tuple[A
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def set_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, which processes started meanwhile inherit, and put them back."""
     before = {key: os.environ.get(key) for key in values}
     os.environ.update(values)
     try:

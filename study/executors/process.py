@@ -12,8 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -22,6 +21,7 @@ from study.executors.placement import Placement
 from study.failure import Clock, failed_record, reason_of_exit
 from study.record import Record
 from study.store import Store
+from study.supervision import set_environment
 from study.task import Event, Notify, RunJob, Task
 
 POLL_S = 0.5
@@ -74,33 +74,24 @@ def _start(
 ) -> _Running:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(run_job, task, sender), daemon=True)
-    with _environment(placement.threads):  # the fork server starts with the first job
+    with set_environment(
+        _variables(placement.threads)
+    ):  # the fork server starts with the first job
         process.start()
     sender.close()
     return _Running(task, process, receiver, Clock())
 
 
-@contextmanager
-def _environment(threads: int) -> Iterator[None]:
+def _variables(threads: int) -> dict[str, str]:
     # Passive waiting: with two spinning OpenMP threads on a busy machine one forward call was
     # seen to go from 39 ms to between 148 and 704 ms. cuBLAS needs its workspace fixed to be
     # deterministic.
-    wanted = {
+    return {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "PASSIVE",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _work(run_job: RunJob, task: Task, sender: Connection) -> None:

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from study.grid import MAX_CELLS, expand, train_jobs
+from study.grid import MAX_CELLS, expand
 from study.spec import StudyError, load_study, locate
 from vlf.config import ConfigError, TimeSformerConfig, TSNConfig, VLFConfig
 
@@ -277,18 +277,6 @@ def test_ten_thousand_cells_keep_their_own_settings(study_of):
     assert len({cell.name for cell in cells}) == 10_000
     assert all(str(cell.config.data.seed) == cell.levels["data.seed"] for cell in cells)
     assert all(str(cell.config.data.frames) == cell.levels["data.frames"] for cell in cells)
-
-
-def test_jobs_are_cells_with_seeds_fastest(study_of):
-    study = study_of("question: q\nfactors: {data.frames: [4, 8]}\nseeds: [3, 5]\n")
-    cells = expand(study)
-
-    jobs = train_jobs(study, cells, "cpu")
-
-    assert [(job.cell.name, job.seed) for job in jobs] == [
-        ("data.frames=4", 3), ("data.frames=4", 5), ("data.frames=8", 3), ("data.frames=8", 5),
-    ]  # fmt: skip
-    assert {job.device for job in jobs} == {"cpu"}
 
 
 def test_a_quick_study_is_small_whatever_its_factors_say(study_of):

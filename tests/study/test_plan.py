@@ -138,6 +138,19 @@ def test_a_timing_counts_only_beside_the_baselines_of_the_same_run(study, store)
     assert again.record.timing_run == again.reference.timing_run == "tuesday"
 
 
+def test_a_table_shows_one_timing_run_where_one_holds_all_cells(study, store):
+    made = plan(study, store)
+    vlf, tsn = find(made, "cost", "VLF"), find(made, "cost", "TSN")
+    for job in (vlf, tsn):
+        store.add(job.key, record_for(job, timing_run="both", started="2026-01-01T00:00:00"))
+    store.add(vlf.key, record_for(vlf, timing_run="alone", started="2026-02-02T00:00:00"))
+
+    again = plan(study, store)
+
+    assert find(again, "cost", "VLF").record.timing_run == "both"  # though there is a newer one
+    assert find(again, "cost", "TSN").record.timing_run == "both"
+
+
 def test_what_only_leaves_out_is_skipped_but_what_is_done_stays_done(study, store):
     job = find(plan(study, store), "train", "VLF", 0)
     store.add(job.key, record_for(job))
