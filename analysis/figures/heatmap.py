@@ -49,7 +49,7 @@ def draw_heatmap(results: Results) -> Drawing | None:
     bar.outline.set_visible(False)
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
-        f"({mean_over_seeds(results)}; below a mean stands half of its interval). Empty: no result."
+        f"({mean_over_seeds(results)}; below a mean stands its interval). Empty: no result."
     )
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."
@@ -87,9 +87,8 @@ def _draw_map(
 
 
 def _text(estimate: Estimate) -> str:
-    """The mean, and below it half of its interval: the longer half where 100 % cuts the other."""
+    """The mean, and below it its interval, which is uneven where 0 or 100 % cuts it."""
     text = fixed(estimate.value, 1)
     if estimate.low is None or estimate.high is None:
         return text
-    half = max(estimate.value - estimate.low, estimate.high - estimate.value)
-    return f"{text}\n± {fixed(half, 1)}"
+    return f"{text}\n[{fixed(estimate.low, 0)}, {fixed(estimate.high, 0)}]"
