@@ -15,9 +15,10 @@ from vlf.config import ConfigError, DataConfig, ModelConfig
 from vlf.data import check_data
 from vlf.models import build_model
 
-# Where nothing was trained on this device yet: MACs a second of one thread in training small
-# models, as seen on a 2-core AMD EPYC with torch 2.14. A guess, and shown as one.
-GUESSED_MACS_PER_S = 8e9
+# Where nothing was trained on this device yet: MACs a second of one thread in training. Two at a
+# time on a 2-core AMD EPYC with torch 2.14.1, the factorization study trained VTN-like at 8.5e9,
+# TimeSformer-like and VLF at 1.2e10. Elsewhere it is a guess, and shown as one.
+GUESSED_MACS_PER_S = 1e10
 GUESSED_OVERHEAD_S = 5.0
 
 
