@@ -34,6 +34,7 @@ def answer(study: Study, options: Options) -> int:
     from analysis.registry import check_report
     from study.display import print_plan, print_status, print_sum, print_warnings
     from study.environment import resolve_device
+    from study.estimate import estimate_times, recorded_counts
     from study.grid import expand
     from study.plan import make_plan
     from study.session import Session, exit_code
@@ -48,16 +49,19 @@ def answer(study: Study, options: Options) -> int:
         return exit_code(plan.outcomes())
     session = Session(plan, store, console)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
+        counts = recorded_counts(plan)
+        if options.action == "run" or len(counts) < len(plan.cost):
+            from study.preflight import inspect
+
+            counts = inspect(plan, counts, to_run=options.action == "run")
+        if options.action == "plan":
+            print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
+            return 0
         from study.cost import run_cost
         from study.job import run_job
-        from study.preflight import inspect
 
-        counts, estimates = inspect(plan, to_run=options.action == "run")
-        if options.action == "plan":
-            print_plan(plan, counts, estimates, console, options.json)
-            return 0
         try:
-            session.run(run_cost, run_job, estimates, options.retry_failed)
+            session.run(run_cost, run_job, estimate_times(plan, counts), options.retry_failed)
         except KeyboardInterrupt:
             print_sum(session.outcomes(), console)
             raise

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.plan import CellCounts, Plan, Planned
+from study.estimate import CellCounts
+from study.plan import Plan, Planned
 from study.progress import duration
 from study.record import Outcome
 from study.session import place, sum_up

@@ -1,6 +1,7 @@
 """Which jobs a study has, which of them are done, and which are to run. Loads no torch.
 
-The counts that need models (parameters, MACs) are made by study/preflight.py, which does.
+The counts that need models (parameters, MACs) are made by study/preflight.py, which does, where
+study/estimate.py finds none in records.
 """
 
 import dataclasses
@@ -64,19 +65,6 @@ class Planned:
         return Outcome(
             self.kind, self.cell.name, self.cell.levels, self.cell.numbers, self.seed, **values
         )
-
-
-@dataclass(frozen=True)
-class CellCounts:
-    """What is known of a cell before it runs.
-
-    Attributes:
-        parameters: Learnable values.
-        macs: Multiply-accumulates of one clip's forward pass.
-    """
-
-    parameters: int
-    macs: float
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,19 @@
-"""Before anything runs: build every cell on the meta device, count it, and guess its time."""
+"""Before anything runs: build every cell on the meta device, count it, check its data."""
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
+from study.estimate import CellCounts
 from study.grid import Cell
 from study.metrics.macs import count
-from study.plan import CellCounts, Plan, Planned
+from study.plan import Plan
 from study.spec import Study, locate
 from vlf.config import ConfigError, DataConfig, ModelConfig
 from vlf.data import check_data
 from vlf.models import build_model
-
-# Where nothing was trained on this device yet: MACs a second of one thread in training. Two at a
-# time on a 2-core AMD EPYC with torch 2.14.1, the factorization study trained VTN-like at 8.5e9,
-# TimeSformer-like and VLF at 1.2e10. Elsewhere it is a guess, and shown as one.
-GUESSED_MACS_PER_S = 1e10
-GUESSED_OVERHEAD_S = 5.0
 
 
 def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tuple[int, ...]]:
@@ -33,21 +27,23 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
     return build_model(model, data).eval(), shape
 
 
-def inspect(plan: Plan, to_run: bool) -> tuple[dict[str, CellCounts], dict[str, float]]:
-    """Find out now what would fail later: counts by cell name, expected seconds by job name.
+def inspect(plan: Plan, known: Mapping[str, CellCounts], to_run: bool) -> dict[str, CellCounts]:
+    """Find out now what would fail later; counts by cell name.
 
     Args:
-        plan: Of which every cell is built, done or not.
+        plan: Of which every cell that has no counts is built.
+        known: Counts that are in records of the same code (study/estimate.py).
         to_run: Check the data too; a study of data that are elsewhere can be planned.
 
     Raises:
         StudyError: If a cell cannot be built or its data cannot be read.
     """
-    counts = count_cells(plan.study, [job.cell for job in plan.cost])
+    cells = [job.cell for job in plan.cost if job.cell.name not in known]
+    counts = {**known, **count_cells(plan.study, cells)}
     if to_run:
         check_device(plan)
         check_inputs(plan)
-    return counts, estimate_times(plan, counts)
+    return counts
 
 
 def count_cells(study: Study, cells: Sequence[Cell]) -> dict[str, CellCounts]:
@@ -76,33 +72,6 @@ def _count(model: ModelConfig, data: DataConfig) -> CellCounts:
         module, shape = build_for_cost(model, data)
     counted = count(module, shape)
     return CellCounts(int(sum(counted.parameters.values())), float(sum(counted.macs.values())))
-
-
-def estimate_times(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, float]:
-    """Expected seconds of every train job, by name: from the plan's own records where there are.
-
-    A training step is taken for three forward passes. The rate is the median of the records of
-    the same architecture, else of all, else a guess.
-    """
-    rates: dict[str, list[float]] = {}
-    for job in plan.train:
-        if job.record is not None and job.record.status == "done":
-            took = sum(m.samples[0] for m in job.record.measurements if m.metric == "training_time")
-            if took > 0:
-                rates.setdefault(job.cell.config.model.name, []).append(_work(job, counts) / took)
-    every = [rate for found in rates.values() for rate in found]
-    fallback = statistics.median(every) if every else GUESSED_MACS_PER_S
-    return {
-        job.name: GUESSED_OVERHEAD_S
-        + _work(job, counts) / statistics.median(rates.get(job.cell.config.model.name, [fallback]))
-        for job in plan.train
-    }
-
-
-def _work(job: Planned, counts: Mapping[str, CellCounts]) -> float:
-    config = job.cell.config
-    clips = config.data.train_size()
-    return 3 * counts[job.cell.name].macs * clips * config.train.epochs
 
 
 def check_device(plan: Plan) -> None:

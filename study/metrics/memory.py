@@ -49,6 +49,9 @@ def measure_peak_memory(
             "peak memory not measured: imports took more than the model, and the system kept that"
         )
         return Reading(notes=(note,))
+    if after <= before:
+        note = "peak memory not measured: the process was not fresh, it had room for the model"
+        return Reading(notes=(note,))
     return _reading(after - before, subject, batch_size, protocol)
 
 

@@ -32,7 +32,7 @@ def test_from_a_yaml_to_a_report(finished):
     assert not list((results / "attempts").glob("*/*"))  # no checkpoint of a done job is left
 
 
-@pytest.mark.parametrize("option", ["", "--report", "--status"])
+@pytest.mark.parametrize("option", ["", "--report", "--status", "--plan"])
 def test_with_nothing_left_to_do_no_torch_is_loaded(finished, option):
     study, _ = finished
     code = (
@@ -62,6 +62,14 @@ def test_a_plan_says_what_is_done_and_what_is_missing(finished):
     statuses = [(job["kind"], job["status"]) for job in plan["jobs"]]
     assert statuses.count(("cost", "reused")) == 2  # an architecture costs the same
     assert statuses.count(("train", "to run")) == 4  # other cells, not other results
+
+
+def test_a_plan_tells_the_same_counts_from_records_as_from_models(finished):
+    def counts(*options):
+        plan = json.loads(run(finished[0], "--plan", "--json", *options).stdout)
+        return [(job["cell"], job["parameters"], job["macs"]) for job in plan["jobs"]]
+
+    assert counts() == counts("--results", "none yet")
 
 
 def test_only_runs_a_part_and_says_that_the_rest_was_skipped(study):

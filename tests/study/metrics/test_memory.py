@@ -1,4 +1,6 @@
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import torch
@@ -29,9 +31,25 @@ def built(mib):
     return Subject("cell", Filling(mib), torch.zeros(1, 2, 3, 4, 4))
 
 
+def measured(mib, earlier=0):
+    """The reading of a fresh process, after so many MiB were held in it and given back.
+
+    Fresh, because a process that ran other tests may have memory left that it would use again.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as fresh:
+        return fresh.submit(_measure, mib, earlier).result()
+
+
+def _measure(mib, earlier):
+    if earlier:
+        torch.ones(earlier * MIB // 4).sum()
+    return measure_peak_memory(lambda: built(mib), 1, CostConfig())
+
+
 @LINUX
 def test_memory_that_is_held_for_a_moment_only_is_seen():
-    reading = measure_peak_memory(lambda: built(200), 1, CostConfig())
+    reading = measured(200)
 
     (measurement,) = reading.measurements
     assert (measurement.metric, measurement.unit) == ("peak_memory", "MiB")
@@ -41,11 +59,20 @@ def test_memory_that_is_held_for_a_moment_only_is_seen():
 
 @LINUX
 def test_an_earlier_peak_of_the_process_is_forgotten():
-    torch.ones(300 * MIB // 4).sum()
-
-    (measurement,) = measure_peak_memory(lambda: built(100), 1, CostConfig()).measurements
+    (measurement,) = measured(100, earlier=300).measurements
 
     assert 100 - SLACK <= measurement.samples[0] < 160
+
+
+@LINUX
+def test_no_growth_at_all_is_a_note_and_not_0_mib(monkeypatch):
+    monkeypatch.setattr(memory, "peak_resident_mib", lambda: 100.0)
+    monkeypatch.setattr(memory, "resident_mib", lambda: 100.0)
+
+    reading = measure_peak_memory(lambda: built(1), 1, CostConfig())
+
+    assert reading.measurements == ()
+    assert "was not fresh" in reading.notes[0]
 
 
 def test_where_it_cannot_be_read_there_is_a_note_and_no_number(monkeypatch, tmp_path):
