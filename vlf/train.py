@@ -1,9 +1,11 @@
-"""One training run: deterministic for a seed, resumable after every epoch.
+"""One training run: deterministic for a seed, resumable after every epoch and every step.
 
-Every epoch draws its randomness anew from (seed, purpose, epoch), so a resumed run needs no
-generator's state, and the order of clips and their augmentation do not depend on the model.
+Every epoch draws its randomness anew from (seed, purpose, epoch), so the order of clips and their
+augmentation do not depend on the model, and only a run stopped inside an epoch needs the state of
+a generator: dropout's.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,10 @@ Curves = dict[str, list[float]]
 OnEpoch = Callable[[int, int], None]  # epochs done, epochs in all
 
 COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr", "seconds")
+
+
+class StoppedError(RuntimeError):
+    """The run was asked to stop; its checkpoint holds where it was."""
 
 
 class DivergedError(RuntimeError):
@@ -63,6 +69,7 @@ def train_model(
     checkpoint: Path,
     resume_from: Path | None = None,
     on_epoch: OnEpoch = lambda done, epochs: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train from scratch, or from a checkpoint, to the last epoch.
 
@@ -73,8 +80,11 @@ def train_model(
         checkpoint: Written after every epoch, for this attempt alone.
         resume_from: A checkpoint of this run, perhaps of an earlier attempt; unreadable is none.
         on_epoch: Told after each epoch.
+        should_stop: Asked after each step; if so, a checkpoint is written at once.
 
     Raises:
+        StoppedError: If `should_stop` said so; a run resumed from the checkpoint ends in the same
+            numbers as if it had not been stopped.
         DivergedError: If the loss is not finite.
         ConfigError: If data or model cannot be opened or built.
     """
@@ -83,10 +93,22 @@ def train_model(
         run.restore(state)
     epochs = config.train.epochs
     while run.epoch < epochs:
-        run.train_epoch()
+        finished = run.train_epoch(should_stop)
         write_checkpoint(checkpoint, run.state())
+        if not finished:
+            raise StoppedError(f"stopped in epoch {run.epoch + 1} after step {run.part.step}")
         on_epoch(run.epoch, epochs)
     return run.finish()
+
+
+@dataclass
+class _Part:
+    """An epoch that has begun: what its numbers are made of so far."""
+
+    step: int
+    loss_sum: Tensor
+    right: Tensor
+    seconds: float = 0.0
 
 
 class _Run:
@@ -101,23 +123,38 @@ class _Run:
         self.model = build_model(config.model, config.data).to(device)
         self.optimizer = build_optimizer(self.model, config.train)
         self.epoch = 0
+        self.part = self._begin()
+        self._generator: dict[str, Tensor] = {}  # of a run that goes on inside an epoch
         self.curves: Curves = {name: [] for name in COLUMNS}
         self.best: dict[str, Any] = {"epoch": 0, "val_top1": -1.0, "model": {}}
 
-    def train_epoch(self) -> None:
-        """One pass over the training clips, then the validation clips."""
+    def _begin(self) -> _Part:
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        return _Part(0, loss_sum, torch.zeros((), dtype=torch.int64, device=self.device))
+
+    def train_epoch(self, should_stop: Callable[[], bool]) -> bool:
+        """One pass over the training clips, then the validation clips; False if stopped inside."""
         start = time.perf_counter()
         torch.manual_seed(derive("dropout", self.seed, self.epoch))
+        self._set_generator()
         self.model.train()
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        right = torch.zeros((), dtype=torch.int64, device=self.device)
-        rate = 0.0
-        for clips, labels, rate in self._batches():
+        part, rate = self.part, 0.0
+        for clips, labels, rate, is_last in self._batches(part.step):
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             loss, logits = self._step(normalize(clips, self.device), labels.to(self.device))
-            loss_sum += loss.double() * len(labels)
-            right += (logits.argmax(dim=1) == labels.to(self.device)).sum()
+            part.loss_sum += loss.double() * len(labels)
+            part.right += (logits.argmax(dim=1) == labels.to(self.device)).sum()
+            part.step += 1
+            if not is_last and should_stop():
+                part.seconds += time.perf_counter() - start
+                return False
+        self._end_epoch(rate, start)
+        return True
+
+    def _end_epoch(self, rate: float, start: float) -> None:
+        part, self.part = self.part, self._begin()
+        loss_sum, right = part.loss_sum, part.right
         mean_loss = float(loss_sum) / len(self.clips)
         self.epoch += 1
         if not torch.isfinite(torch.tensor(mean_loss)):
@@ -128,21 +165,21 @@ class _Run:
         val_loss, val_top1 = self._validate()
         values = (
             self.epoch, mean_loss, 100 * int(right) / len(self.clips), val_loss, val_top1, rate,
-            time.perf_counter() - start,
+            part.seconds + time.perf_counter() - start,
         )  # fmt: skip
         for name, value in zip(COLUMNS, values, strict=True):
             self.curves[name].append(float(value))
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """Clips (B, T, 3, H, W) uint8, labels (B,) and the learning rate of each step."""
+    def _batches(self, first: int) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
+        """From step `first` on: clips (B, T, 3, H, W) uint8, labels (B,), rate, whether last."""
         size = self.config.train.batch_size
         order = rng("order", self.seed, self.epoch).permutation(len(self.clips))
         steps = -(-len(order) // size)
-        for step in range(steps):
+        for step in range(first, steps):
             items = order[step * size : (step + 1) * size].tolist()
             clips = [self.clips.load(i, rng("clip", self.seed, self.epoch, i)) for i in items]
             rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
-            yield torch.stack(clips), self.clips.labels[items], rate
+            yield torch.stack(clips), self.clips.labels[items], rate, step == steps - 1
 
     def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         train = self.config.train
@@ -174,6 +211,8 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
             "best": self.best,
+            "part": dataclasses.asdict(self.part),
+            "generator": self._read_generator(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -181,6 +220,23 @@ class _Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.curves, self.best = state["epoch"], state["curves"], state["best"]
+        part = _Part(**state["part"])
+        part.loss_sum, part.right = part.loss_sum.to(self.device), part.right.to(self.device)
+        self.part = part
+        self._generator = state["generator"] if part.step else {}
+
+    def _read_generator(self) -> dict[str, Tensor]:
+        state = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+    def _set_generator(self) -> None:
+        state, self._generator = self._generator, {}
+        if state:
+            torch.set_rng_state(state["cpu"])
+        if "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
 
     def finish(self) -> Trained:
         """The reported weights, as `train.select` says."""

@@ -9,7 +9,7 @@ from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
 from vlf.models import build_model
 from vlf.recipe import build_optimizer, learning_rate
-from vlf.train import DivergedError, train_model
+from vlf.train import DivergedError, StoppedError, train_model
 
 CPU = torch.device("cpu")
 
@@ -33,14 +33,14 @@ def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-class StoppedError(Exception):
+class KilledError(Exception):
     """Raised by a test in the middle of a run."""
 
 
 def stop_after(epoch):
     def on_epoch(done, epochs):
         if done == epoch:
-            raise StoppedError
+            raise KilledError
 
     return on_epoch
 
@@ -57,7 +57,7 @@ def test_a_run_stopped_after_any_epoch_goes_on_to_the_same_numbers(tmp_path, tra
     config = small_run(**train)
     whole = fit(config, tmp_path / "whole")
     for epoch in (1, 2):
-        with pytest.raises(StoppedError):
+        with pytest.raises(KilledError):
             fit(config, tmp_path / f"stopped{epoch}", on_epoch=stop_after(epoch))
 
         done = []
@@ -73,6 +73,22 @@ def test_a_run_stopped_after_any_epoch_goes_on_to_the_same_numbers(tmp_path, tra
         for name in ("train_loss", "train_top1", "val_loss", "val_top1", "lr"):
             assert whole.curves[name] == resumed.curves[name]
         assert whole.epoch == resumed.epoch
+
+
+@pytest.mark.parametrize("train", [{}, {"select": "best"}])
+@pytest.mark.parametrize("steps", [1, 2, 3, 6])  # asked twice in an epoch of three steps
+def test_a_run_stopped_after_any_step_goes_on_to_the_same_numbers(tmp_path, train, steps):
+    config = small_run(**train)
+    whole = fit(config, tmp_path / "whole")
+    asked = iter(range(100))
+    with pytest.raises(StoppedError, match="stopped in epoch"):
+        fit(config, tmp_path / "stopped", should_stop=lambda: next(asked) == steps - 1)
+
+    resumed = fit(config, tmp_path / "resumed", resume_from=tmp_path / "stopped" / "checkpoint.pt")
+
+    assert same(weights(whole), weights(resumed))
+    for name in ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr"):
+        assert whole.curves[name] == resumed.curves[name]
 
 
 def flip_a_bit(content):
