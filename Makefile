@@ -3,22 +3,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= ablations/factorization.yaml
 
-.PHONY: study test install check format slow
+.PHONY: study test slurm slow check format install
 
 study: install  ## train and measure the factorization study; report in results/factorization/
 	$(BIN)/python run_study.py $(STUDY)
 
-test: install  ## the default tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not slurm"
+test: install  ## the default tests; those on SLURM say that they are skipped where there is none
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -m "not slow"
 
-slow: install  ## the long tests alone
-	$(BIN)/python -m pytest -q -m slow
+slurm: install  ## the tests on SLURM alone, on a cluster of two nodes that is started here (root)
+	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -m "slurm and not slow" tests/slurm
 
-check: install  ## everything that CI runs
+slow: install  ## the long tests alone, on such a cluster too (root)
+	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -rs -m slow
+
+check: install  ## everything that CI runs; starts a SLURM for its tests (root)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(MAKE) test
+	tests/slurm/with_cluster.sh $(MAKE) test
 	rm -rf build/ci && $(BIN)/python run_study.py ablations/factorization.yaml --quick --results build/ci
 
 format: install  ## put the code into the house's format

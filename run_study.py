@@ -32,22 +32,19 @@ def main(argv: list[str] | None = None) -> int:
 def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
     from analysis.registry import check_report
-    from study.display import print_plan, print_status, print_sum, print_warnings
-    from study.environment import resolve_device
+    from study.display import print_plan, print_sum, print_warnings
     from study.estimate import estimate_times, recorded_counts
-    from study.grid import expand
-    from study.plan import make_plan
-    from study.session import Session, exit_code
+    from study.session import Session, Work, exit_code
+    from study.standing import ANSWERS, make_settled_plan
     from study.store import Store
 
     check_report(study)
     console, store = Console(), Store(options.results)
-    plan = make_plan(study, expand(study), store, resolve_device(study.run.device), options.choice)
+    plan = make_settled_plan(study, store, options.choice, options.action == "run")
     print_warnings(store.damaged, console)
-    if options.action == "status":
-        print_status(plan.outcomes(), console, options.json)
-        return exit_code(plan.outcomes())
-    session = Session(plan, store, console)
+    if options.action in ANSWERS:
+        return ANSWERS[options.action](plan, store, console, options.json)
+    session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
         counts = recorded_counts(plan)
         if options.action == "run" or len(counts) < len(plan.cost):
@@ -57,14 +54,17 @@ def answer(study: Study, options: Options) -> int:
         if options.action == "plan":
             print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
             return 0
-        from study.cost import run_cost
+        from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
         try:
-            session.run(run_cost, run_job, estimate_times(plan, counts), options.retry_failed)
+            work = Work(run_cost, cost_on_node, run_job)
+            session.run(work, estimate_times(plan, counts), options.retry_failed)
         except KeyboardInterrupt:
             print_sum(session.outcomes(), console)
             raise
+        if options.detach:
+            return session.say_detached()
 
     from analysis.report import write_report
     from analysis.terminal import show_report

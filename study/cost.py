@@ -1,13 +1,22 @@
 """The cost job: every missing architecture, timed side by side with its baseline, as records."""
 
-from collections.abc import Callable
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
-from study.plan import Plan, Planned
+import torch
+
+from study.environment import device_model
+from study.grid import expand
+from study.plan import Choice, Plan, Planned, device_place, make_plan, read_device_models
 from study.preflight import build_for_cost
 from study.record import Record
-from study.store import Store, new_attempt
+from study.spec import Study
+from study.store import Store, new_attempt, write_synced
 from study.timing import CellTiming, time_cells
 
 
@@ -45,6 +54,25 @@ def run_cost(
         own = records[job.key.identity, run]
         found[job.cell.name] = (own, records.get((baseline.key.identity, run)))
     return found
+
+
+def cost_on_node(study: Study, root: Path, device: str, only: Mapping[str, str]) -> None:
+    """The cost job of a cluster: plan here, where the device is, and time what is missing.
+
+    Raises:
+        RuntimeError: If it asked for a GPU and there is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError(f"asked for a GPU and found none on {platform.node()}")
+    store = Store(root)
+    models = {**read_device_models(root), device_place(study, device): device_model(device)}
+    path = root / "slurm" / "devices.json"
+    draft = path.with_name(f".{new_attempt()}")
+    write_synced(draft, json.dumps(models).encode())
+    os.replace(draft, path)
+    plan = make_plan(study, expand(study), store, device, Choice(only))
+    if any(job.status == "to run" for job in plan.cost):
+        run_cost(plan, store, lambda text: print(text, flush=True))
 
 
 def _record(job: Planned, plan: Plan, timing: CellTiming, started: str) -> Record:

@@ -128,6 +128,11 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
     for name, kinds in cells.items():
         table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
     console.print(table)
+    for outcome in outcomes:
+        if outcome.status == "not run" and outcome.reason:
+            seed = "" if outcome.seed is None else f", seed={outcome.seed}"
+            line = f"{outcome.cell}{seed}: {outcome.reason}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     print_sum(outcomes, console)
 
 

@@ -7,17 +7,16 @@ import importlib
 import os
 import platform
 import re
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from study.source import UNKNOWN, lines_of, source_state
+
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 NVIDIA = Path("/proc/driver/nvidia")
-SOURCE = Path(__file__).resolve().parents[1]
-UNKNOWN = "unknown"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "fvcore", "av")
 
 Device = Literal["cpu", "cuda"]
@@ -72,7 +71,7 @@ def snapshot(device: str) -> dict[str, str]:
         **_torch_state(device),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS", "unset"),
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
-        **_source_state(),
+        **source_state(),
     }
 
 
@@ -91,7 +90,7 @@ def _gpu_names() -> list[str]:
     for path in sorted(NVIDIA.glob("gpus/*/information")):
         found = re.search(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE)
         names.append(found[1].strip() if found else UNKNOWN)
-    return names or _lines("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return names or lines_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
 
 
 def _cores() -> int:
@@ -140,26 +139,8 @@ def _driver() -> str:
         first = (NVIDIA / "version").read_text().splitlines()[0]
     except (OSError, IndexError):
         return next(
-            iter(_lines("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
+            iter(lines_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
             UNKNOWN,
         )
     found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", first)
     return found[1] if found else UNKNOWN
-
-
-def _source_state() -> dict[str, str]:
-    """Commit of the code that runs, and whether tracked files differ from it."""
-    commit = _lines("git", "-C", str(SOURCE), "rev-parse", "HEAD")
-    if not commit:
-        return {"commit": UNKNOWN, "dirty": UNKNOWN}
-    changed = _lines("git", "-C", str(SOURCE), "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit[0], "dirty": "yes" if changed else "no"}
-
-
-def _lines(*command: str) -> list[str]:
-    """What a command prints; nothing where it is missing or fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in done.stdout.splitlines() if line.strip()]

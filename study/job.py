@@ -12,11 +12,12 @@ import torch
 from study.environment import snapshot
 from study.failure import Clock, failed_record, reason_of, record_of
 from study.record import Artifact, Measurement, Record
+from study.stop import is_stop_requested
 from study.store import Store
 from study.task import Event, Notify, Task
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
-from vlf.train import Trained, train_model
+from vlf.train import StoppedError, Trained, train_model
 
 
 class NoDeviceError(RuntimeError):
@@ -27,11 +28,16 @@ def run_job(task: Task, notify: Notify) -> Record:
     """Train, evaluate on the test split once, and write the record, whatever happens.
 
     A failure of the job is its record; only what stops the process (a kill) raises.
+
+    Raises:
+        InterruptedError: If it was asked to stop (study/stop.py); its checkpoint is on disk.
     """
     clock = Clock()
     store = Store(task.root)
     try:
         measurements, artifacts, notes = _train_and_test(task, store, notify)
+    except StoppedError as error:
+        raise InterruptedError(str(error)) from None
     except Exception as error:
         failed = failed_record(task, clock, reason_of(error), traceback.format_exc())
         return store.add(task.key, failed)
@@ -61,6 +67,7 @@ def _train_and_test(
         checkpoint=store.attempt_folder(task.key, task.attempt) / "checkpoint.pt",
         resume_from=checkpoints[0] if checkpoints else None,
         on_epoch=lambda done, total: notify(Event(task.name, "epoch", done, total)),
+        should_stop=is_stop_requested,
     )
     test = open_clips(task.config.data, "test")
     answers = evaluate(trained.model, test, device, task.config.train.precision)

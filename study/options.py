@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.plan import Choice, check_only
+from study.settings import SlurmSettings
 from study.spec import Study, StudyError
+from study.wording import InvalidError, validate
+from study.yaml_file import resolve_scalar
 
 DESCRIPTION = """\
 Answer a question about video models: train and measure every cell of a study, then write its
@@ -22,6 +25,7 @@ examples:
   python run_study.py ablations/factorization.yaml --plan     what would run, and how long
   python run_study.py ablations/depth.yaml --only seed=0 --set train.epochs=2
   python run_study.py ablations/frames.yaml --executor inline --only variant=VLF,seed=0
+  python run_study.py ablations/frames.yaml --executor slurm --slurm partition=gpu --detach
 
 exit codes:
   0    every cell is done
@@ -29,7 +33,7 @@ exit codes:
   2    the study file or an option is wrong; nothing was run or written
   130  interrupted; the next run goes on from here
 
-docs/study_format.md has the study file, docs/architecture.md the way through the code.
+docs/study_format.md has the study file, docs/slurm.md clusters, docs/architecture.md the code.
 """
 
 
@@ -39,7 +43,7 @@ class Options:
 
     Attributes:
         study: The study file.
-        action: "run", "plan", "status" or "report".
+        action: "run", "plan", "status", "report" or "cancel".
         json: Print plan or status for scripts.
         results: The results folder.
         overrides: `key=value` over `base`.
@@ -50,6 +54,8 @@ class Options:
         retry_failed: Count failures anew.
         accept_code: Take records made by other code for done.
         quick: A smoke version.
+        slurm: Instead of the study file's settings of `run.slurm`, by name.
+        detach: Return after submission to SLURM.
     """
 
     study: Path
@@ -64,6 +70,8 @@ class Options:
     retry_failed: bool
     accept_code: bool
     quick: bool
+    slurm: Mapping[str, object]
+    detach: bool
 
     @property
     def report_folder(self) -> Path:
@@ -88,7 +96,24 @@ class Options:
         check_only(study, self.only)
         wanted = {"executor": self.executor, "workers": self.workers, "device": self.device}
         given = {name: value for name, value in wanted.items() if value is not None}
-        return dataclasses.replace(study, run=study.run.model_copy(update=given))
+        run = study.run.model_copy(update=given)
+        if self.slurm:
+            values = {**run.slurm.model_dump(exclude_unset=True), **self.slurm}
+            try:
+                settings = validate(SlurmSettings, values)
+            except InvalidError as error:
+                key = ".".join(map(str, error.key))
+                raise StudyError(f"--slurm: {key}: {error.message}") from None
+            run = run.model_copy(update={"slurm": settings})
+        if run.executor == "slurm":
+            if self.action in ("run", "cancel"):
+                _check_slurm()
+            if run.device == "auto":  # what is meant for CPU nodes says so
+                run = run.model_copy(update={"device": "cuda"})
+        elif self.detach or self.action == "cancel":
+            option = "--detach" if self.detach else "--cancel"
+            raise StudyError(f"{option}: goes with --executor slurm (run.executor: slurm)")
+        return dataclasses.replace(study, run=run)
 
 
 def parse_options(argv: list[str] | None) -> Options:
@@ -98,7 +123,7 @@ def parse_options(argv: list[str] | None) -> Options:
         StudyError: If an option's value cannot be read.
     """
     args = _parser().parse_args(argv)
-    actions = [name for name in ("plan", "status", "report") if getattr(args, name)]
+    actions = [name for name in ("plan", "status", "report", "cancel") if getattr(args, name)]
     action = actions[0] if actions else "run"
     if args.json and action not in ("plan", "status"):
         raise StudyError("--json: goes with --plan or --status")
@@ -116,6 +141,8 @@ def parse_options(argv: list[str] | None) -> Options:
         retry_failed=args.retry_failed,
         accept_code=args.accept_code,
         quick=args.quick,
+        slurm=_parse_slurm(args.slurm),
+        detach=args.detach,
     )
 
 
@@ -139,6 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--status", action="store_true", help="run nothing: how every job stands")
     one.add_argument("--report", action="store_true", help="make the report from what there is")
+    one.add_argument(
+        "--cancel", action="store_true", help="cancel this study's SLURM jobs, and no others"
+    )
+    one.add_argument("--detach", action="store_true", help="return once all is submitted to SLURM")
     what.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
 
     which = parser.add_argument_group("which cells")
@@ -174,8 +205,17 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_argument_group("where and how")
     where.add_argument(
         "--executor",
-        choices=("inline", "process"),
-        help="process: a fresh process a job (default); inline: in this one, for a debugger",
+        choices=("inline", "process", "slurm"),
+        help="process: a fresh process a job (default); inline: in this one, for a debugger; "
+        "slurm: job arrays on a cluster",
+    )
+    where.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,...",
+        help='settings of run.slurm, such as "partition=gpu,timeout_min=240"; any other option of '
+        'sbatch as "options.NAME=VALUE"',
     )
     where.add_argument("--workers", type=_positive, metavar="N", help="jobs at a time")
     where.add_argument(
@@ -199,6 +239,28 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
     return value
+
+
+def _check_slurm() -> None:
+    from study.executors.slurm_queue import ClusterError, check_slurm
+
+    try:
+        check_slurm()
+    except ClusterError as error:
+        raise StudyError(f"run.executor: {error}") from None
+
+
+def _parse_slurm(texts: list[str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    options: dict[str, object] = {}  # of sbatch: options.reservation=video
+    for text in texts:
+        for pair in text.split(","):
+            name, equals, value = (part.strip() for part in pair.partition("="))
+            if not equals or not name:
+                raise StudyError(f"--slurm: expected KEY=VALUE such as partition=gpu, got {pair!r}")
+            option = name.removeprefix("options.")
+            (found if option == name else options)[option] = resolve_scalar(value)
+    return {**found, "options": options} if options else found
 
 
 def _parse_only(texts: list[str]) -> dict[str, str]:

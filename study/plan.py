@@ -5,10 +5,12 @@ study/estimate.py finds none in records.
 """
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from study.environment import device_model
@@ -17,7 +19,8 @@ from study.grid import Cell
 from study.identity import cost_identity, file_digests, train_identity
 from study.record import Kind, Outcome, Record, Status
 from study.spec import Study, StudyError
-from study.store import Key, Store
+from study.store import Key, Store, new_attempt
+from study.task import Task
 from vlf.config import ConfigError
 
 PlannedStatus = Literal["to run", "reused", "skipped", "failed"]
@@ -77,6 +80,7 @@ class Plan:
         cost: One entry a cell.
         train: One entry a cell and seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
+        choice: What the command line asked for.
     """
 
     study: Study
@@ -84,6 +88,7 @@ class Plan:
     cost: tuple[Planned, ...]
     train: tuple[Planned, ...]
     baseline_of: Mapping[str, str]
+    choice: "Choice"
 
     @property
     def jobs(self) -> tuple[Planned, ...]:
@@ -123,7 +128,7 @@ def make_plan(
     A job whose data are not on this machine has none, and its reason says so; study/preflight.py
     refuses to run it.
     """
-    model = device_model(device)
+    model = _device_model(study, store, device)
     baselines = _baselines(study, cells)
     cost_keys = {cell.name: _cost_key(study, cell, device, model) for cell in cells}
     timings = _choose_timings(cost_keys, baselines, store)
@@ -133,7 +138,45 @@ def make_plan(
         for cell in cells
         for seed in study.seeds
     ]
-    return Plan(study, device, tuple(cost), tuple(train), baselines)
+    return Plan(study, device, tuple(cost), tuple(train), baselines, choice)
+
+
+def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Task:
+    """A train job as an executor takes it, with a new attempt."""
+    assert job.seed is not None
+    return Task(
+        name=job.name,
+        key=job.key,
+        config=job.cell.config,
+        seed=job.seed,
+        device=plan.device,
+        root=root,
+        attempt=new_attempt(),
+        estimate_s=estimate_s,
+        slurm=job.cell.slurm,
+    )
+
+
+def _device_model(study: Study, store: Store, device: str) -> str:
+    """Of the device that costs are measured on: of a cluster, what its last cost job found."""
+    if study.run.executor == "slurm":
+        known = read_device_models(store.root).get(device_place(study, device))
+        if known is not None:
+            return known
+    return device_model(device)
+
+
+def device_place(study: Study, device: str) -> str:
+    """What of the settings decides on which model of device a job of the study lands."""
+    slurm = study.run.slurm
+    return f"{device}|{slurm.partition or ''}|{slurm.constraint or ''}"
+
+
+def read_device_models(root: Path) -> dict[str, str]:
+    """`device_place` -> device model, as cost jobs have found it."""
+    path = root / "slurm" / "devices.json"
+    found: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return found
 
 
 def _baselines(study: Study, cells: Sequence[Cell]) -> dict[str, str]:

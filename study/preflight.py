@@ -80,6 +80,8 @@ def check_device(plan: Plan) -> None:
     Raises:
         StudyError: If the study is to run on a GPU that torch cannot use.
     """
+    if plan.study.run.executor == "slurm":
+        return  # asked of the node that a job lands on
     if plan.device == "cuda" and not torch.cuda.is_available():
         raise plan.study.error(
             ("run", "device"),

@@ -26,6 +26,7 @@ class Tally:
         epochs: Task -> "3/16".
         done: Tasks that ended well.
         failed: Task -> reason.
+        note: What the executor last told.
     """
 
     estimates: Mapping[str, float]
@@ -34,11 +35,14 @@ class Tally:
     epochs: dict[str, str] = field(default_factory=dict)
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    note: str = ""
     _finished_estimate: float = 0.0
 
     def take(self, event: Event) -> None:
         """Learn of an event."""
-        if event.what == "started":
+        if event.what == "note":
+            self.note = event.reason
+        elif event.what == "started":
             self.running[event.task] = 0.0
         elif event.what == "epoch":
             self.running[event.task] = event.done / max(1, event.total)
@@ -85,7 +89,7 @@ class LiveView:
             if event.what == "ended" and event.status == "failed":
                 self._live.console.print(_failure(event))
             self._live.update(self._render())
-        elif event.what != "epoch":
+        elif event.what != "epoch" and (event.task or event.reason):
             self.console.print(self._line(event), soft_wrap=True)
 
     @contextmanager
@@ -107,6 +111,8 @@ class LiveView:
         tally = self.tally
         left = tally.left_s(time.monotonic() - self._start)
         count = f"[{tally.done + len(tally.failed)}/{tally.total}]"
+        if event.what == "note":
+            return Text(f"{count} {event.reason}" if event.reason else "")
         if event.what == "started":
             return Text(f"{count} started  {event.task}")
         if event.status == "failed":
@@ -130,7 +136,7 @@ class LiveView:
         for task, share in tally.running.items():
             bar = ProgressBar(total=1.0, completed=share, width=16)
             rows.add_row("  ", bar, tally.epochs.get(task, "starting"), escape(task))
-        return Group(head, rows)
+        return Group(head, rows, *([Text(f"  {tally.note}", style="dim")] if tally.note else []))
 
 
 def _failure(event: Event) -> Text:

@@ -3,20 +3,48 @@
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
 from study.environment import visible_gpus
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
-from study.plan import Plan, Planned
+from study.executors.slurm import (
+    Place,
+    check_needs,
+    find_alone,
+    reason_of_end,
+    submit_alone,
+    wait_alone,
+)
+from study.executors.slurm_queue import ClusterError, JobState, ask_queue
+from study.executors.submissions import Submission
+from study.plan import Plan, Planned, make_plan, task_of
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
-from study.store import Store, new_attempt
-from study.task import RunJob, Task
+from study.spec import Study
+from study.store import Store
+from study.task import RunJob
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What loads torch, handed in by who does.
+
+    Attributes:
+        run_cost: Times what a plan is missing, here.
+        cost_on_node: Does so in a job of a cluster.
+        run_job: Trains.
+    """
+
+    run_cost: RunCost
+    cost_on_node: Callable[[Study, Path, str, Mapping[str, str]], None]
+    run_job: RunJob
 
 
 class Session:
@@ -25,11 +53,19 @@ class Session:
     Attributes:
         plan: What was planned.
         store: Where records go.
+        detach: Return when all is submitted to the cluster.
         ended: Job -> its outcome, for jobs that this session has run.
     """
 
-    def __init__(self, plan: Plan, store: Store, console: Console) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        console: Console,
+        detach: bool = False,
+    ) -> None:
         self.plan, self.store, self.console = plan, store, console
+        self.detach = detach
         self.ended: dict[tuple[str, str], Outcome] = {}
         self.interrupted = False
 
@@ -44,24 +80,72 @@ class Session:
 
     def run(
         self,
-        run_cost: RunCost,
-        run_job: RunJob,
+        work: Work,
         estimates: Mapping[str, float],
         retry_failed: bool,
     ) -> None:
         """Run all that is missing; what has ended is known if this is interrupted.
 
         With `retry_failed` the failures of what is to run are counted anew from here.
+
+        Raises:
+            StudyError: If the cluster refuses what the study asks of it.
         """
         if retry_failed:
             for job in self.plan.to_run:
                 self.store.forgive(job.key)
         try:
-            self._run_cost(run_cost)
-            self._run_training(run_job, estimates)
+            if self.plan.study.run.executor == "slurm":
+                self._run_on_slurm(work, estimates)
+            else:
+                self._run_cost(work.run_cost)
+                self._run_training(work.run_job, estimates)
+        except ClusterError as error:
+            raise self.plan.study.error(("run", "slurm"), str(error)) from None
         except KeyboardInterrupt:
             self.interrupted = True
             raise
+
+    def _run_on_slurm(self, work: Work, estimates: Mapping[str, float]) -> None:
+        """Costs in a job of their own, with its node to itself; training beside it in arrays."""
+        plan, root = self.plan, self.store.root
+        missing = [job for job in plan.train if job.status == "to run"]
+        placement = place(plan, missing, self.detach)
+        check_needs([task_of(plan, job, root) for job in missing], placement)
+        cost = None
+        if any(job.status == "to run" for job in plan.cost):
+            cost = find_alone(root, placement.study, ask_queue())
+            if cost is None:
+                args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
+                cost = submit_alone(plan.device, work.cost_on_node, args, root, placement)
+                self.console.print(f"submitted costs as job {cost.job} ({cost.job_name})")
+        self._run_training(work.run_job, estimates)
+        if cost is not None and not self.detach:
+            self._collect_cost(cost, wait_alone(cost))
+
+    def _collect_cost(self, cost: Submission, state: JobState) -> None:
+        """What the cost job has written; what it has not, has failed with it."""
+        plan, store = self.plan, self.store
+        store.refresh()
+        cells = [job.cell for job in plan.cost]
+        again = make_plan(plan.study, cells, store, plan.device, plan.choice)
+        why = reason_of_end(Place(cost, 0, 0, cost.packs[0][0]), state, store.root)
+        for old, job in zip(plan.cost, again.cost, strict=True):
+            if old.status != "to run":
+                continue
+            record, reason = job.record, job.reason
+            if job.status == "to run":
+                failed = store.failed(job.key)
+                record, reason = (failed[-1], failed[-1].reason) if failed else (None, why)
+            status: Status = "done" if job.status == "reused" else "failed"
+            self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason)
+
+    def say_detached(self) -> int:
+        """Say how the study goes on without us; 0."""
+        jobs = len(self.plan.to_run)
+        say = "--status shows how they stand; the same command without --detach attaches to them"
+        self.console.print(f"{jobs} jobs are with SLURM; {say}", soft_wrap=True)
+        return 0
 
     def _run_cost(self, run_cost: RunCost) -> None:
         """Time what is missing."""
@@ -86,8 +170,9 @@ class Session:
         missing = {job.name: job for job in self.plan.train if job.status == "to run"}
         if not missing:
             return
-        placement = place(self.plan, list(missing.values()))
-        tasks = [self._task(job, estimates[name]) for name, job in missing.items()]
+        placement = place(self.plan, list(missing.values()), self.detach)
+        root = self.store.root
+        tasks = [task_of(self.plan, job, root, estimates[name]) for name, job in missing.items()]
         tally = Tally({task.name: task.estimate_s for task in tasks}, placement.workers)
         execute = EXECUTORS[self.plan.study.run.executor]
         view = LiveView(tally, self.console)
@@ -100,29 +185,23 @@ class Session:
                         record.status, record=record, reason=record.reason
                     )
 
-    def _task(self, job: Planned, estimate_s: float) -> Task:
-        assert job.seed is not None
-        return Task(
-            name=job.name,
-            key=job.key,
-            config=job.cell.config,
-            seed=job.seed,
-            device=self.plan.device,
-            root=self.store.root,
-            attempt=new_attempt(),
-            estimate_s=estimate_s,
-        )
 
-
-def place(plan: Plan, jobs: Sequence[Planned]) -> Placement:
+def place(plan: Plan, jobs: Sequence[Planned], detach: bool = False) -> Placement:
     """Workers, threads and GPUs for training these jobs."""
     run = plan.study.run
-    threads = max(job.cell.config.train.threads for job in jobs)
+    threads = max((job.cell.config.train.threads for job in jobs), default=1)
+    if run.executor == "slurm":
+        settings = run.slurm.model_dump(exclude_none=True)
+        study = str(plan.study.path.resolve())
+        workers = run.slurm.array_parallelism
+        return Placement(workers, threads, slurm=settings, study=study, detach=detach)
     gpus = visible_gpus() if plan.device == "cuda" else 0
-    workers = run.workers or default_workers(threads, gpus)
+    processes = max((job.cell.config.train.processes for job in jobs), default=1)
+    slots = max(1, gpus // processes) if gpus else 0  # groups of GPUs
+    workers = run.workers or default_workers(threads * processes, slots)
     timeout_s = None if run.timeout_min is None else run.timeout_min * 60
-    # More jobs than GPUs share them in turn; a job's index is taken from this pool.
-    pool = [index % gpus for index in range(workers)] if gpus else []
+    # More jobs than GPUs share them in turn; a job's first index is taken from this pool.
+    pool = [index % slots * processes for index in range(workers)] if gpus else []
     return Placement(workers, threads, tuple(pool), timeout_s)
 
 

@@ -29,27 +29,54 @@ class CostConfig(Config):
 
 
 class SlurmSettings(Config):
-    """What a SLURM job asks for; used by the slurm executor only."""
+    """What a SLURM job asks for (docs/slurm.md); used by the slurm executor only.
+
+    Attributes:
+        partition: One, or several separated by commas.
+        account: As sbatch takes it; so are `qos`, `constraint` and `exclude`.
+        gpus_per_node: GPUs of a job.
+        cpus_per_task: Cores of a job.
+        mem_gb: Memory of a job, in GiB.
+        timeout_min: Limit of a job; None is 60. A job that reaches it goes on in a new one.
+        max_timeouts: So often; then its cell fails.
+        signal_delay_s: How long before the limit training is told to write its checkpoint; None is
+            a tenth of the limit, from 10 s to 120 s.
+        array_parallelism: Jobs of an array that run at a time.
+        cells_per_job: Short cells run one after another in one job.
+        setup: Lines of shell before Python starts, such as "module load cuda".
+        options: Any other option of sbatch by its own name, such as {reservation: video}.
+    """
 
     partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
     gpus_per_node: int | None = Field(None, ge=0)
     cpus_per_task: int | None = Field(None, ge=1)
     mem_gb: float | None = Field(None, gt=0)
     timeout_min: int | None = Field(None, ge=1)
+    max_timeouts: int = Field(10, ge=0, le=1000)
+    signal_delay_s: int | None = Field(None, ge=1)
+    array_parallelism: int = Field(256, ge=1)
+    cells_per_job: int = Field(1, ge=1, le=1000)
+    setup: list[str] = Field(default_factory=list)
+    options: dict[str, str | int | bool] = Field(default_factory=dict)
 
 
 class RunSettings(Config):
     """Where and how jobs run: nothing here can change a result.
 
     Attributes:
-        executor: "process", or "inline" for debugging.
+        executor: "process"; "inline" for debugging; "slurm" for a cluster.
         workers: Jobs at a time; None takes cores // train.threads, or one a GPU.
-        device: "auto" takes CUDA where there is a driver; a job never falls back in silence.
+        device: "auto" takes CUDA where there is a driver, and always under the slurm executor; a
+            job never falls back in silence.
         max_retries: Times that a failed cell is tried again by later plain runs.
         timeout_min: A training job is ended after so many minutes; None never.
     """
 
-    executor: Literal["process", "inline"] = "process"
+    executor: Literal["process", "inline", "slurm"] = "process"
     workers: int | None = Field(None, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_retries: int = Field(1, ge=0, le=100)

@@ -1,7 +1,7 @@
 """What a process is handed to run one job: small, picklable, and free of torch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.record import Record
@@ -22,7 +22,8 @@ class Task:
         root: The results folder.
         attempt: Unique name of this execution.
         estimate_s: Expected time, for the view of what is left.
-        gpu: Index of the GPU it has to itself; None on CPU.
+        gpu: Index of the GPU it has to itself, or of the first of several; None on CPU.
+        slurm: Settings that its levels put over `run.slurm`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Task:
     attempt: str
     estimate_s: float
     gpu: int | None = None
+    slurm: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Event:
     """Something that happened to a task, for the live view.
 
     Attributes:
-        task: Its name.
-        what: "started", "epoch" or "ended".
+        task: Its name; "" of a note.
+        what: "started", "epoch", "ended", or "note": `reason` is told to the person.
         done: Epochs done.
         total: Epochs in all.
         status: Of "ended": "done" or "failed".

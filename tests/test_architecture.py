@@ -24,6 +24,8 @@ MAY_IMPORT = {
         "study.task",
         "study.failure",
         "study.supervision",
+        "study.source",
+        "study.stop",
     },
     "study.preflight": {"study", "vlf.config", "vlf.models", "vlf.data"},
     "study.cost_process": {"study"},

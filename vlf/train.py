@@ -9,6 +9,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vlf.data import Clips, open_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.models import build_model
+from vlf.parallel import Group, run_in_group
 from vlf.recipe import build_optimizer, learning_rate
 
 Curves = dict[str, list[float]]
@@ -87,17 +89,46 @@ def train_model(
             numbers as if it had not been stopped.
         DivergedError: If the loss is not finite.
         ConfigError: If data or model cannot be opened or built.
+        ProcessesError: If one of `train.processes` died, or has no GPU.
     """
-    run = _Run(config, seed, device)
+    if (size := config.train.processes) == 1:
+        return _train(config, seed, checkpoint, resume_from, Group(), device, on_epoch, should_stop)
+    body = partial(_train_in_group, config, seed, checkpoint, resume_from)
+    run_in_group(body, size, device, on_epoch, should_stop)
+    run = _Run(config, seed, device, Group())
+    if (state := read_checkpoint(checkpoint)) is not None:
+        run.restore(state)
+    return run.finish()
+
+
+def _train_in_group(*arguments: Any) -> None:
+    """As `_train`; what it has made is in the checkpoint."""
+    _train(*arguments)
+
+
+def _train(
+    config: RunConfig,
+    seed: int,
+    checkpoint: Path,
+    resume_from: Path | None,
+    group: Group,
+    device: torch.device,
+    on_epoch: OnEpoch,
+    should_stop: Callable[[], bool],
+) -> Trained:
+    run = _Run(config, seed, device, group)
     if resume_from is not None and (state := read_checkpoint(resume_from)) is not None:
         run.restore(state)
     epochs = config.train.epochs
     while run.epoch < epochs:
         finished = run.train_epoch(should_stop)
-        write_checkpoint(checkpoint, run.state())
+        state = run.state()
+        if group.rank == 0:
+            write_checkpoint(checkpoint, state)
         if not finished:
             raise StoppedError(f"stopped in epoch {run.epoch + 1} after step {run.part.step}")
-        on_epoch(run.epoch, epochs)
+        if group.rank == 0:
+            on_epoch(run.epoch, epochs)
     return run.finish()
 
 
@@ -111,20 +142,32 @@ class _Part:
     seconds: float = 0.0
 
 
-class _Run:
-    """The state of a run between epochs."""
+@dataclass(frozen=True)
+class _Batch:
+    """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,)."""
 
-    def __init__(self, config: RunConfig, seed: int, device: torch.device) -> None:
+    clips: Tensor
+    labels: Tensor
+    weight: float
+    rate: float
+    is_last: bool
+
+
+class _Run:
+    """The state of a run between epochs; with a group, one process's."""
+
+    def __init__(self, config: RunConfig, seed: int, device: torch.device, group: Group) -> None:
         set_determinism(config)
-        self.config, self.seed, self.device = config, seed, device
+        self.config, self.seed, self.device, self.group = config, seed, device, group
         self.clips: Clips = open_clips(config.data, "train")
         self.validation: Clips = open_clips(config.data, "val")
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
+        self.trained = group.wrap(self.model, device)
         self.optimizer = build_optimizer(self.model, config.train)
         self.epoch = 0
         self.part = self._begin()
-        self._generator: dict[str, Tensor] = {}  # of a run that goes on inside an epoch
+        self._generators: list[dict[str, Tensor]] = []  # of a run that goes on inside an epoch
         self.curves: Curves = {name: [] for name in COLUMNS}
         self.best: dict[str, Any] = {"epoch": 0, "val_top1": -1.0, "model": {}}
 
@@ -135,18 +178,20 @@ class _Run:
     def train_epoch(self, should_stop: Callable[[], bool]) -> bool:
         """One pass over the training clips, then the validation clips; False if stopped inside."""
         start = time.perf_counter()
-        torch.manual_seed(derive("dropout", self.seed, self.epoch))
-        self._set_generator()
+        self._seed_dropout()
         self.model.train()
         part, rate = self.part, 0.0
-        for clips, labels, rate, is_last in self._batches(part.step):
+        for batch in self._batches(part.step):
+            rate = batch.rate
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            loss, logits = self._step(normalize(clips, self.device), labels.to(self.device))
-            part.loss_sum += loss.double() * len(labels)
-            part.right += (logits.argmax(dim=1) == labels.to(self.device)).sum()
+            labels = batch.labels.to(self.device)
+            loss, logits = self._step(normalize(batch.clips, self.device), labels, batch.weight)
+            if batch.weight:
+                part.loss_sum += loss.double() * len(labels)
+                part.right += (logits.argmax(dim=1) == labels).sum()
             part.step += 1
-            if not is_last and should_stop():
+            if not batch.is_last and self.group.agree(should_stop, self.device):
                 part.seconds += time.perf_counter() - start
                 return False
         self._end_epoch(rate, start)
@@ -154,7 +199,7 @@ class _Run:
 
     def _end_epoch(self, rate: float, start: float) -> None:
         part, self.part = self.part, self._begin()
-        loss_sum, right = part.loss_sum, part.right
+        loss_sum, right = self.group.sum(part.loss_sum), self.group.sum(part.right)
         mean_loss = float(loss_sum) / len(self.clips)
         self.epoch += 1
         if not torch.isfinite(torch.tensor(mean_loss)):
@@ -170,31 +215,32 @@ class _Run:
         for name, value in zip(COLUMNS, values, strict=True):
             self.curves[name].append(float(value))
 
-    def _batches(self, first: int) -> Iterator[tuple[Tensor, Tensor, float, bool]]:
-        """From step `first` on: clips (B, T, 3, H, W) uint8, labels (B,), rate, whether last."""
+    def _batches(self, first: int) -> Iterator[_Batch]:
+        """From step `first` on; this process's share of each."""
         size = self.config.train.batch_size
-        order = rng("order", self.seed, self.epoch).permutation(len(self.clips))
+        order = rng("order", self.seed, self.epoch).permutation(len(self.clips)).tolist()
         steps = -(-len(order) // size)
         for step in range(first, steps):
-            items = order[step * size : (step + 1) * size].tolist()
+            items, weight = self.group.share(order[step * size : (step + 1) * size])
             clips = [self.clips.load(i, rng("clip", self.seed, self.epoch, i)) for i in items]
             rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
-            yield torch.stack(clips), self.clips.labels[items], rate, step == steps - 1
+            labels = self.clips.labels[items]
+            yield _Batch(torch.stack(clips), labels, weight, rate, step == steps - 1)
 
-    def _step(self, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, clips: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         train = self.config.train
         with autocast(train.precision, self.device):
-            logits = self.model(clips)
+            logits = self.trained(clips)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm)
         self.optimizer.step()
         return loss.detach(), logits.detach()
 
     def _validate(self) -> tuple[float, float]:
-        if not len(self.validation):
+        if not len(self.validation) or self.group.rank:  # rank 0 answers for all
             return float("nan"), float("nan")
         answers = evaluate(self.model, self.validation, self.device, self.config.train.precision)
         top1 = answers.top(1)
@@ -211,8 +257,8 @@ class _Run:
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
             "best": self.best,
-            "part": dataclasses.asdict(self.part),
-            "generator": self._read_generator(),
+            "part": self._gather_part(),
+            "generators": self.group.gather(self._read_generator()),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -221,9 +267,15 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.curves, self.best = state["epoch"], state["curves"], state["best"]
         part = _Part(**state["part"])
+        if self.group.rank:  # rank 0 has the sums of all
+            part.loss_sum, part.right = part.loss_sum * 0, part.right * 0
         part.loss_sum, part.right = part.loss_sum.to(self.device), part.right.to(self.device)
         self.part = part
-        self._generator = state["generator"] if part.step else {}
+        self._generators = state["generators"] if part.step else []
+
+    def _gather_part(self) -> dict[str, Any]:
+        part = dataclasses.asdict(self.part)
+        return {**part, **{name: self.group.sum(part[name]) for name in ("loss_sum", "right")}}
 
     def _read_generator(self) -> dict[str, Tensor]:
         state = {"cpu": torch.get_rng_state()}
@@ -231,10 +283,14 @@ class _Run:
             state["cuda"] = torch.cuda.get_rng_state(self.device)
         return state
 
-    def _set_generator(self) -> None:
-        state, self._generator = self._generator, {}
-        if state:
-            torch.set_rng_state(state["cpu"])
+    def _seed_dropout(self) -> None:
+        """Anew for every epoch; as it was, in an epoch that goes on."""
+        names = (self.group.rank,) if self.group.rank else ()
+        torch.manual_seed(derive("dropout", self.seed, self.epoch, *names))
+        if not self._generators:
+            return
+        state, self._generators = self._generators[self.group.rank], []
+        torch.set_rng_state(state["cpu"])
         if "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], self.device)
 

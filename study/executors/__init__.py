@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from study.executors.inline import run_inline
 from study.executors.placement import Placement
 from study.executors.process import run_in_processes
+from study.executors.slurm import run_on_slurm
 from study.record import Record
 from study.task import Notify, RunJob, Task
 
@@ -15,6 +16,7 @@ Executor = Callable[
 EXECUTORS: dict[str, Executor] = {
     "inline": run_inline,  # in this process: a debugger works
     "process": run_in_processes,  # a fresh process a job: the default
+    "slurm": run_on_slurm,  # arrays on a cluster
 }
 
 __all__ = ["EXECUTORS", "Executor", "Placement"]

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-from study.executors.placement import Placement
+from study.executors.placement import Placement, variables
 from study.failure import Clock, failed_record, reason_of_exit
 from study.record import Record
 from study.store import Store
@@ -73,25 +73,12 @@ def _start(
     context: ForkServerContext, task: Task, run_job: RunJob, placement: Placement
 ) -> _Running:
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(run_job, task, sender), daemon=True)
-    with set_environment(
-        _variables(placement.threads)
-    ):  # the fork server starts with the first job
+    # Not a daemon: those may not start the processes of a data-parallel run. `_stop` ends it.
+    process = context.Process(target=_work, args=(run_job, task, sender), daemon=False)
+    with set_environment(variables(placement.threads)):  # the fork server starts with the first job
         process.start()
     sender.close()
     return _Running(task, process, receiver, Clock())
-
-
-def _variables(threads: int) -> dict[str, str]:
-    # Passive waiting: with two spinning OpenMP threads on a busy machine one forward call was
-    # seen to go from 39 ms to between 148 and 704 ms. cuBLAS needs its workspace fixed to be
-    # deterministic.
-    return {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    }
 
 
 def _work(run_job: RunJob, task: Task, sender: Connection) -> None:

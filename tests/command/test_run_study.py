@@ -161,6 +161,38 @@ def test_help_is_answered_without_torch_and_names_every_option():
         assert option in done.stdout
     for option in ("--retry-failed", "--only", "--set", "--results", "--device", "--quick"):
         assert option in done.stdout
+    for option in ("--slurm", "--detach", "--cancel"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize("option", [[], ["--detach"], ["--cancel"], ["--slurm", "partition=gpu"]])
+def test_slurm_on_a_machine_without_it_is_one_line_and_writes_nothing(study, option, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+
+    wrong = run(study, "--executor", "slurm", *option, code=2)
+
+    assert wrong.stderr.count("\n") == 1
+    assert "needs sbatch, srun, squeue on PATH" in wrong.stderr
+    assert "--executor process" in wrong.stderr
+    assert not (study.parent / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--slurm", "partition"], "expected KEY=VALUE such as partition=gpu, got 'partition'"),
+        (["--slurm", "particion=gpu"], '--slurm: particion: unknown key; did you mean "partition"'),
+        (["--slurm", "timeout_min=soon"], "--slurm: timeout_min: expected a whole number"),
+        (["--detach"], "--detach: "),
+        (["--cancel"], "--cancel: "),
+    ],
+)
+def test_wrong_slurm_options_get_one_line(study, options, message):
+    wrong = run(study, *options, code=2)
+
+    assert wrong.stderr.count("\n") == 1
+    assert message in wrong.stderr
+    assert not (study.parent / "results").exists()
 
 
 def test_the_same_study_runs_on_real_video_files(study):

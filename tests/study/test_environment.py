@@ -5,6 +5,7 @@ import pytest
 
 from study import environment
 from study.environment import device_model, resolve_device, snapshot
+from study.source import source_state
 
 GPU = "Model: \t\t NVIDIA H200\nIRQ:   \t\t 59\nBus Type: \t PCIe\n"
 
@@ -100,7 +101,7 @@ def test_a_snapshot_names_software_hardware_and_source_in_words(monkeypatch):
     assert all(isinstance(value, str) and value for value in words.values())
 
 
-def test_the_commit_is_the_sources_and_a_changed_file_makes_it_dirty(monkeypatch, tmp_path):
+def test_the_commit_is_the_sources_and_a_changed_file_makes_it_dirty(tmp_path):
     def git(*arguments):
         who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
         command = ("git", "-C", str(tmp_path), *who, *arguments)
@@ -110,17 +111,16 @@ def test_the_commit_is_the_sources_and_a_changed_file_makes_it_dirty(monkeypatch
     (tmp_path / "code.py").write_text("x = 1\n")
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
-    monkeypatch.setattr(environment, "SOURCE", tmp_path)
 
-    assert environment._source_state() == {"commit": git("rev-parse", "HEAD"), "dirty": "no"}
+    assert source_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": "no"}
     (tmp_path / "code.py").write_text("x = 2\n")
-    assert environment._source_state()["dirty"] == "yes"
+    assert source_state(tmp_path)["dirty"] == "yes"
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert environment._source_state() == {"commit": "unknown", "dirty": "unknown"}
+    assert source_state() == {"commit": "unknown", "dirty": "unknown"}
 
 
 def test_the_device_is_found_without_torch(root):

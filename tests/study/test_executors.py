@@ -48,7 +48,7 @@ def run(name, tasks, placement, run_job=run_misbehaving):
     return records, events
 
 
-@pytest.mark.parametrize("name", EXECUTORS)
+@pytest.mark.parametrize("name", [name for name in EXECUTORS if name != "slurm"])  # tests/slurm
 def test_every_executor_yields_one_record_per_job(name, tmp_path):
     tasks = [make_task(tmp_path, number) for number in range(5)]
 

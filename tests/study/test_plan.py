@@ -8,7 +8,7 @@ from rich.console import Console
 from study.grid import expand
 from study.plan import Choice, check_only, make_plan
 from study.record import Record
-from study.session import Session, exit_code, sum_up
+from study.session import Session, Work, exit_code, sum_up
 from study.spec import StudyError, load_study
 from study.store import Store
 
@@ -199,7 +199,7 @@ def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
 
     session = Session(plan(study, store), store, Console(quiet=True))
     with pytest.raises(KeyboardInterrupt):
-        session.run(Stopped(), Stopped(), {}, retry_failed=False)
+        session.run(Work(Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
 
     assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
     assert {outcome.status for outcome in session.outcomes()} == {"not run"}

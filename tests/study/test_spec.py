@@ -145,12 +145,14 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "partition:",
             "partion:",
             'clip.yaml:20: run.slurm.partion: unknown key; did you mean "partition"? (allowed: '
-            "partition, gpus_per_node, cpus_per_task, mem_gb, timeout_min)",
+            "partition, account, qos, constraint, exclude, gpus_per_node, cpus_per_task, mem_gb, "
+            "timeout_min, max_timeouts, signal_delay_s, array_parallelism, cells_per_job, setup, "
+            "options)",
         ),
         (
             "executor: process",
             "executor: proces",
-            "clip.yaml:20: run.executor: expected one of process, inline, got "
+            "clip.yaml:20: run.executor: expected one of process, inline, slurm, got "
             '"proces"; did you mean "process"?',
         ),
         ("seeds: [0, 1, 2]", "seeds: [0, 1, 1]", "clip.yaml:16: seeds[2]: the seed 1 stands twice"),

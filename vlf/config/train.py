@@ -25,6 +25,7 @@ class TrainConfig(Config):
         precision: "fp32", or "bf16" mixed precision.
         matmul_precision: As torch.set_float32_matmul_precision takes it.
         threads: Threads of one training process; summation order, and so the weights, depend on it.
+        processes: Processes that share each batch, on a GPU each or several on CPU (data parallel).
         select: Which epoch is reported: the last, or the best on the validation clips.
     """
 
@@ -42,4 +43,5 @@ class TrainConfig(Config):
     precision: Literal["fp32", "bf16"] = "fp32"
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     threads: int = Field(1, ge=1, le=1024)
+    processes: int = Field(1, ge=1, le=64)
     select: Literal["last", "best"] = "last"

@@ -1,0 +1,107 @@
+"""A study whose jobs are on SLURM: how they stand there, what became of them, cancelling them."""
+
+import dataclasses
+
+from study.executors import slurm
+from study.executors import slurm_queue as queue
+from study.executors.slurm import Place
+from study.executors.submissions import folder_of as submission_folder
+from study.executors.submissions import log_of, read_place, read_submissions
+from study.plan import Plan, Planned, task_of
+from study.record import Outcome
+from study.store import Store
+
+
+def settle(plan: Plan, store: Store) -> bool:
+    """Write the failed records of jobs that began and ended while nobody looked.
+
+    Returns:
+        Whether there were any, so that the plan has to be made again.
+
+    Raises:
+        ClusterError: If SLURM does not answer: nothing is known then.
+    """
+    places = _places(plan, store)
+    if not places:
+        return False
+    states = slurm.ask_states(list(places.values()))
+    found = False
+    for job in plan.train:
+        place = places.get(job.key.stem)
+        if job.status != "to run" or place is None or _is_recorded(job, place, store):
+            continue
+        state = states.get(place.key)
+        began = _began(place, store)
+        if began and (state is None or not state.is_live):
+            slurm.record_end(task_of(plan, job, store.root), place, state)
+            found = True
+    store.refresh()
+    return found
+
+
+def outcomes_in_queue(plan: Plan, store: Store) -> list[Outcome]:
+    """The outcomes of `--status`: what is not run yet says where it is.
+
+    Raises:
+        ClusterError: If SLURM does not answer.
+    """
+    places = _places(plan, store)
+    states = slurm.ask_states(list(places.values())) if places else {}
+    found = []
+    for job in plan.jobs:
+        outcome = job.outcome()
+        place = places.get(job.key.stem) if job.kind == "train" else None
+        if job.status == "to run" and place is not None:
+            reason = _words(job, place, states, store)
+            outcome = dataclasses.replace(outcome, reason=reason or outcome.reason)
+        found.append(outcome)
+    return found
+
+
+def cancel_study(plan: Plan, store: Store) -> int:
+    """Cancel the jobs that this study has submitted, and no others; how many there were.
+
+    Raises:
+        ClusterError: If SLURM is missing or refuses.
+    """
+    queue.check_slurm()
+    study = str(plan.study.path.resolve())
+    names = {one.job_name for one in read_submissions(store.root) if one.study == study}
+    live = [
+        state.job_id
+        for (name, _), state in queue.ask_queue().items()
+        if name in names and state.is_live
+    ]
+    queue.cancel(live)
+    return len(live)
+
+
+def _places(plan: Plan, store: Store) -> dict[str, Place]:
+    stems = {job.key.stem for job in plan.train if job.status == "to run"}
+    return slurm.find_places(store.root, stems) if stems else {}
+
+
+def _began(place: Place, store: Store) -> bool:
+    folder = submission_folder(store.root, place.submission)
+    return read_place(folder, place.index) >= place.number
+
+
+def _is_recorded(job: Planned, place: Place, store: Store) -> bool:
+    return any(one.attempt.startswith(place.entry.attempt) for one in store.failed(job.key))
+
+
+def _words(job: Planned, place: Place, states: queue.States, store: Store) -> str:
+    state = states.get(place.key)
+    log = log_of(store.root, place.submission, place.index)
+    if _is_recorded(job, place, store):
+        reason = store.failed(job.key)[-1].reason
+        return f"failed, to be tried again: {reason} (log {log})"
+    if state is not None and state.state in queue.PENDING:
+        return f"pending: {state.why or state.state} (job {state.job_id})"
+    if state is not None and state.state in queue.RUNNING:
+        if not _began(place, store):
+            return f"waits in its pack (job {state.job_id}, log {log})"
+        return f"running on {state.node} (job {state.job_id}, log {log})"
+    if _began(place, store):
+        return f"{slurm.reason_of_end(place, state, store.root)} (log {log})"
+    return "cancelled" if state is not None and state.state == "CANCELLED" else ""

@@ -1,0 +1,64 @@
+"""How a study stands: its plan, brought up to date with the cluster, and what `--status` shows."""
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from study.cluster import cancel_study, outcomes_in_queue, settle
+from study.display import print_status
+from study.environment import resolve_device
+from study.executors.slurm_queue import ClusterError
+from study.grid import expand
+from study.plan import Choice, Plan, make_plan
+from study.session import exit_code
+from study.spec import Study
+from study.store import Store
+
+
+def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: bool) -> Plan:
+    """The plan; jobs that died on a cluster while nobody looked have their failed records first.
+
+    Raises:
+        StudyError: If a cell is wrong, or the cluster does not answer.
+    """
+    cells, device = expand(study), resolve_device(study.run.device)
+    plan = make_plan(study, cells, store, device, choice)
+    if settle_jobs and study.run.executor == "slurm":
+        try:
+            if settle(plan, store):
+                plan = make_plan(study, cells, store, device, choice)
+        except ClusterError as error:
+            raise study.error(("run", "slurm"), str(error)) from None
+    return plan
+
+
+def show_status(plan: Plan, store: Store, console: Console, as_json: bool) -> int:
+    """Print how every job stands, in the cluster's queue too; gives the exit code."""
+    outcomes = plan.outcomes()
+    if plan.study.run.executor == "slurm":
+        try:
+            outcomes = outcomes_in_queue(plan, store)
+        except ClusterError as error:
+            console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
+    print_status(outcomes, console, as_json)
+    return exit_code(outcomes)
+
+
+def cancel(plan: Plan, store: Store, console: Console, as_json: bool) -> int:
+    """Cancel the study's jobs on the cluster; 0.
+
+    Raises:
+        StudyError: If SLURM is missing or refuses.
+    """
+    try:
+        count = cancel_study(plan, store)
+    except ClusterError as error:
+        raise plan.study.error(("run", "slurm"), str(error)) from None
+    console.print(f"cancelled {count} jobs; checkpoints stay, and a plain run goes on from them")
+    return 0
+
+
+ANSWERS: dict[str, Callable[[Plan, Store, Console, bool], int]] = {
+    "status": show_status,
+    "cancel": cancel,
+}
