@@ -71,7 +71,7 @@ def new_submission(
     kind: str, study: str, packs: tuple[tuple[Entry, ...], ...], timeout_min: int
 ) -> Submission:
     """One that nothing is known of yet."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
     return Submission(uuid.uuid4().hex[:12], kind, study, packs, timeout_min, "", now)
 
 

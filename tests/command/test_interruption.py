@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from study_runs import STUDY, answers, command, run
@@ -70,3 +71,40 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_on
     assert len(records) == 4
     assert any("left a checkpoint" in path.read_text("utf-8") for path in records)
     assert answers(study.parent / "results") == undisturbed
+
+
+def processes_with(word):
+    """Pids of processes that have this word in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if word.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def test_a_killed_run_leaves_no_process_of_a_data_parallel_job(study, monkeypatch):
+    monkeypatch.setenv("VLF_TEST_MARK", str(study))
+    study.write_text(LONG.replace("epochs: 12", "epochs: 2000, processes: 2"), "utf-8")
+    process = start(study, "--only", "variant=VLF,seed=0")
+    wait_for_checkpoint(study, process)
+    assert len(processes_with(f"VLF_TEST_MARK={study}")) >= 4  # command, job, and its two
+
+    process.kill()
+    process.communicate()
+
+    deadline = time.monotonic() + 60
+    while left := processes_with(f"VLF_TEST_MARK={study}"):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_a_cell_with_two_processes_is_trained_by_the_command(study):
+    text = STUDY.replace("report: {", "report: {figures: [], tables: [], ")
+    study.write_text(text.replace("seeds: [0, 1]", "seeds: [0]"), "utf-8")
+
+    out = run(study, "--set", "train.processes=2").stdout
+
+    assert "4 planned = 4 done" in out
