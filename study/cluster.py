@@ -4,9 +4,14 @@ import dataclasses
 
 from study.executors import slurm
 from study.executors import slurm_queue as queue
-from study.executors.slurm import Place
+from study.executors.submissions import (
+    Place,
+    find_places,
+    log_of,
+    read_place,
+    read_submissions,
+)
 from study.executors.submissions import folder_of as submission_folder
-from study.executors.submissions import log_of, read_place, read_submissions
 from study.plan import Plan, Planned, task_of
 from study.record import Outcome
 from study.store import Store
@@ -78,7 +83,7 @@ def cancel_study(plan: Plan, store: Store) -> int:
 
 def _places(plan: Plan, store: Store) -> dict[str, Place]:
     stems = {job.key.stem for job in plan.train if job.status == "to run"}
-    return slurm.find_places(store.root, stems) if stems else {}
+    return find_places(store.root, stems) if stems else {}
 
 
 def _began(place: Place, store: Store) -> bool:

@@ -11,16 +11,10 @@ from rich.console import Console
 from study.environment import visible_gpus
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
-from study.executors.slurm import (
-    Place,
-    check_needs,
-    find_alone,
-    reason_of_end,
-    submit_alone,
-    wait_alone,
-)
+from study.executors.slurm import find_alone, reason_of_end, wait_alone
 from study.executors.slurm_queue import ClusterError, JobState, ask_queue
-from study.executors.submissions import Submission
+from study.executors.slurm_submit import check_needs, submit_alone
+from study.executors.submissions import Place, Submission
 from study.plan import Plan, Planned, make_plan, task_of
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
@@ -104,6 +98,8 @@ class Session:
             raise self.plan.study.error(("run", "slurm"), str(error)) from None
         except KeyboardInterrupt:
             self.interrupted = True
+            if self.plan.study.run.executor == "slurm":
+                self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
             raise
 
     def _run_on_slurm(self, work: Work, estimates: Mapping[str, float]) -> None:

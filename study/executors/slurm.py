@@ -5,24 +5,19 @@ not in the queue, and reads records; so it can be killed, and another one goes o
 """
 
 import dataclasses
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.slurm.slurm import SlurmExecutor
-
 from study.executors import slurm_queue as queue
 from study.executors import submissions
-from study.executors.placement import Placement, variables
+from study.executors.placement import Placement
 from study.executors.slurm_queue import ClusterError, JobState, States
-from study.executors.slurm_worker import Alone, Pack
-from study.executors.snapshot import take_snapshot
-from study.executors.submissions import Entry, Submission
+from study.executors.slurm_submit import submit
+from study.executors.submissions import Place, Submission, find_places
 from study.failure import Clock, failed_record
 from study.record import Record
 from study.store import Store
@@ -31,30 +26,6 @@ from study.task import Event, Notify, RunJob, Task
 POLL_S = 2.0  # at first; less often the longer a run takes
 SLOWEST_POLL_S = 30.0
 GONE_AFTER = 3  # polls without a trace of a job, and without its record, before it counts as lost
-DEFAULT_MIN = 60
-MOST_SIGNAL_S = 120
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a task is in the queue.
-
-    Attributes:
-        submission: The array.
-        index: Its element.
-        number: Of the task in the element's pack.
-        entry: The task, as the manifest has it.
-    """
-
-    submission: Submission
-    index: int
-    number: int
-    entry: Entry
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """As states are found."""
-        return self.submission.job_name, self.index
 
 
 @dataclass
@@ -83,8 +54,9 @@ def run_on_slurm(
     states: States = {}
     while waiting:
         again = []
+        store = Store(tasks[0].root)  # anew: the folder is listed once a round
         for name, one in list(waiting.items()):
-            record = _find_record(one)
+            record = _find_record(one, store)
             if record is None and last_asked:
                 record, resubmit = _judge(one, states, notify)
                 if resubmit:
@@ -94,7 +66,8 @@ def run_on_slurm(
                 notify(Event(name, "ended", status=record.status, reason=record.reason))
                 yield one.task, record
         if again:
-            waiting |= _submit(again, run_job, placement, notify)
+            places = submit(again, run_job, placement, notify)
+            waiting |= {task.name: _Waiting(task, places[task.name]) for task in again}
         pause = min(SLOWEST_POLL_S, max(POLL_S, (time.monotonic() - started) / 60))
         if time.monotonic() - last_asked >= pause:
             try:
@@ -108,35 +81,6 @@ def run_on_slurm(
             said = words
             notify(Event("", "note", reason=words))
         time.sleep(min(POLL_S, pause) if waiting else 0)
-
-
-def check_needs(tasks: Sequence[Task], placement: Placement) -> None:
-    """Refuse what the cluster cannot run, before anything is submitted.
-
-    Raises:
-        ClusterError: If SLURM is missing, a partition does not exist or its limit is too low.
-    """
-    queue.check_slurm()
-    for text in {json.dumps(s) for s in (placement.slurm, *(_needs(t, placement) for t in tasks))}:
-        _check_partition(json.loads(text))
-
-
-def submit_alone(
-    device: str,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    root: Path,
-    placement: Placement,
-) -> Submission:
-    """One call as a job that has its node to itself, so that its timings are not disturbed.
-
-    Raises:
-        ClusterError: If SLURM is missing, or refuses.
-    """
-    settings = {**_gpus(placement.slurm, device, 1), "exclusive": True}
-    entry = Entry("", "", "cost")
-    one = submissions.new_submission("cost", placement.study, ((entry,),), _limit(settings))
-    return _send(one, [Alone(function, args, Path.cwd())], settings, root, placement)
 
 
 def find_alone(root: Path, study: str, states: States) -> Submission | None:
@@ -164,22 +108,6 @@ def wait_alone(submission: Submission) -> JobState:
         if empty >= GONE_AFTER:
             return JobState("LOST")
         time.sleep(POLL_S)
-
-
-def find_places(root: Path, stems: set[str]) -> dict[str, Place]:
-    """Stem of a task -> where its newest execution was submitted."""
-    found = {}
-    for submission in submissions.read_submissions(root):
-        for index, pack in enumerate(submission.packs):
-            for number, entry in enumerate(pack):
-                if entry.stem in stems:
-                    found[entry.stem] = Place(submission, index, number, entry)
-    return found
-
-
-def state_of(place: Place, states: States) -> JobState | None:
-    """What is known of a task's element."""
-    return states.get(place.key)
 
 
 def ask_states(places: Sequence[Place]) -> States:
@@ -235,164 +163,12 @@ def _attach_or_submit(
             missing.append(task)
     if waiting:
         notify(Event("", "note", reason=f"{len(waiting)} jobs are in the queue already"))
-    return waiting | (_submit(missing, run_job, placement, notify) if missing else {})
+    sent = submit(missing, run_job, placement, notify) if missing else {}
+    return waiting | {task.name: _Waiting(task, sent[task.name]) for task in missing}
 
 
-def _submit(
-    tasks: Sequence[Task], run_job: RunJob, placement: Placement, notify: Notify
-) -> dict[str, _Waiting]:
-    """Arrays: one for each need of resources, cut to the size that the cluster takes."""
-    shapes: dict[str, list[Task]] = {}
-    for task in tasks:
-        shapes.setdefault(json.dumps(_needs(task, placement), sort_keys=True), []).append(task)
-    most = queue.max_array_size()
-    waiting: dict[str, _Waiting] = {}
-    for text, members in shapes.items():
-        settings = json.loads(text)
-        size = settings.get("cells_per_job") or 1
-        packs = [members[i : i + size] for i in range(0, len(members), size)]
-        for at in range(0, len(packs), most):
-            sent = _submit_array(packs[at : at + most], run_job, settings, placement)
-            waiting |= sent
-            one = next(iter(sent.values())).place.submission
-            words = f"submitted {len(sent)} cells as job {one.job} ({one.job_name})"
-            notify(Event("", "note", reason=words))
-    return waiting
-
-
-def _needs(task: Task, placement: Placement) -> dict[str, Any]:
-    """What a task asks for: the study's settings, its levels' over them, and what it implies."""
-    train = task.config.train
-    settings = _gpus({**placement.slurm, **task.slurm}, task.device, train.processes)
-    return {"cpus_per_task": train.threads * train.processes, **settings}
-
-
-def _gpus(settings: Mapping[str, Any], device: str, count: int) -> dict[str, Any]:
-    """With the GPUs that are needed, where the settings do not say."""
-    options = settings.get("options") or {}
-    says = any("gpu" in f"{name} {value}" for name, value in options.items())
-    return {**settings} if says or device != "cuda" else {"gpus_per_node": count, **settings}
-
-
-def _submit_array(
-    packs: Sequence[Sequence[Task]],
-    run_job: RunJob,
-    settings: Mapping[str, Any],
-    placement: Placement,
-) -> dict[str, _Waiting]:
-    root = packs[0][0].root.resolve()
-    entries = tuple(
-        tuple(Entry(task.key.stem, task.attempt, task.name) for task in pack) for pack in packs
-    )
-    one = submissions.new_submission("train", placement.study, entries, _limit(settings))
-    folder = submissions.folder_of(root, one)
-    calls = [
-        Pack(
-            tuple(dataclasses.replace(task, root=root) for task in pack),
-            run_job,
-            folder,
-            index,
-            Path.cwd(),
-        )
-        for index, pack in enumerate(packs)
-    ]
-    one = _send(one, calls, settings, root, placement)
-    return {
-        task.name: _Waiting(task, Place(one, index, number, entries[index][number]))
-        for index, pack in enumerate(packs)
-        for number, task in enumerate(pack)
-    }
-
-
-def _send(
-    submission: Submission,
-    calls: Sequence[Pack | Alone],
-    settings: Mapping[str, Any],
-    root: Path,
-    placement: Placement,
-) -> Submission:
-    """Write the manifest, call sbatch, write the manifest again with the job's id."""
-    queue.check_slurm()
-    root = root.resolve()
-    code = take_snapshot(submissions.cluster_folder(root) / "code")
-    folder = submissions.folder_of(root, submission)
-    submissions.write_submission(root, submission)
-    retries = int(settings.get("max_timeouts", 10))
-    executor = SlurmExecutor(folder, max_num_timeout=retries)
-    executor.update_parameters(**_parameters(submission, settings, placement, code))
-    try:
-        with queue.clean_environment(), executor.batch():
-            jobs = [executor.submit(call) for call in calls]
-    except (FailedJobError, FailedSubmissionError, OSError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        words = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise ClusterError(f"sbatch refused the job: {words.strip()[:300]}") from None
-    job = str(jobs[0].job_id).partition("_")[0]
-    submission = dataclasses.replace(submission, job=job)
-    submissions.write_submission(root, submission)
-    return submission
-
-
-def _limit(settings: Mapping[str, Any]) -> int:
-    return int(settings.get("timeout_min") or DEFAULT_MIN)
-
-
-def _parameters(
-    submission: Submission, settings: Mapping[str, Any], placement: Placement, code: Path
-) -> dict[str, Any]:
-    """What submitit is told, of what is set."""
-    limit = _limit(settings)
-    # Early enough to write a checkpoint after the step that is being made; SLURM itself looks at
-    # its clock every half minute, and may signal that much earlier.
-    delay = settings.get("signal_delay_s") or max(10, min(MOST_SIGNAL_S, limit * 60 // 10))
-    names = [
-        "partition", "account", "qos", "gpus_per_node", "cpus_per_task", "constraint", "exclude",
-        "array_parallelism", "exclusive",
-    ]  # fmt: skip
-    given = {name: settings[name] for name in names if settings.get(name) is not None}
-    if settings.get("mem_gb") is not None:
-        given["mem"] = f"{int(settings['mem_gb'] * 1024)}MB"
-    exports = {**variables(placement.threads), "PYTHONPATH": str(code)}
-    lines = [f"export {name}={json.dumps(value)}" for name, value in exports.items()]
-    options = dict(settings.get("options") or {})
-    options["chdir"] = str(code)  # python -m looks there first: not at what the tree is by then
-    options["requeue"] = True
-    return {
-        **given,
-        "job_name": submission.job_name,
-        "comment": submission.study,
-        "time": limit,
-        "signal_delay_s": delay,
-        "setup": [*(settings.get("setup") or ()), *lines],
-        "additional_parameters": options,
-    }
-
-
-def _check_partition(settings: Mapping[str, Any]) -> None:
-    """Refuse what would wait for ever.
-
-    Raises:
-        ClusterError: If the partition does not exist or its limit is below what is asked for.
-    """
-    name = settings.get("partition")
-    if name is None:
-        return
-    known = queue.partitions()
-    for one in str(name).split(","):
-        if one not in known:
-            raise ClusterError(
-                f"partition: this cluster has no {one!r} (it has: {', '.join(known)})"
-            )
-        most = known[one]
-        if most is not None and _limit(settings) > most:
-            raise ClusterError(
-                f"timeout_min: {_limit(settings)} is more than the {most:g} min of partition {one}"
-            )
-
-
-def _find_record(one: _Waiting) -> Record | None:
+def _find_record(one: _Waiting, store: Store) -> Record | None:
     """A record of this task: done by whichever execution, or failed in this one."""
-    store = Store(one.task.root)
     if done := store.done(one.task.key):
         return done[-1]
     failed = store.failed(one.task.key)

@@ -67,6 +67,28 @@ class Submission:
         return NAME + self.name
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a task was submitted.
+
+    Attributes:
+        submission: The array.
+        index: Its element.
+        number: Of the task in the element's pack.
+        entry: The task, as the manifest has it.
+    """
+
+    submission: Submission
+    index: int
+    number: int
+    entry: Entry
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """As states are found."""
+        return self.submission.job_name, self.index
+
+
 def new_submission(
     kind: str, study: str, packs: tuple[tuple[Entry, ...], ...], timeout_min: int
 ) -> Submission:
@@ -129,3 +151,14 @@ def last_words(root: Path, submission: Submission, index: int, characters: int =
     """The end of what an element wrote to its error log; "" if there is none."""
     path = log_of(root, submission, index).with_suffix(".err")
     return path.read_text("utf-8", errors="replace")[-characters:] if path.exists() else ""
+
+
+def find_places(root: Path, stems: set[str]) -> dict[str, Place]:
+    """Stem of a task -> where its newest execution was submitted."""
+    found = {}
+    for submission in read_submissions(root):
+        for index, pack in enumerate(submission.packs):
+            for number, entry in enumerate(pack):
+                if entry.stem in stems:
+                    found[entry.stem] = Place(submission, index, number, entry)
+    return found

@@ -76,6 +76,19 @@ def test_the_submitter_is_killed_and_a_second_one_finishes_the_study(tmp_path):
     assert logs(tmp_path).count("started") == 2
 
 
+def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path):
+    study = write_study(tmp_path, epochs=15, seeds="[0]")
+    first = start(study)
+    until(lambda: "started" in logs(tmp_path))
+
+    first.send_signal(signal.SIGINT)
+
+    assert first.wait() == 130
+    assert "the jobs stay with SLURM" in (tmp_path / "out.txt").read_text()
+    assert "4 planned = 4 done" in run(study).stdout
+    assert logs(tmp_path).count("started") == 2
+
+
 def test_cells_that_raise_are_rows_and_stop_no_other(tmp_path):
     study = write_study(tmp_path, seeds="[0]", retries=0)
     options = (
