@@ -1,0 +1,187 @@
+"""Wall time of training a study: run_study.py against a plain script that loops over its cells.
+
+The plain script is what one writes by hand: one process, torch's own number of threads, unfused
+AdamW, one cell after another, the same models, clips, batches and epochs. Each side runs as a
+command of its own, import of torch included; the harness's time includes planning and its report,
+and leaves out the costs, which are measured before. Rounds alternate, first one side first.
+
+    python benchmarks/study.py --epochs 8 --rounds 1
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+from study.environment import device_model  # noqa: E402
+from study.grid import expand  # noqa: E402
+from study.plan import Plan, make_plan  # noqa: E402
+from study.spec import load_study  # noqa: E402
+from study.store import Store  # noqa: E402
+from vlf.config import RunConfig  # noqa: E402
+from vlf.data import Clips, open_clips  # noqa: E402
+from vlf.evaluate import MEAN, STD  # noqa: E402
+from vlf.models import build_model  # noqa: E402
+from vlf.recipe import learning_rate  # noqa: E402
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--study", default="ablations/factorization.yaml")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--plain", action="store_true", help="run the plain script alone")
+    args = parser.parse_args()
+    if args.plain:
+        print(json.dumps(train_plainly(args.study, args.epochs)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare(args.study, args.epochs, args.rounds, Path(folder))
+
+
+def compare(study: str, epochs: int, rounds: int, folder: Path) -> None:
+    """Run all sides in turn; print times, ratios and accuracy."""
+    costs = measure_costs(study, folder / "costs")
+    sides: dict[str, Callable[[Path], dict[str, float]]] = {
+        "plain loop": lambda to: run_plain(study, epochs, to),
+        "run_study.py": lambda to: run_harness(study, epochs, to),
+        "one worker": lambda to: run_harness(study, epochs, to, "--workers", "1"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    top1: dict[str, dict[str, float]] = {}
+    for number in range(rounds):
+        for name in random.Random(number).sample(list(sides), len(sides)):
+            results = folder / f"{number} {name}"
+            shutil.copytree(costs, results / "records")
+            start = time.perf_counter()
+            top1[name] = sides[name](results)
+            seconds[name].append(time.perf_counter() - start)
+            print(f"round {number + 1}: {name}: {seconds[name][-1]:.1f} s", flush=True)
+    plain, ours, alone = (seconds[name] for name in sides)
+    share = statistics.median(a / b for a, b in zip(ours, plain, strict=True))
+    gain = statistics.median(a / b for a, b in zip(alone, ours, strict=True))
+    print(f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}")
+    print(f"run_study.py takes {share:.2f} of the plain loop's time (median of {rounds} rounds)")
+    print(f"workers on all cores are {gain:.2f} times as fast as one worker")
+    print(f"{'top-1 (%), mean over seeds':30} {'plain loop':>12} {'run_study.py':>12}")
+    for cell, value in top1["plain loop"].items():
+        print(f"{cell:30} {value:12.1f} {top1['run_study.py'][cell]:12.1f}")
+
+
+def measure_costs(study: str, results: Path) -> Path:
+    """A folder of the study's cost records alone, so that only training is timed."""
+    run_harness(study, 1, results, "--only", "seed=0", code=1)  # 1: the other seeds are not run
+    records = results / "records"
+    for path in records.glob("train-*"):
+        path.unlink()
+    return records
+
+
+def run_harness(
+    study: str, epochs: int, results: Path, *options: str, code: int = 0
+) -> dict[str, float]:
+    """The command; mean top-1 of each cell."""
+    command = [sys.executable, "run_study.py", study, "--results", str(results)]
+    command += ["--executor", "process", "--device", "cpu", "--set", f"train.epochs={epochs}"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != code:
+        sys.exit(done.stdout + done.stderr)
+    found: dict[str, list[float]] = {}
+    store = Store(results)
+    plan = plan_of(study, epochs, store)
+    for job in plan.train:
+        for record in store.done(job.key):
+            (value,) = [m.samples[0] for m in record.measurements if m.metric == "top1"]
+            found.setdefault(job.cell.name, []).append(value)
+    return {cell: statistics.mean(values) for cell, values in found.items()}
+
+
+def plan_of(study: str, epochs: int, store: Store) -> Plan:
+    """The study's plan on CPU."""
+    loaded = load_study(ROOT / study, (f"train.epochs={epochs}",))
+    return make_plan(loaded, expand(loaded), store, "cpu")
+
+
+def run_plain(study: str, epochs: int, results: Path) -> dict[str, float]:
+    """The plain script as a command; mean top-1 of each cell."""
+    command = [sys.executable, __file__, "--study", study, "--epochs", str(epochs), "--plain"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    answers: dict[str, float] = json.loads(done.stdout)
+    return answers
+
+
+def train_plainly(study: str, epochs: int) -> dict[str, float]:
+    """What a person writes: one cell and seed after another, with torch as it comes."""
+    found: dict[str, list[float]] = {}
+    for job in plan_of(study, epochs, Store(ROOT / "nowhere")).train:
+        config, seed = job.cell.config, job.seed or 0
+        found.setdefault(job.cell.name, []).append(train_one(config, seed))
+    return {cell: statistics.mean(values) for cell, values in found.items()}
+
+
+def train_one(config: RunConfig, seed: int) -> float:
+    """Train one model; its top-1 on the test clips, in percent."""
+    torch.manual_seed(seed)
+    random_numbers = np.random.default_rng(seed)
+    model = build_model(config.model, config.data)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.train.lr, weight_decay=config.train.weight_decay
+    )
+    train, val, test = (open_clips(config.data, split) for split in ("train", "val", "test"))
+    size = config.train.batch_size
+    steps = -(-len(train) // size)
+    for epoch in range(config.train.epochs):
+        model.train()
+        order = random_numbers.permutation(len(train))
+        for step in range(steps):
+            items = order[step * size : (step + 1) * size].tolist()
+            clips = torch.stack([train.load(item, random_numbers) for item in items])
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(config.train, epoch * steps + step, steps)
+            loss = cross_entropy(model(normalize(clips)), train.labels[items])
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.train.clip_norm)
+            optimizer.step()
+        accuracy(model, val)  # as is usual, and as run_study.py does
+    return accuracy(model, test)
+
+
+def normalize(clips: torch.Tensor) -> torch.Tensor:
+    """uint8 to what models take."""
+    mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (MEAN, STD))
+    return (clips.float() - mean) / std
+
+
+@torch.no_grad()
+def accuracy(model: torch.nn.Module, clips: Clips) -> float:
+    """Top-1 in percent."""
+    model.eval()
+    right = 0
+    for start in range(0, len(clips), 64):
+        items = range(start, min(start + 64, len(clips)))
+        views = torch.cat([clips.load_views(item) for item in items])
+        right += int((model(normalize(views)).argmax(1) == clips.labels[start : items.stop]).sum())
+    return 100 * right / len(clips)
+
+
+if __name__ == "__main__":
+    main()
