@@ -128,7 +128,7 @@ class Results:
         return {round_: median(values) for round_, values in samples.items()}
 
     def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
-        """Median over rounds with its bootstrap interval; None without a result."""
+        """Median over rounds with its interval; None without a result."""
         values = list(self.by_round(variant, metric, batch).values())
         return statistics.median_interval(values) if values else None
 

@@ -56,7 +56,7 @@ def draw_accuracy_latency(results: Results) -> Drawing | None:
     found = {v.cell: results.cost(v, "latency", batch) for v in results.variants}
     points = _points(results, {cell: cost for cell, cost in found.items() if cost})
     where = " and on ".join(cost_machines(results))
-    what = f"median latency at batch size {batch} with its 95 % bootstrap interval, on {where}"
+    what = f"median latency at batch size {batch} with its 95 % interval, on {where}"
     return _draw(results, points, f"Latency (ms, batch {batch})", what)
 
 

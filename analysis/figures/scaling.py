@@ -52,7 +52,7 @@ def draw_scaling(results: Results) -> Drawing | None:
     machines = " and on ".join(cost_machines(results))
     caption = f"Accuracy and cost over {short_name(factor)}. Top-1: {mean_over_seeds(results)}."
     if machines:
-        caption += f" Latency: median over rounds and 95 % bootstrap interval, on {machines}."
+        caption += f" Latency: median over rounds and 95 % interval, on {machines}."
     return Drawing(figure, caption)
 
 

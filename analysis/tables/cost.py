@@ -24,7 +24,7 @@ def cost_table(results: Results) -> Table:
         header=HEADER,
         rows=tuple(rows),
         align=("left", *[right] * (len(HEADER) - 1)),
-        caption="Timings in detail: median over timing rounds [95 % bootstrap interval], and the "
+        caption="Timings in detail: median over timing rounds [95 % interval], and the "
         "slow tail of the latency. Peak memory is of a fresh process.",
     )
 

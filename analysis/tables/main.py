@@ -186,7 +186,7 @@ def _caption(results: Results) -> str:
         )
     if results.batch_sizes("latency"):
         sentences.append(
-            "Latency, throughput: median over timing rounds [95 % bootstrap interval]"
+            "Latency, throughput: median over timing rounds [95 % interval]"
             + ("; ratios are paired by round." if results.study.baseline else ".")
         )
     if machines := cost_machines(results):
