@@ -116,6 +116,15 @@ class Results:
         wanted = (variant.cell, metric)
         return [part for cell, name, part, _ in self._index if (cell, name) == wanted and part]
 
+    @property
+    def mode(self) -> str:
+        """The mode that latency is quoted in; `in_mode` names a metric of another one."""
+        return self.study.cost.modes[0]
+
+    def in_mode(self, metric: str, mode: str) -> str:
+        """A metric's name in a mode: "latency" in the quoted one, "latency compile" in another."""
+        return metric if mode == self.mode else f"{metric} {mode}"
+
     def batch_sizes(self, metric: str) -> list[int]:
         """Batch sizes that any cell has a metric at, ascending."""
         return sorted({batch for _, name, _, batch in self._index if name == metric and batch})
@@ -152,7 +161,7 @@ class Results:
         mine, reference = self.cost_record(variant), outcome.reference
         if mine is None or reference is None or mine.timing_run != reference.timing_run:
             return None
-        theirs = _record_rounds(reference, metric, batch)
+        theirs = _record_rounds(reference, metric, batch, self.mode)
         return statistics.median_ratio(self.by_round(variant, metric, batch), theirs)
 
     def cost_record(self, variant: Variant) -> Record | None:
@@ -217,12 +226,20 @@ class Results:
         numbered = frame.iloc[kept]
         keys = [
             numbered["cell"],
-            numbered["metric"],
+            self._metrics_in_modes(numbered),
             numbered["part"].astype(object).fillna(""),
             numbered["batch_size"].fillna(0).astype(int),
         ]
         groups = numbered.groupby(keys, sort=False).indices
         return {cast(Key, key): kept[rows] for key, rows in groups.items()}
+
+    def _metrics_in_modes(self, rows: pd.DataFrame) -> "pd.Series[str]":
+        """Names of metrics; in another mode than the quoted one they are names of their own."""
+        metric: pd.Series[str] = rows["metric"]
+        if "mode" not in rows:
+            return metric
+        mode = rows["mode"].fillna(self.mode)
+        return metric.where(mode == self.mode, metric + " " + mode)
 
     @cached_property
     def _by_levels(self) -> dict[tuple[tuple[str, str], ...], Variant]:
@@ -247,11 +264,12 @@ class Results:
         return tuple(ranks)
 
 
-def _record_rounds(record: Record, metric: str, batch: int) -> dict[int, float]:
+def _record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
     return {
         round_: value
         for one in record.measurements
         if one.metric == metric and one.part is None and one.conditions.get("batch_size") == batch
+        if one.conditions.get("mode", mode) == mode
         for round_, value in zip(one.rounds, one.samples, strict=True)
     }
 

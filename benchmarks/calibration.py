@@ -17,18 +17,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from scipy.stats import binom, norm, t  # noqa: E402
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import binom, norm, t
 
-from analysis.statistics import median_interval, median_ratio  # noqa: E402
-from study.environment import device_model  # noqa: E402
-from study.metrics.latency import measure_latency  # noqa: E402
-from study.metrics.subject import Subject, Watch  # noqa: E402
-from study.settings import CostConfig  # noqa: E402
-from vlf.config import RunConfig  # noqa: E402
-from vlf.models import build_model  # noqa: E402
+from analysis.statistics import median_interval, median_ratio
+from study.environment import device_model
+from study.metrics.latency import measure_latency
+from study.metrics.subject import Subject, Watch
+from study.settings import CostConfig
+from vlf.config import RunConfig
+from vlf.models import build_model
 
 Floats = NDArray[np.float64]
 SLOW = 0.2  # share of rounds that a neighbour disturbs, in the mixture

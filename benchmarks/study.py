@@ -24,20 +24,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch.nn.functional import cross_entropy  # noqa: E402
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
 
-from study.environment import device_model  # noqa: E402
-from study.grid import expand  # noqa: E402
-from study.plan import Plan, make_plan  # noqa: E402
-from study.spec import load_study  # noqa: E402
-from study.store import Store  # noqa: E402
-from vlf.config import RunConfig  # noqa: E402
-from vlf.data import Clips, open_clips  # noqa: E402
-from vlf.evaluate import MEAN, STD  # noqa: E402
-from vlf.models import build_model  # noqa: E402
-from vlf.recipe import learning_rate  # noqa: E402
+from study.environment import device_model
+from study.grid import expand
+from study.plan import Plan, make_plan
+from study.spec import load_study
+from study.store import Store
+from vlf.config import RunConfig
+from vlf.data import Clips, open_clips
+from vlf.evaluate import MEAN, STD
+from vlf.models import build_model
+from vlf.recipe import learning_rate
 
 
 def main() -> None:

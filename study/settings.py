@@ -6,6 +6,10 @@ from pydantic import Field
 
 from vlf.config import Config
 
+Mode = Literal[
+    "eager", "channels_last", "medium", "bf16", "fp16", "compile", "freeze", "onnx"
+]  # study/metrics/modes.py
+
 
 class CostConfig(Config):
     """The cost protocol (docs/measurement.md).
@@ -14,6 +18,9 @@ class CostConfig(Config):
         batch_sizes: Clips a batch; latency is quoted at the first, throughput at all.
         threads: Threads of the timed process on CPU.
         precision: "fp32" or "bf16" (autocast).
+        modes: How the model is run: "eager", "channels_last", "medium" (matmul precision), "bf16",
+            "fp16", "compile", "freeze" (compiled, weights as constants), "onnx". Latency is quoted
+            in the first; the others stand beside it in a table of their own.
         rounds: Timing rounds; every round times each cell once, in a new random order.
         budget_s: Time a cell may take in total at one batch size; fewer rounds where it would
             take longer, at least 5.
@@ -23,6 +30,7 @@ class CostConfig(Config):
     batch_sizes: list[Annotated[int, Field(ge=1, le=65_536)]] = Field([1, 8], min_length=1)
     threads: int = Field(1, ge=1, le=1024)
     precision: Literal["fp32", "bf16"] = "fp32"
+    modes: list[Mode] = Field(["eager"], min_length=1)
     rounds: int = Field(40, ge=5, le=100_000)
     budget_s: float = Field(20.0, gt=0)
     wait_policy: Literal["passive", "active"] = "passive"

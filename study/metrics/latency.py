@@ -1,8 +1,7 @@
 """Time to answer: all subjects side by side, in rounds of random order."""
 
-import contextlib
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
@@ -10,6 +9,7 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
+from study.metrics.modes import Forward, logit_difference, precision_of, prepare
 from study.metrics.subject import Reading, Subject, Watch
 from study.record import Measurement
 from study.settings import CostConfig
@@ -19,14 +19,18 @@ MIN_ROUNDS = 5
 WINDOW = 5  # calls whose median is compared with that of the window before
 STABLE = 0.05  # relative change between two windows that counts as warm
 MAX_WARMUP = 50  # calls
+AGREE = 1e-5  # difference of logits, over the largest, that fp32 may make in another mode
 
 
 @dataclass
 class _Lane:
-    """One subject at one batch size: its clip, and what has been seen of it."""
+    """One subject in one mode at one batch size: its clip, and what has been seen of it."""
 
     subject: Subject
     clip: Tensor
+    mode: str
+    run: Forward
+    difference: float | None = None  # of logits from the model as it is
     rounds: int = 0
     samples_ms: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -41,17 +45,17 @@ def measure_latency(
     and on CUDA the wait until the device is done. Not in it: decoding, transforms, the copy of the
     clip to the device, softmax and averaging over views.
 
-    The batch sizes are swept one after the other. In each sweep every subject is warmed up; then
-    each round gives every subject one turn, in a new random order. A turn is an untimed call, so
-    that the caches hold this model and not the one before it, and a timed one. A subject for which
-    all rounds would take longer than `protocol.budget_s` takes part in the first ones only, at
+    The batch sizes are swept one after the other. In each sweep every subject in every mode is
+    warmed up; then each round gives each one turn, in a new random order. A turn is an untimed
+    call, so that the caches hold this model and not the one before it, and a timed one. What would
+    take longer for all rounds than `protocol.budget_s` takes part in the first ones only, at
     least 5.
     """
     readings: dict[str, list[Reading]] = {subject.name: [] for subject in subjects}
     order = random.Random(ORDER_SEED)
     for batch_size in protocol.batch_sizes:
-        for name, reading in _sweep(subjects, batch_size, protocol, order, watch).items():
-            readings[name].append(reading)
+        for name, several in _sweep(subjects, batch_size, protocol, order, watch).items():
+            readings[name] += several
     return {
         name: Reading(
             tuple(m for reading in several for m in reading.measurements),
@@ -67,21 +71,54 @@ def _sweep(
     protocol: CostConfig,
     order: random.Random,
     watch: Watch,
-) -> dict[str, Reading]:
+) -> dict[str, list[Reading]]:
     watch.stage(f"warming up, batch {batch_size}")
-    lanes = [_Lane(subject, _clip(subject, batch_size)) for subject in subjects]
+    readings: dict[str, list[Reading]] = {subject.name: [] for subject in subjects}
     with torch.inference_mode():
+        lanes = []
+        for subject in subjects:
+            watch.at(subject.name)
+            clip = _clip(subject, batch_size)
+            for mode in protocol.modes:
+                lane = _open(subject, clip, mode, protocol)
+                if isinstance(lane, str):
+                    readings[subject.name].append(Reading(notes=(lane,)))
+                else:
+                    lanes.append(lane)
         for lane in lanes:
             watch.at(lane.subject.name)
-            _plan_rounds(lane, warm_up(_call(lane, protocol), protocol.budget_s / 4), protocol)
+            _plan_rounds(lane, warm_up(_call(lane), protocol.budget_s / 4), protocol)
         for round_ in range(max((lane.rounds for lane in lanes), default=0)):
             if round_ % max(1, protocol.rounds // 4) == 0:
                 watch.stage(f"timing, batch {batch_size}, round {round_ + 1} of {protocol.rounds}")
             turns = [lane for lane in lanes if round_ < lane.rounds]
             for lane in order.sample(turns, len(turns)):
                 watch.at(lane.subject.name)
-                lane.samples_ms.append(_take_turn(_call(lane, protocol)))
-    return {lane.subject.name: _reading(lane, batch_size, protocol) for lane in lanes}
+                lane.samples_ms.append(_take_turn(_call(lane)))
+    for lane in lanes:
+        readings[lane.subject.name].append(_reading(lane, batch_size, protocol))
+    return readings
+
+
+def _open(subject: Subject, clip: Tensor, mode: str, protocol: CostConfig) -> _Lane | str:
+    """A lane; or, of a mode that this model or machine has not, the note that says so.
+
+    The first mode is the one that is quoted: a model that cannot be run in it has failed.
+    """
+    if mode == protocol.modes[0] == "eager":
+        return _Lane(subject, clip, mode, prepare(subject.model, clip, mode, protocol))
+    try:
+        run = prepare(subject.model, clip, mode, protocol)
+        difference = logit_difference(run, subject.model, clip)
+    except Exception as error:  # compilers and exporters raise anything
+        if mode == protocol.modes[0]:
+            raise
+        first = next(iter(str(error).strip().splitlines()), "")
+        return f"{mode}: not measured: {type(error).__name__}: {first[:200]}"
+    lane = _Lane(subject, clip, mode, run, difference)
+    if difference > AGREE and protocol.precision == "fp32" and mode not in ("bf16", "fp16"):
+        lane.notes.append(f"{mode}: logits differ by {difference:.1e} of the largest")
+    return lane
 
 
 def warm_up(call: Callable[[], float], budget_s: float) -> float:
@@ -107,8 +144,9 @@ def _plan_rounds(lane: _Lane, expected_ms: float, protocol: CostConfig) -> None:
     affordable = int(protocol.budget_s * 1e3 / max(2 * expected_ms, 1e-6))
     lane.rounds = min(protocol.rounds, max(MIN_ROUNDS, affordable))
     if lane.rounds < protocol.rounds:
+        which = "" if lane.mode == protocol.modes[0] else f" in mode {lane.mode}"
         lane.notes.append(
-            f"latency at batch {len(lane.clip)}: {lane.rounds} rounds instead of "
+            f"latency{which} at batch {len(lane.clip)}: {lane.rounds} rounds instead of "
             f"{protocol.rounds}, to stay within {protocol.budget_s:g} s "
             f"at {expected_ms:.3g} ms a call"
         )
@@ -119,15 +157,15 @@ def _take_turn(call: Callable[[], float]) -> float:
     return call()
 
 
-def _call(lane: _Lane, protocol: CostConfig) -> Callable[[], float]:
+def _call(lane: _Lane) -> Callable[[], float]:
     """A function that runs one forward call and gives its time in ms."""
-    model, clip = lane.subject.model, lane.clip
+    run, clip = lane.run, lane.clip
     device = clip.device.type
 
     def timed() -> float:
         synchronize(device)
         start = perf_counter()
-        forward(model, clip, protocol.precision)
+        run(clip)
         synchronize(device)
         return (perf_counter() - start) * 1e3
 
@@ -135,18 +173,9 @@ def _call(lane: _Lane, protocol: CostConfig) -> Callable[[], float]:
 
 
 def forward(model: nn.Module, clip: Tensor, precision: str) -> None:
-    """One forward call as it is timed: plain, or under bf16 autocast."""
-    with _precision(clip.device.type, precision):
+    """One forward call of the model as it is: plain, or under autocast."""
+    with precision_of(clip.device.type, precision):
         model(clip)
-
-
-@contextlib.contextmanager
-def _precision(device: str, precision: str) -> Iterator[None]:
-    if precision == "bf16":
-        with torch.autocast(device, torch.bfloat16):
-            yield
-    else:
-        yield
 
 
 def synchronize(device: str) -> None:
@@ -166,7 +195,8 @@ def _reading(lane: _Lane, batch_size: int, protocol: CostConfig) -> Reading:
     conditions: Mapping[str, str | int | float] = {
         "batch_size": batch_size,
         "clip": lane.subject.clip_label,
-        "precision": protocol.precision,
+        "precision": lane.mode if lane.mode in ("bf16", "fp16") else protocol.precision,
+        "mode": lane.mode,
     }
     measurement = Measurement(
         metric="latency",
@@ -176,4 +206,8 @@ def _reading(lane: _Lane, batch_size: int, protocol: CostConfig) -> Reading:
         conditions=conditions,
         rounds=tuple(range(len(lane.samples_ms))),
     )
-    return Reading((measurement,), tuple(lane.notes))
+    if lane.difference is None:
+        return Reading((measurement,), tuple(lane.notes))
+    values = (lane.difference,)
+    difference = Measurement("logit_difference", "1", "lower", values, conditions=conditions)
+    return Reading((measurement, difference), tuple(lane.notes))

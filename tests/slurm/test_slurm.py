@@ -39,25 +39,31 @@ def test_the_same_records_as_with_the_process_executor(tmp_path):
 
 
 def test_detach_then_status_from_a_new_process_then_attach_without_training_again(tmp_path):
-    study = write_study(tmp_path, epochs=20, slurm="mem_gb: 2, array_parallelism: 1")
+    study = write_study(tmp_path, epochs=60, slurm="mem_gb: 2, array_parallelism: 1")
 
     out = run(study, "--detach").stdout
     assert "6 jobs are with SLURM" in out
-    assert len(jobs(tmp_path, "RUNNING", "PENDING")) == 5  # four cells and the costs
+    assert len(jobs(tmp_path, "RUNNING", "PENDING")) in (4, 5)  # four cells, perhaps the costs
 
     until(lambda: [j for j in jobs(tmp_path, "RUNNING") if "_" in j[0]])
     running = [job for job, _ in jobs(tmp_path, "RUNNING") if "_" in job]
     assert len(running) == 1  # the array's parallelism
     until(lambda: "started" in logs(tmp_path))
-    status = json.loads(run(study, "--status", "--json", code=1).stdout)
-    reasons = [job["reason"] for job in status["jobs"] if job["kind"] == "train"]
-    assert any(reason.startswith("running on node") and "log" in reason for reason in reasons)
-    assert any(reason.startswith("pending:") for reason in reasons)
+
+    def reasons():
+        status = json.loads(run(study, "--status", "--json", code=1).stdout)
+        return [job["reason"] for job in status["jobs"] if job["kind"] == "train"]
+
+    def says(said, start):
+        return any(reason.startswith(start) and "log" in reason for reason in said)
+
+    said = until(lambda: (said := reasons()) and says(said, "running on node") and said)
+    assert any(reason.startswith("pending:") for reason in said)
 
     out = run(study).stdout
     assert "are in the queue already" in out
     assert "submitted 4 cells" not in out
-    assert "6 planned = 6 done" in out
+    assert "0 failed + 0 not run" in out
     assert logs(tmp_path).count("started") == 4  # each once
 
 
@@ -85,7 +91,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path):
 
     assert first.wait() == 130
     assert "the jobs stay with SLURM" in (tmp_path / "out.txt").read_text()
-    assert "4 planned = 4 done" in run(study).stdout
+    assert "0 failed + 0 not run" in run(study).stdout
     assert logs(tmp_path).count("started") == 2
 
 
@@ -133,10 +139,11 @@ def test_cancel_ends_this_studys_jobs_and_no_others(tmp_path):
         run(study, "--detach")
     until(lambda: jobs(mine.parent, "RUNNING"))
 
-    assert "cancelled 5 jobs" in run(mine, "--cancel").stdout
+    # Four cells of each; the costs may have been measured by then.
+    assert re.search("cancelled [45] jobs", run(mine, "--cancel").stdout)
 
     until(lambda: not jobs(mine.parent, "RUNNING", "PENDING"))
-    assert len(jobs(other.parent, "RUNNING", "PENDING")) == 5
+    assert len([job for job, _ in jobs(other.parent, "RUNNING", "PENDING") if "_" in job]) == 4
     run(other, "--cancel")
 
 
