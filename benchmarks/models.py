@@ -241,7 +241,9 @@ def main(argv: list[str] | None = None) -> int:
     """Print one Markdown table; 0, or 2 for a wrong option."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="pairs whose name holds this")
-    parser.add_argument("--full", action="store_true", help="published sizes, too; many minutes, 10 GB")
+    parser.add_argument(
+        "--full", action="store_true", help="published sizes, too; many minutes, 10 GB"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--threads", type=int, default=1, help="default 1")
     args = parser.parse_args(argv)
