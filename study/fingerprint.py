@@ -5,7 +5,8 @@ count; every first-party module that is imported directly or not does. Left out 
 
 - `vlf.config`: the resolved values of a run are stored and compared in full instead;
 - entries of registries ("name": "module:Class"): a line for a new architecture changes no other.
-  What such a string names is followed for the run's own architecture and dataset only.
+  What such a string names is followed for the run's own architecture and dataset only, and for
+  the layouts of weight files where it starts from one.
 
 ast.dump differs between Python versions, and so does the fingerprint.
 """
@@ -35,16 +36,19 @@ def fingerprint_of(config: RunConfig, kind: Kind, root: Path = ROOT) -> str:
         FileNotFoundError: If a module that the run needs has no file.
         KeyError: If the architecture or dataset is in no registry.
     """
-    return _fingerprint_of(config.model.name, config.data.name, kind, root)
+    weights = config.model.weights is not None
+    return _fingerprint_of(config.model.name, config.data.name, weights, kind, root)
 
 
 @cache
-def _fingerprint_of(model: str, data: str, kind: Kind, root: Path) -> str:
+def _fingerprint_of(model: str, data: str, weights: bool, kind: Kind, root: Path) -> str:
     architecture = registered("vlf.models", "MODELS", root)[model]
     if kind == "cost":
         return code_fingerprint((architecture, TIMING, *_package(METRICS, root)), root)
     dataset = registered("vlf.data", "DATASETS", root)[data]
-    return code_fingerprint((architecture, dataset, *TRAINING), root)
+    converters = registered("vlf.weights", "CONVERTERS", root) if weights else {}
+    converter = (converters[model],) if model in converters else ()
+    return code_fingerprint((architecture, dataset, *TRAINING, *converter), root)
 
 
 @cache

@@ -89,7 +89,8 @@ def cost_identity(
 def file_digests(config: RunConfig) -> dict[str, str]:
     """Role ("data.train", "model.pretrained") -> sha256 of each file that the run reads.
 
-    A file is read once in a process as long as its size and time of change stay.
+    Of a folder ("model.weights") each file has a role, "model.weights/config.json". A file is read
+    once in a process as long as its size and time of change stay.
 
     Raises:
         ConfigError: With the key that names a file which is missing or unreadable.
@@ -97,13 +98,14 @@ def file_digests(config: RunConfig) -> dict[str, str]:
     found = {}
     for section in ("data", "model"):
         for role, path in _roles(getattr(config, section)).items():
+            key = f"{section}.{_field_of(role)}"
             try:
                 found[f"{section}.{role}"] = _digest(path)
             except FileNotFoundError:
-                raise ConfigError(f"{section}.{role}", f"no such file: {path}") from None
+                raise ConfigError(key, f"no such file: {path}") from None
             except OSError as error:
                 message = f"{path} cannot be read ({error.strerror})"
-                raise ConfigError(f"{section}.{role}", message) from None
+                raise ConfigError(key, message) from None
     return found
 
 
@@ -121,12 +123,24 @@ def _files(section: Config) -> tuple[Path, ...]:
 
 
 def _roles(section: Config) -> dict[str, Path]:
-    """Field -> the file that its value names, alone or inside the folder of another field."""
+    """Field -> the file that its value names, alone or inside the folder of another field.
+
+    "field/name" -> a file of the folder that the field's value names.
+    """
     roles: dict[str, Path] = {}
     for position, path in enumerate(_files(section)):
         named = [name for name, value in _texts(section) if path in _paths(section, value)]
+        named = named or [
+            f"{name}/{path.name}"
+            for name, value in _texts(section)
+            if name != FOLDER and path.parent == Path(value)
+        ]
         roles.update(dict.fromkeys(named or [f"file {position}"], path))
     return roles
+
+
+def _field_of(role: str) -> str:
+    return role.partition("/")[0]
 
 
 def _texts(section: Config) -> list[tuple[str, str]]:
@@ -143,7 +157,7 @@ def _said(section: Config) -> dict[str, Any]:
     """Values that differ from the defaults, less those that are paths."""
     key = (type(section), section.model_dump_json())
     if key not in _said_before:
-        paths = {FOLDER, *_roles(section)}
+        paths = {FOLDER, *map(_field_of, _roles(section))}
         values = section.model_dump(mode="json")
         _said_before[key] = {
             name: values[name]

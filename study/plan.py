@@ -229,9 +229,10 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
 def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
-    identity = cost_identity(cell.config.model, clip, protocol, model, device, version("torch"))
+    architecture = cell.config.model.untrained()
+    identity = cost_identity(architecture, clip, protocol, model, device, version("torch"))
     config = {
-        "model": cell.config.model.model_dump(mode="json"),
+        "model": architecture.model_dump(mode="json"),
         "clip": clip,
         "protocol": protocol.model_dump(mode="json"),
     }

@@ -14,17 +14,16 @@ from study.spec import Study, locate
 from vlf.config import ConfigError, DataConfig, ModelConfig
 from vlf.data import check_data
 from vlf.models import build_model
+from vlf.weights import fit_weights
 
 
 def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tuple[int, ...]]:
     """An architecture and the shape of its clip (T, 3, H, W), for counting and timing.
 
-    Published weights are not read: they change no cost.
+    Weights are not read: they change no cost.
     """
-    if hasattr(model, "pretrained"):
-        model = model.model_copy(update={"pretrained": False})
     shape = (data.frames, 3, data.size, data.size)
-    return build_model(model, data).eval(), shape
+    return build_model(model.untrained(), data).eval(), shape
 
 
 def inspect(plan: Plan, known: Mapping[str, CellCounts], to_run: bool) -> dict[str, CellCounts]:
@@ -91,18 +90,24 @@ def check_device(plan: Plan) -> None:
 
 
 def check_inputs(plan: Plan) -> None:
-    """Read the annotation lists of what is to run, so that a bad line stops us now.
+    """Read annotation lists and weight files of what is to run, so that a bad one stops us now.
 
     Raises:
-        StudyError: Naming the key of the study file, and the line of the list.
+        StudyError: Naming the key of the study file, and the line of the list or the layers.
     """
-    seen = set()
+    data_seen, weights_seen = set(), set()
     for job in plan.train:
-        data = job.cell.config.data
-        if job.status != "to run" or data in seen:
+        model, data = job.cell.config.model, job.cell.config.data
+        if job.status != "to run":
             continue
-        seen.add(data)
         try:
-            check_data(data)
+            if data not in data_seen:
+                check_data(data)
+            if model.weights is not None and (model, data) not in weights_seen:
+                with torch.device("meta"):
+                    module = build_model(model, data)
+                fit_weights(module, model, data, model.weights)
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None
+        data_seen.add(data)
+        weights_seen.add((model, data))

@@ -139,6 +139,68 @@ def test_weights_count_by_content_and_no_weights_differ_from_some(tmp_path):
     assert len({found["a.pt"], found["c.pt"], identity(RunConfig())}) == 3
 
 
+def test_another_weight_file_under_the_same_path_is_another_run(tmp_path):
+    config = RunConfig(model=TimeSformerConfig(weights=str(tmp_path / "k400.pt")))
+    found = []
+    for content in (b"one", b"another"):
+        (tmp_path / "k400.pt").write_bytes(content)
+        found.append(identity(config))
+    (tmp_path / "moved.pt").write_bytes(b"another")
+    moved = RunConfig(model=TimeSformerConfig(weights=str(tmp_path / "moved.pt")))
+
+    assert len({*found, identity(RunConfig(model=TimeSformerConfig()))}) == 3
+    assert identity(moved) == found[1]
+
+
+def test_a_folder_counts_by_its_weights_and_their_description(tmp_path):
+    def folder(name, **files):
+        (tmp_path / name).mkdir()
+        for stem, content in {"model.safetensors": "1", "config.json": "{}", **files}.items():
+            (tmp_path / name / stem).write_text(content)
+        return RunConfig(model=TimeSformerConfig(weights=str(tmp_path / name)))
+
+    here = folder("here")
+
+    assert list(file_digests(here)) == [
+        "model.weights/model.safetensors",
+        "model.weights/config.json",
+    ]
+    assert identity(folder("there", **{"README.md": "Hello"})) == identity(here)
+    others = [{"model.safetensors": "2"}, {"config.json": "[]"}]
+    found = {identity(folder(f"other {i}", **other)) for i, other in enumerate(others)}
+    assert len({identity(here), *found}) == 3
+
+
+def test_an_empty_folder_is_told_with_its_key(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        file_digests(RunConfig(model=TimeSformerConfig(weights=str(tmp_path))))
+
+    assert caught.value.key == "model.weights"
+
+
+def test_weights_change_no_cost_but_a_new_head_is_another_run(tmp_path):
+    (tmp_path / "k400.pt").write_bytes(b"1")
+    options = {"weights": str(tmp_path / "k400.pt")}
+    plain, new = TimeSformerConfig(**options), TimeSformerConfig(**options, new_head=True)
+
+    assert identity(RunConfig(model=plain)) != identity(RunConfig(model=new))
+    assert new.untrained() == plain.untrained() == TimeSformerConfig()
+    assert TSNConfig(pretrained=True).untrained() == TSNConfig()
+
+
+def test_layouts_of_weight_files_count_where_a_run_starts_from_one(tree):
+    other = tree.with_name(f"{tree.name}-layouts")
+    shutil.copytree(tree, other)
+    with (other / "vlf" / "weights" / "timesformer.py").open("a") as file:
+        file.write("\nNEW = 1\n")
+
+    scratch = RunConfig(model=TimeSformerConfig())
+    started = RunConfig(model=TimeSformerConfig(weights="k400.pt"))
+    assert fingerprint_of(scratch, "train", tree) == fingerprint_of(scratch, "train", other)
+    assert fingerprint_of(started, "train", tree) != fingerprint_of(started, "train", other)
+    assert fingerprint_of(started, "cost", tree) == fingerprint_of(started, "cost", other)
+
+
 def test_a_missing_file_is_told_with_its_key(lists, tmp_path):
     config = lists("here")
     (tmp_path / "here" / "val.txt").unlink()

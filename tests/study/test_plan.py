@@ -3,14 +3,18 @@
 import dataclasses
 
 import pytest
+import torch
 from rich.console import Console
 
 from study.grid import expand
 from study.plan import Choice, check_only, make_plan
+from study.preflight import check_inputs
 from study.record import Record
 from study.session import Session, Work, exit_code, sum_up
 from study.spec import StudyError, load_study
 from study.store import Store
+from vlf.config import MotionConfig, TimeSformerConfig
+from vlf.models import build_model
 
 STUDY = """\
 question: Does order matter?
@@ -203,3 +207,41 @@ def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
 
     assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
     assert {outcome.status for outcome in session.outcomes()} == {"not run"}
+
+
+WEIGHTS = """\
+question: Do weights of images help?
+base:
+  data: {name: motion, train_clips: 10, val_clips: 10, test_clips: 10}
+  model: {name: timesformer}
+factors:
+  start:
+    scratch: {}
+    file:
+      model.weights: FILE
+"""
+
+
+def test_a_weight_file_that_does_not_fit_stops_the_plan_at_its_line(tmp_path, store):
+    donor = build_model(TimeSformerConfig(depth=3), MotionConfig())
+    torch.save(donor.state_dict(), tmp_path / "deep.pt")
+    path = tmp_path / "start.yaml"
+    path.write_text(WEIGHTS.replace("FILE", str(tmp_path / "deep.pt")), "utf-8")
+    study = load_study(path)
+    made = plan(study, store)
+
+    assert len({job.key.identity for job in made.cost}) == 1  # weights change no cost
+    with pytest.raises(StudyError, match=r"start\.yaml:9: .*model\.weights: .* has h\.blocks\.2\."):
+        check_inputs(made)
+
+
+def test_weights_that_fit_are_in_the_plan_as_a_run_of_their_own(tmp_path, store):
+    donor = build_model(TimeSformerConfig(), MotionConfig())
+    torch.save(donor.state_dict(), tmp_path / "fits.pt")
+    path = tmp_path / "start.yaml"
+    path.write_text(WEIGHTS.replace("FILE", str(tmp_path / "fits.pt")), "utf-8")
+    made = plan(load_study(path), store)
+
+    check_inputs(made)
+
+    assert len({job.key.identity for job in made.train}) == 2

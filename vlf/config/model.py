@@ -8,7 +8,35 @@ from pydantic import Field, model_validator
 from vlf.config.base import Config
 
 
-class BackboneOptions(Config):
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The file itself; of a folder of transformers, its weights and its config.json."""
+    found = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
+    described = [file for file in (path / "config.json",) if found and file.is_file()]
+    return (*found, *described) or (path,)
+
+
+class Weights(Config):
+    """What a whole model starts from, shared by all architectures.
+
+    Attributes:
+        weights: A weight file (.pt, .pth, .pyth, .safetensors) or a local folder of transformers,
+            in our layout or one of `vlf.weights.CONVERTERS`; None starts from our initialisation.
+        new_head: Take all but the head from `weights`, for other classes than the file's.
+    """
+
+    weights: str | None = Field(None, min_length=1)
+    new_head: bool = False
+
+    def files(self) -> tuple[Path, ...]:
+        """Weight files read by the run."""
+        return () if self.weights is None else weight_files(Path(self.weights))
+
+    def untrained(self) -> Self:
+        """The same architecture from our initialisation: weights change no cost."""
+        return self.model_copy(update={"weights": None, "new_head": False})
+
+
+class BackboneOptions(Weights):
     """The 2D CNN f, shared by the architectures that have one.
 
     Attributes:
@@ -25,10 +53,21 @@ class BackboneOptions(Config):
 
     def files(self) -> tuple[Path, ...]:
         """Weight files read by the run."""
-        return (Path(self.pretrained),) if isinstance(self.pretrained, str) else ()
+        own = (Path(self.pretrained),) if isinstance(self.pretrained, str) else ()
+        return own + super().files()
+
+    def untrained(self) -> Self:
+        """As above; the backbone's published weights are left out, too."""
+        return super().untrained().model_copy(update={"pretrained": False})
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> Self:
+        if self.pretrained and self.weights is not None:
+            raise ValueError("weights: replace all that pretrained would give; say one of them")
+        return self
 
 
-class Attention(Config):
+class Attention(Weights):
     """Width and heads of transformer blocks.
 
     Attributes:
@@ -103,13 +142,18 @@ class TimeSformerConfig(Attention):
 
 
 class ViViTConfig(Attention):
-    """ViViT's factorised encoder, its Model 2 (arXiv:2103.15691).
+    """ViViT (arXiv:2103.15691).
 
     Attributes:
         patch: Side of a tubelet, in pixels; divides `data.size`.
         tubelet_frames: Frames of a tubelet; divides `data.frames`.
+        encoder: "factorised": space, then time (the paper's Model 2); "joint": attention over all
+            tubelets of the clip (Model 1).
         spatial_depth: Blocks of the spatial encoder.
         temporal_depth: Blocks of the temporal encoder.
+        depth: Blocks of the joint encoder; None takes as many as the factorised one has in all.
+        activation: Of the MLPs: the exact GELU, or its tanh approximation, which the authors' code
+            and transformers ("gelu_fast") have.
     """
 
     name: Literal["vivit"] = "vivit"
@@ -117,6 +161,17 @@ class ViViTConfig(Attention):
     tubelet_frames: int = Field(2, ge=1)
     spatial_depth: int = Field(2, ge=1, le=64)
     temporal_depth: int = Field(1, ge=1, le=64)
+    encoder: Literal["factorised", "joint"] = "factorised"
+    depth: int | None = Field(None, ge=1, le=64)
+    activation: Literal["gelu", "gelu_tanh"] = "gelu"
+
+    @model_validator(mode="after")
+    def _depth_is_of_the_joint_encoder(self) -> Self:
+        if self.depth is not None and self.encoder != "joint":
+            raise ValueError("depth: is of the joint encoder; say spatial_depth and temporal_depth")
+        if self.depth is not None and (self.spatial_depth, self.temporal_depth) != (2, 1):
+            raise ValueError("depth: takes the place of spatial_depth and temporal_depth")
+        return self
 
 
 ModelConfig = Annotated[

@@ -19,11 +19,17 @@ def build_model(config: ModelConfig, data: DataConfig) -> nn.Module:
     """Build an architecture for the clips of a dataset: (B, T, 3, H, W) -> logits (B, K).
 
     Its children named f, g, h and head are its parts; every parameter belongs to one of them.
+    On the meta device `config.weights` are not read.
 
     Raises:
-        ConfigError: With the dotted key at fault, if it cannot be built for these clips.
+        ConfigError: With the dotted key at fault, if it cannot be built for these clips, or its
+            weight file does not fit.
     """
     module, name = MODELS[config.name].split(":")
     model = getattr(importlib.import_module(module), name)(config, data)
     assert isinstance(model, nn.Module)
+    if config.weights is not None and not next(model.parameters()).is_meta:
+        from vlf.weights import load_weights
+
+        load_weights(model, config, data, config.weights)
     return model

@@ -54,13 +54,16 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """Two linear layers with a GELU (the exact one) between: (..., D) -> (..., D)."""
+    """Two linear layers with a GELU between: (..., D) -> (..., D).
 
-    def __init__(self, width: int, ratio: float, dropout: float) -> None:
+    The exact one ("gelu"), or its approximation by tanh ("gelu_tanh", arXiv:1606.08415).
+    """
+
+    def __init__(self, width: int, ratio: float, dropout: float, activation: str = "gelu") -> None:
         hidden = max(1, int(width * ratio))
         super().__init__(
             nn.Linear(width, hidden),
-            nn.GELU(),
+            nn.GELU("tanh" if activation == "gelu_tanh" else "none"),
             nn.Dropout(dropout),
             nn.Linear(hidden, width),
             nn.Dropout(dropout),
@@ -70,12 +73,14 @@ class MLP(nn.Sequential):
 class Block(nn.Module):
     """Pre-norm transformer block (ViT, Dosovitskiy et al. 2021, arXiv:2010.11929)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: float, dropout: float) -> None:
+    def __init__(
+        self, width: int, heads: int, mlp_ratio: float, dropout: float, activation: str = "gelu"
+    ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.attention = SelfAttention(width, heads, dropout)
         self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = MLP(width, mlp_ratio, dropout)
+        self.mlp = MLP(width, mlp_ratio, dropout, activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""

@@ -1,4 +1,4 @@
-"""ViViT's factorised encoder, its Model 2 (Arnab et al. 2021, arXiv:2103.15691).
+"""ViViT (Arnab et al. 2021, arXiv:2103.15691): its factorised and its joint encoder.
 
 Shapes: B clips, T frames, L tubelets in time, N tubelets of a time index, D width, K classes.
 """
@@ -23,6 +23,14 @@ from vlf.models.blocks import (
 class ViViT(nn.Module):
     """Tubelets (f), an encoder over space (g), an encoder over time (h), a linear head.
 
+    The joint encoder (the paper's Model 1) has no g: h sees the tubelets of all times, time-major.
+
+    vit-pytorch's factorised encoder is another reading of the paper's Model 2: it has layer norms
+    around the embedding of tubelets, a position for each tubelet in space and time and none in the
+    temporal encoder nor on class tokens, no biases of queries, keys and values, and norms with an
+    epsilon of 1e-5. Where these are made equal the two agree
+    (tests/vlf/weights/test_vivit_peers.py).
+
     Raises:
         ConfigError: If a tubelet divides the clip in neither space nor time.
     """
@@ -41,16 +49,25 @@ class ViViT(nn.Module):
         tubelet = (config.tubelet_frames, config.patch, config.patch)
         self.f = nn.Conv3d(3, config.width, tubelet, stride=tubelet)
         init_patches(self.f)
-        self.g = Encoder(config, config.spatial_depth, (data.size // config.patch) ** 2)
-        self.h = Encoder(config, config.temporal_depth, self.times)
+        places = (data.size // config.patch) ** 2
+        if config.encoder == "factorised":
+            self.g: Encoder | None = Encoder(config, config.spatial_depth, places)
+            self.h = Encoder(config, config.temporal_depth, self.times)
+        else:
+            self.g = None
+            depth = config.depth or config.spatial_depth + config.temporal_depth
+            self.h = Encoder(config, depth, self.times * places)
         self.head = classifier(config.width, data.classes, config.dropout)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
         check_clip(clip, self.frames, self.size)
-        tubelets = self.f(clip.transpose(1, 2)).flatten(3)  # (B, D, L, N)
-        places = self.g(tubelets.permute(0, 2, 3, 1).flatten(0, 1))  # (B*L, D)
-        logits: Tensor = self.head(self.h(split_frames(places, self.times)))
+        tubelets = self.f(clip.transpose(1, 2)).flatten(3).permute(0, 2, 3, 1)  # (B, L, N, D)
+        if self.g is None:
+            tokens = tubelets.flatten(1, 2)  # (B, L*N, D)
+        else:
+            tokens = split_frames(self.g(tubelets.flatten(0, 1)), self.times)  # (B, L, D)
+        logits: Tensor = self.head(self.h(tokens))
         return logits
 
 
@@ -65,7 +82,10 @@ class Encoder(nn.Module):
             1 + tokens, width, std=PATCH_POSITION_STD
         )  # the class token's is the first
         self.blocks = nn.Sequential(
-            *(Block(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
+            *(
+                Block(width, heads, config.mlp_ratio, config.dropout, config.activation)
+                for _ in range(depth)
+            )
         )
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         init_linears(self)

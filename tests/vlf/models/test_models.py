@@ -27,6 +27,7 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "TimeSformer space": TimeSformerConfig(attention="space", width=12, heads=3),
     "ViViT": ViViTConfig(),
     "ViViT deep": ViViTConfig(temporal_depth=2, patch=16, tubelet_frames=1),
+    "ViViT joint": ViViTConfig(encoder="joint", activation="gelu_tanh"),
 }
 ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space"}  # a mean over frames is all they have
 MOTION = MotionConfig(frames=4)

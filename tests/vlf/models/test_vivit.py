@@ -49,3 +49,56 @@ def test_a_tubelet_that_does_not_divide_the_clip_names_both_numbers(options, key
         build_model(ViViTConfig(**options), MotionConfig())
 
     assert told.value.key == key
+
+
+def test_the_joint_encoder_is_one_over_all_tubelets_written_out():
+    config = ViViTConfig(width=8, heads=2, patch=8, tubelet_frames=2, encoder="joint", depth=1)
+    model = stir(build_model(config, MotionConfig(frames=6, size=16))).eval()
+    clip = torch.randn(1, 6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        tokens = [
+            (model.f.weight * clip[0, t : t + 2, :, y : y + 8, x : x + 8].transpose(0, 1)).sum(
+                dim=(1, 2, 3, 4)
+            )
+            + model.f.bias
+            for t in (0, 2, 4)
+            for y in (0, 8)
+            for x in (0, 8)
+        ]
+        wanted = slow.linear(model.head[1], slow_encoder(model.h, torch.stack(tokens)))
+
+        torch.testing.assert_close(model(clip)[0], wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_the_joint_encoder_has_as_many_blocks_as_the_factorised_one_if_not_told():
+    config = ViViTConfig(encoder="joint", spatial_depth=3, temporal_depth=2)
+
+    assert len(build_model(config, MotionConfig()).h.blocks) == 5
+    assert len(build_model(ViViTConfig(encoder="joint", depth=1), MotionConfig()).h.blocks) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 4}, "depth: is of the joint encoder; say spatial_depth and temporal_depth"),
+        (
+            {"depth": 4, "encoder": "joint", "temporal_depth": 4},
+            "depth: takes the place of spatial_depth and temporal_depth",
+        ),
+    ],
+)
+def test_a_depth_that_would_not_be_used_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        ViViTConfig(**options)
+
+
+def test_the_tanh_gelu_is_the_published_approximation():
+    config = ViViTConfig(activation="gelu_tanh")
+    activation = build_model(config, MotionConfig()).g.blocks[0].mlp[1]
+    x = torch.linspace(-4, 4, 33)
+
+    wanted = 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+    torch.testing.assert_close(activation(x), wanted)
+    assert not torch.allclose(activation(x), torch.nn.functional.gelu(x), atol=1e-4)

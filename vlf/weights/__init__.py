@@ -1,0 +1,149 @@
+"""A whole model from a weight file: ours, or one of its authors' or of another library.
+
+A new layout is a function in a module here, named in `CONVERTERS`. It is handed the file's state
+dict and gives ours, or None if it is not its layout. Keys that it does not know it leaves as they
+are, so that they are told as extra ones; nothing is dropped in silence.
+"""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from vlf.config import ConfigError, DataConfig, ModelConfig
+from vlf.weights.convert import Converter
+from vlf.weights.described import check_described
+from vlf.weights.files import read_weights
+
+# Architecture -> "module:function,function". Our own layout needs none.
+CONVERTERS: dict[str, str] = {
+    "timesformer": "vlf.weights.timesformer:from_transformers,from_official",
+    "vivit": "vlf.weights.vivit:from_transformers",
+}
+
+# Architecture -> what brings its positions to other frames and sizes than the file's.
+POSITIONS: dict[str, str] = {
+    "timesformer": "vlf.weights.timesformer:fit_positions",
+    "vivit": "vlf.weights.vivit:fit_positions",
+}
+
+HEAD = "head."
+PARTS = ("f.", "g.", "h.", HEAD)  # what every key of ours starts with
+SHOWN = 3  # keys named in an error
+NEW_HEAD = "say model.new_head: true to start with a new classifier"
+OTHER_MODEL = "give model.depth, width, patch and the like the values that the file was made with"
+
+
+def load_weights(model: nn.Module, config: ModelConfig, data: DataConfig, path: str | Path) -> None:
+    """Start `model` from a weight file or a local folder of transformers.
+
+    Every value of the model is in the file, but for the head where `config.new_head` says so, and
+    every value of the file is in the model. Positions of other frame counts and sizes are
+    interpolated. The number of heads cannot be seen in weights: it is checked where a folder has a
+    config.json, and else is the config's.
+
+    Raises:
+        ConfigError: For `model.weights`, if the file cannot be read, is of another model, lacks
+            keys, has others or other shapes, or has another number of classes.
+    """
+    model.load_state_dict(fit_weights(model, config, data, path))
+
+
+def fit_weights(
+    model: nn.Module, config: ModelConfig, data: DataConfig, path: str | Path
+) -> dict[str, Tensor]:
+    """The state dict that `load_weights` loads; the model may be on the meta device.
+
+    Raises:
+        ConfigError: As `load_weights` does.
+    """
+    own = model.state_dict()
+    try:
+        stored = read_weights(Path(path))
+        state = _convert(config, stored.state)
+        check_described(config, stored.described)
+        kept = _kept_values(own, state, config.new_head)
+        state = {k: v for k, v in state.items() if not (config.new_head and k.startswith(HEAD))}
+        _check_classes(own, state, data.classes)
+        _check_keys(own, {**kept, **state})
+        _check_shapes(own, {k: v for k, v in state.items() if "position" not in k})
+        if config.name in POSITIONS:
+            (fit,) = _functions(POSITIONS[config.name])
+            state = fit(state, config, data, stored.described)
+        _check_shapes(own, state)
+    except ValueError as error:
+        raise ConfigError("model.weights", f'"{path}" {error}') from error
+    return {**kept, **state}
+
+
+def converters(name: str) -> list[Converter]:
+    """The converters of an architecture; none where only our own layout is known."""
+    return _functions(CONVERTERS[name]) if name in CONVERTERS else []
+
+
+def _functions(entry: str) -> list[Any]:
+    module, names = entry.split(":")
+    return [getattr(importlib.import_module(module), name) for name in names.split(",")]
+
+
+def _convert(config: ModelConfig, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    if all(key.startswith(PARTS) for key in stored):
+        return dict(stored)
+    for convert in converters(config.name):
+        if (state := convert(stored)) is not None:
+            return state
+    known = ", ".join(["ours", *(convert.__name__ for convert in converters(config.name))])
+    others = [
+        name
+        for name in CONVERTERS
+        if any(convert(stored) is not None for convert in converters(name))
+    ]
+    hint = f"; it looks like one of {others[0]}: say model.name: {others[0]}" if others else ""
+    raise ValueError(
+        f"has none of the layouts known for {config.name} ({known}), but keys such as "
+        f"{_name(stored)}{hint}"
+    )
+
+
+def _kept_values(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], new_head: bool
+) -> dict[str, Tensor]:
+    """What the model keeps of its own: a new head, and counters that old files do not have."""
+    return {
+        key: value
+        for key, value in own.items()
+        if (new_head and key.startswith(HEAD))
+        or (key.endswith("num_batches_tracked") and key not in state)
+    }
+
+
+def _check_classes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], classes: int) -> None:
+    last = [k for k, v in own.items() if k.startswith(HEAD) and v.shape[:1] == (classes,)]
+    for key in last:
+        if key in state and state[key].ndim and len(state[key]) != classes:
+            raise ValueError(f"has {len(state[key])} classes and the data {classes}; {NEW_HEAD}")
+
+
+def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    missing = [key for key in own if key not in state]
+    extra = [key for key in state if key not in own]
+    faults = [f"lacks {_name(missing)}"] if missing else []
+    faults += [f"has {_name(extra)}, which the model has not"] if extra else []
+    if faults:
+        headless = not extra and all(key.startswith(HEAD) for key in missing)
+        raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else OTHER_MODEL}")
+
+
+def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    for key, tensor in state.items():
+        if tensor.shape != own[key].shape:
+            shapes = f"{tuple(tensor.shape)} where the model has {tuple(own[key].shape)}"
+            raise ValueError(f"has {key} of {shapes}; {OTHER_MODEL}")
+
+
+def _name(keys: Iterable[str]) -> str:
+    names = list(keys)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,40 @@
+"""What the config.json of a transformers folder says that its weights do not show."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vlf.config import ModelConfig
+
+# Their names of activations -> ours. "gelu_fast" and the like are the same approximation.
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_fast": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+}
+
+
+def check_described(config: ModelConfig, described: Mapping[str, Any]) -> None:
+    """Refuse weights that would load and compute something else.
+
+    Args:
+        config: The architecture.
+        described: The values of config.json; empty where there is none.
+
+    Raises:
+        ValueError: If it has other heads or another activation than `config`.
+    """
+    heads = described.get("num_attention_heads")
+    own_heads = getattr(config, "heads", None)
+    if heads is not None and own_heads is not None and heads != own_heads:
+        raise ValueError(f"was made with {heads} heads: say model.heads: {heads}, not {own_heads}")
+    theirs = described.get("hidden_act")
+    if theirs is None or own_heads is None:
+        return
+    activation, own = ACTIVATIONS.get(theirs), getattr(config, "activation", "gelu")
+    if activation is None:
+        raise ValueError(f"was made with the activation {theirs}, which {config.name} has not")
+    if activation != own:
+        fix = f"say model.activation: {activation}" if hasattr(config, "activation") else ""
+        raise ValueError(f"was made with the activation {theirs}, not {own}; {fix}".rstrip("; "))
