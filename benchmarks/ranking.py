@@ -1,0 +1,163 @@
+"""Does timing side by side pay? Latency ratios on a machine whose load changes, two ways.
+
+    python benchmarks/ranking.py                  # 30 repetitions
+    python benchmarks/ranking.py --repetitions 5
+
+Six models. Ours: rounds in which each has its turn, in a new random order; the ratio to the first
+is the median of the ratios within rounds. The usual way, that of the scripts of timm and mmaction2:
+one model after another, the mean of its calls after 10 warm-ups; as many calls as ours makes. The
+truth: a long run of rounds on the quiet machine, before and after. The load is this script's own:
+processes that compute and sleep in turn, for random times, and end with it.
+"""
+
+import argparse
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+
+from analysis.statistics import median_ratio
+from study.environment import device_model
+from study.metrics.latency import measure_latency
+from study.metrics.subject import Subject, Watch
+from study.settings import CostConfig
+from vlf.config import RunConfig
+from vlf.models import build_model
+
+WARMUP = 10
+MODELS = {  # clips of 8x64x64; neighbours in the ranking are about 10 to 40 % apart
+    "VLF": {"name": "vlf"},
+    "no g": {"name": "vlf", "spatial_depth": 0},
+    "VLF, one block of h": {"name": "vlf", "spatiotemporal_depth": 1},
+    "TimeSformer": {"name": "timesformer", "patch": 8, "depth": 3, "width": 64},
+    "ViViT": {"name": "vivit", "patch": 8, "width": 64, "spatial_depth": 4},
+    "TSN, MobileNetV3": {"name": "tsn", "backbone": "timm:mobilenetv3_small_100"},
+}
+
+Ratios = dict[str, float]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--truth", type=int, default=400, help="rounds of the quiet runs")
+    parser.add_argument("--neighbours", type=int, default=3, help="processes of the load")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    subjects = build_subjects()
+    print(f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}", flush=True)
+    before = side_by_side(subjects, args.truth)
+    found: dict[str, list[Ratios]] = {"side by side": [], "one after another": []}
+    stop = multiprocessing.Event()
+    load = [
+        multiprocessing.Process(target=disturb, args=(seed, stop))
+        for seed in range(args.neighbours)
+    ]
+    for process in load:
+        process.start()
+    try:
+        for number in range(args.repetitions):
+            for way in random.Random(number).sample(list(found), 2):
+                measure = side_by_side if way == "side by side" else one_after_another
+                found[way].append(measure(subjects, args.rounds))
+            print(f"repetition {number + 1} of {args.repetitions}", file=sys.stderr, flush=True)
+    finally:
+        stop.set()
+        for process in load:
+            process.join()
+    after = side_by_side(subjects, args.truth)
+    report(before, after, found)
+
+
+def build_subjects() -> list[Subject]:
+    """The six models."""
+    subjects = []
+    for name, model in MODELS.items():
+        data = {"name": "motion", "frames": 8, "size": 64}
+        config = RunConfig.model_validate({"data": data, "model": model})
+        torch.manual_seed(0)
+        built = build_model(config.model, config.data).eval()
+        subjects.append(Subject(name, built, torch.randn(1, 8, 3, 64, 64)))
+    return subjects
+
+
+def side_by_side(subjects: list[Subject], rounds: int) -> Ratios:
+    """Our way: `study.metrics.latency`, and the ratio of `analysis.statistics`."""
+    protocol = CostConfig(batch_sizes=[1], rounds=rounds, budget_s=1e6)
+    readings = measure_latency(subjects, protocol, Watch())
+    rounds_of = {
+        name: dict(zip(one.rounds, one.samples, strict=True))
+        for name, reading in readings.items()
+        for one in reading.measurements
+    }
+    first = rounds_of[subjects[0].name]
+    ratios = {}
+    for name, own in rounds_of.items():
+        ratio = median_ratio(own, first)
+        assert ratio is not None
+        ratios[name] = ratio.value
+    return ratios
+
+
+@torch.inference_mode()
+def one_after_another(subjects: list[Subject], rounds: int) -> Ratios:
+    """The usual way, with as many calls as `side_by_side` makes: two a round, and the warm-up."""
+    means = {}
+    for subject in subjects:
+        for _ in range(WARMUP):
+            subject.model(subject.clip)
+        samples = []
+        for _ in range(2 * rounds):
+            start = time.perf_counter()
+            subject.model(subject.clip)
+            samples.append(time.perf_counter() - start)
+        means[subject.name] = statistics.fmean(samples)
+    first = means[subjects[0].name]
+    return {name: mean / first for name, mean in means.items()}
+
+
+def disturb(seed: int, stop: "multiprocessing.synchronize.Event") -> None:
+    """Compute and sleep in turn, for random times around a second."""
+    torch.set_num_threads(1)
+    rng, square = random.Random(seed), torch.randn(384, 384)
+    parent = os.getppid()
+    while not stop.is_set() and os.getppid() == parent:
+        until = time.monotonic() + rng.expovariate(1.0)
+        while time.monotonic() < until and not stop.is_set():
+            square @ square
+        stop.wait(rng.expovariate(1.0))
+
+
+def report(before: Ratios, after: Ratios, found: dict[str, list[Ratios]]) -> None:
+    """Errors of the ratios, and how often the ranking was right."""
+    truth = {name: (before[name] + after[name]) / 2 for name in before}
+    drift = max(abs(after[name] / before[name] - 1) for name in before)
+    ranking = sorted(truth, key=truth.__getitem__)
+    print(f"truth, ratios to {next(iter(truth))} (the two quiet runs differ by up to {drift:.1%}):")
+    print("  " + ", ".join(f"{name} {truth[name]:.3f}" for name in ranking))
+    print(f"{'':20} {'median error':>12} {'largest':>9} {'right ranking':>15}")
+    for way, repetitions in found.items():
+        errors = [
+            abs(ratios[name] / truth[name] - 1)
+            for ratios in repetitions
+            for name in list(truth)[1:]
+        ]
+        right = sum(sorted(ratios, key=ratios.__getitem__) == ranking for ratios in repetitions)
+        print(
+            f"{way:20} {statistics.median(errors):12.1%} {max(errors):9.1%} "
+            f"{right:>8} of {len(repetitions)}"
+        )
+
+
+if __name__ == "__main__":
+    main()
