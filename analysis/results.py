@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis import statistics
 from analysis.frame import tidy
+from analysis.ledger import Ledger
 from analysis.statistics import Difference, Estimate
 from study.record import Outcome, Record
 from study.spec import Study
@@ -44,12 +45,14 @@ class Results:
         outcomes: One a planned job.
         root: Folder that artifact paths start from.
         problems: Artifacts that could not be read, in words; grows as figures ask for them.
+        ledger: When the claims were written, and the looks taken at them.
     """
 
     study: Study
     outcomes: Sequence[Outcome]
     root: Path
     problems: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -143,17 +146,24 @@ class Results:
 
     def ratio_to_baseline(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """As a multiple of the baseline's, timed in the same run; None for a baseline itself."""
-        baseline, outcome = self.baseline_of(variant), self._costs.get(variant.cell)
-        if baseline is None or baseline is variant or outcome is None:
+        baseline = self.baseline_of(variant)
+        if baseline is None or baseline is variant:
             return None
         if ratio := self.ratio(variant, baseline, metric, batch):
             return ratio
-        # The baseline's own number may be of another timing run than the one beside this cell.
-        mine, reference = self.cost_record(variant), outcome.reference
-        if mine is None or reference is None or mine.timing_run != reference.timing_run:
-            return None
-        theirs = _record_rounds(reference, metric, batch)
+        theirs = self.reference_rounds(variant, metric, batch)
         return statistics.median_ratio(self.by_round(variant, metric, batch), theirs)
+
+    def reference_rounds(self, variant: Variant, metric: str, batch: int) -> dict[int, float]:
+        """Rounds of the baseline in the timing run that this cell's cost is of, else none.
+
+        The baseline's own number may be of another timing run than the one beside this cell.
+        """
+        outcome, mine = self._costs.get(variant.cell), self.cost_record(variant)
+        reference = outcome.reference if outcome else None
+        if mine is None or reference is None or mine.timing_run != reference.timing_run:
+            return {}
+        return _record_rounds(reference, metric, batch)
 
     def cost_record(self, variant: Variant) -> Record | None:
         """The cost record that a cell's costs are read from."""

@@ -1,6 +1,7 @@
-"""Every table, by name. A new table is a function `Results -> Table` and a line here."""
+"""Every table, by name. A new one is a function `Results -> Table | None` and a line here."""
 
 TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report's
+    "claims": "analysis.tables.claims:claims_table",
     "main": "analysis.tables.main:main_table",
     "cost": "analysis.tables.cost:cost_table",
     "parts": "analysis.tables.parts:parts_table",
