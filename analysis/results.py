@@ -176,12 +176,17 @@ class Results:
 
     def arrays(self, variant: Variant, name: str) -> list[dict[str, NDArray[Any]]]:
         """An artifact of every finished seed; what cannot be read is told in `problems`."""
-        loaded = (
-            self._load(outcome, name)
-            for outcome in self.jobs(variant)
-            if outcome.kind == "train" and outcome.status in ("done", "reused")
-        )
-        return [arrays for arrays in loaded if arrays is not None]
+        return list(self.arrays_by_seed(variant, name).values())
+
+    def arrays_by_seed(self, variant: Variant, name: str) -> dict[int, dict[str, NDArray[Any]]]:
+        """As `arrays`, with the seed of each."""
+        found = {}
+        for outcome in self.jobs(variant):
+            if outcome.seed is not None and outcome.status in ("done", "reused"):
+                arrays = self._load(outcome, name)
+                if arrays is not None:
+                    found[outcome.seed] = arrays
+        return found
 
     def _load(self, outcome: Outcome, name: str) -> dict[str, NDArray[Any]] | None:
         artifact = outcome.record.artifacts.get(name) if outcome.record else None
