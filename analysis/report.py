@@ -28,7 +28,7 @@ from study.spec import Study
 
 ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
-PLACED = (*FIRST, "status")  # in the templates, in places of their own
+PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
 
@@ -140,6 +140,7 @@ def _values(
         "others": [table for name, table in tables.items() if name not in PLACED],
         "status": tables.get("status"),
         "claims": tables.get("claims"),
+        "power": tables.get("power"),
         "figures": figures,
         "places": [_place(place) for place in places(results)],
         "seconds": hours(sum(record.seconds for record in records)),

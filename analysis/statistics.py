@@ -38,7 +38,8 @@ class Estimate(NamedTuple):
 class Difference(NamedTuple):
     """A paired difference: mean, t interval, the p of that same test, and the exact p.
 
-    `low`, `high` and `p` are None for one pair; `p_flip` outside of `SIGN_FLIP_SEEDS`.
+    `low`, `high`, `p` and `deviation` (between pairs) are None for one pair; `p_flip` outside of
+    `SIGN_FLIP_SEEDS`.
     """
 
     value: float
@@ -47,6 +48,7 @@ class Difference(NamedTuple):
     p: float | None
     p_flip: float | None
     n: int
+    deviation: float | None = None
 
 
 def mean_interval(
@@ -92,7 +94,7 @@ def paired_difference(
     p = 1.0 if mean == 0 else 0.0  # the limit of no spread
     if error > 0:
         p = 2 * float(stdtr(n - 1, -abs(mean) / error))
-    return Difference(mean, low, high, p, sign_flip_p(d), n)
+    return Difference(mean, low, high, p, sign_flip_p(d), n, error * math.sqrt(n))
 
 
 def sign_flip_p(differences: Sequence[float] | Floats) -> float | None:

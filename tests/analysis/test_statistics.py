@@ -58,7 +58,7 @@ def test_without_a_shared_seed_there_is_no_difference():
 def test_one_shared_seed_gives_a_difference_without_interval_or_p():
     found = statistics.paired_difference({0: 5.0}, {0: 6.0})
 
-    assert found == (-1.0, None, None, None, None, 1)
+    assert found == (-1.0, None, None, None, None, 1, None)
 
 
 def test_equal_runs_are_no_evidence():
