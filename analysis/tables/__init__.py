@@ -4,6 +4,7 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "claims": "analysis.tables.claims:claims_table",
     "main": "analysis.tables.main:main_table",
     "power": "analysis.tables.power:power_table",
+    "effects": "analysis.tables.effects:effects_table",
     "clips": "analysis.tables.clips:clips_table",
     "cost": "analysis.tables.cost:cost_table",
     "parts": "analysis.tables.parts:parts_table",

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 import analysis.atomic
-from analysis.answer import answer_lines
+from analysis.answer import answer_lines, change_words
 from analysis.atomic import write_atomically
 from analysis.report import write_report
 from analysis.results import Results
@@ -225,6 +225,37 @@ def test_the_answer_of_one_seed_makes_no_statement(maker, seven_study):
     assert line == (
         "TSN against VLF: \N{MINUS SIGN}70.0 points top-1 (one seed: no interval, so no statement)."
     )
+
+
+def test_costs_stand_beside_the_difference_in_percent(maker, seven_study):
+    outcomes = [
+        maker.train({"variant": label}, seed, top1 + seed)
+        for label, top1 in (("VLF", 80.0), ("no g", 70.0))
+        for seed in range(3)
+    ]
+    outcomes += [maker.cost({"variant": "VLF"}, 10, 2e6, 2.0)]
+    outcomes += [maker.cost({"variant": "no g"}, 10, 1.5e6, 1.0)]
+
+    line = answer_lines(Results(seven_study, outcomes, maker.root))[-1]
+
+    assert line.startswith(
+        "no g against VLF: \N{MINUS SIGN}10.0 points top-1 in each of 3 seeds (no spread: no "
+        "interval), with 25 % fewer MACs and 50 % less latency (95 % "
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (1.06, "6 % more MACs"),
+        (0.994, "0.6 % fewer MACs"),
+        (2.34, "2.3 times the MACs"),
+        (1.0, "the same MACs"),
+        (1.0001, "practically the same MACs"),
+    ],
+)
+def test_a_ratio_in_words(ratio, words):
+    assert change_words(ratio, "MACs", "fewer") == words
 
 
 def test_a_report_loads_neither_torch_nor_timm(root):

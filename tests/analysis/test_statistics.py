@@ -65,6 +65,12 @@ def test_equal_runs_are_no_evidence():
     assert statistics.paired_difference({0: 5.0, 1: 6.0}, {0: 5.0, 1: 6.0}).p == 1.0
 
 
+def test_seeds_that_differ_by_the_same_amount_have_no_spread_to_test_with():
+    found = statistics.paired_difference({0: 5.0, 1: 6.0}, {0: 4.0, 1: 5.0})
+
+    assert (found.value, found.low, found.high, found.p) == (1.0, None, None, None)
+
+
 def test_six_seeds_that_all_agree_have_the_sign_flip_p_of_two_in_sixty_four():
     found = statistics.paired_difference(
         {seed: 10.0 + seed for seed in range(6)}, {seed: 9.0 for seed in range(6)}
