@@ -8,5 +8,6 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "clips": "analysis.tables.clips:clips_table",
     "cost": "analysis.tables.cost:cost_table",
     "parts": "analysis.tables.parts:parts_table",
+    "published": "analysis.tables.published:published_table",
     "status": "analysis.tables.status:status_table",
 }
