@@ -73,6 +73,16 @@ class Results:
         return list(dict.fromkeys([*self.study.factors, *named]))
 
     @cached_property
+    def numeric_factors(self) -> list[str]:
+        """Factors whose levels are all numbers, two or more of them."""
+        return [
+            name
+            for name in self.factors
+            if len({v.numbers[name] for v in self.variants if name in v.numbers}) > 1
+            and all(name in v.numbers for v in self.variants)
+        ]
+
+    @cached_property
     def baseline_label(self) -> str:
         """How a heading names the baseline."""
         return short_label(self.study.baseline)
@@ -81,8 +91,7 @@ class Results:
         """The cell that `variant` is compared with; itself for a baseline, None if not planned."""
         if not self.study.baseline:
             return None
-        wanted = {**variant.levels, **self.study.baseline}
-        return self._by_levels.get(tuple(wanted.items()))
+        return self._by_levels.get(tuple({**variant.levels, **self.study.baseline}.items()))
 
     def by_seed(self, variant: Variant, metric: str) -> dict[int, float]:
         """Seed -> value of a metric of training, on the test split where it has one."""
@@ -116,8 +125,7 @@ class Results:
 
     def parts(self, variant: Variant, metric: str) -> list[str]:
         """Parts that a metric was counted for."""
-        wanted = (variant.cell, metric)
-        return [part for cell, name, part, _ in self._index if (cell, name) == wanted and part]
+        return self._parts.get((variant.cell, metric), [])
 
     def batch_sizes(self, metric: str) -> list[int]:
         """Batch sizes that any cell has a metric at, ascending."""
@@ -238,6 +246,14 @@ class Results:
         ]
         groups = numbered.groupby(keys, sort=False).indices
         return {cast(Key, key): kept[rows] for key, rows in groups.items()}
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}  # (cell, metric) -> its parts
+        for cell, metric, part, _ in self._index:
+            if part:
+                found.setdefault((cell, metric), []).append(part)
+        return found
 
     @cached_property
     def _by_levels(self) -> dict[tuple[tuple[str, str], ...], Variant]:
