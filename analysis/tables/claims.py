@@ -1,6 +1,7 @@
 """The heart of a report: what was claimed before the run, and what the data say of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from analysis.comparisons import Comparison
 from analysis.evidence import Evidence
@@ -104,7 +105,7 @@ def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
         Entry(verdict.claim.text, notes=_notes(verdict)),
         Entry(verdict.word, "best" if verdict.word != "undecided" else ""),
         Entry(effect),
-        Entry("exact" if verdict.claim.kind == "count" else p),
+        Entry(p),
         Entry(samples),
         Entry(deciding_words(verdict, judgement) or NONE),
         Entry(AFTER if verdict.known else "before the first result"),
@@ -150,13 +151,17 @@ def _remarks(results: Results, judgement: Judgement) -> tuple[str, ...]:
         digests = ", ".join(dict.fromkeys(entry.digest[:12] for entry in entries))
         when = dates[0] if len(dates) == 1 else f"between {dates[0]} and {dates[-1]}"
         first = judgement.first_record
-        result = "no result yet" if first is None else f"first result {first:%Y-%m-%dT%H:%M:%S%z}"
+        result = "no result yet" if first is None else f"first result {_when(first)}"
         remarks.append(f"Claims registered {when}, study file sha256 {digests}; {result}.")
     for entry in judgement.withdrawn:
         judged = results.ledger.was_judged(entry.claim)
         counted = "; it was judged and counts in the correction" if judged else ", never judged"
         remarks.append(f"Withdrawn: {entry.text} (written {entry.written[:10]}){counted}.")
     return tuple(remarks)
+
+
+def _when(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _threshold_words(judgement: Judgement) -> str:

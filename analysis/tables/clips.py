@@ -54,7 +54,8 @@ def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tupl
         counts = ", ".join(f"+{one.only_ours} {MINUS}{one.only_theirs}" for one in seeds)
     else:
         low, high = min(one.p_mid for one in seeds), max(one.p_mid for one in seeds)
-        by_seed = f"{p_value(low)} to {p_value(high)}"
+        ends = dict.fromkeys((p_value(low), p_value(high)))
+        by_seed = " to ".join(ends) if len(ends) > 1 else f"{p_value(low)} each"
         ours, theirs = sum(one.only_ours for one in seeds), sum(one.only_theirs for one in seeds)
         counts = f"+{ours} {MINUS}{theirs} in all"
     notes: tuple[str, ...] = ()

@@ -132,3 +132,12 @@ def test_many_seeds_are_told_by_their_range(maker):
 
     assert " to " in row[5].text
     assert row[6].text.endswith(" in all")
+
+
+def test_seeds_that_all_show_the_difference_are_told_once(maker):
+    right, wrong = [[1] * 40] * 4, [[0] * 40] * 4
+
+    (row,) = clips_table(results_of(maker, {"VLF": wrong, "TSN": right})).rows
+
+    assert row[5].text == "< 0.001 each"
+    assert row[6].text == "+160 \N{MINUS SIGN}0 in all"
