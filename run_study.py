@@ -11,7 +11,7 @@ from study.spec import Study, StudyError, load_study
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return 0 if all is done, 1 if a cell failed or is missing, 2 for wrong input, 130."""
+    """0: all is done; 1: a cell failed or is missing; 2: wrong input; 3: a claim contradicted."""
     with contextlib.suppress(ValueError):  # not in the main thread: its caller's handlers hold
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -31,14 +31,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
-    from analysis.registry import check_report
+    from analysis import ledger, registry
     from study.display import print_plan, print_sum, print_warnings
     from study.estimate import estimate_times, recorded_counts
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, make_settled_plan
     from study.store import Store
 
-    check_report(study)
+    registry.check_report(study)
     console, store = Console(), Store(options.results)
     plan = make_settled_plan(study, store, options.choice, options.action == "run")
     print_warnings(store.damaged, console)
@@ -57,23 +57,23 @@ def answer(study: Study, options: Options) -> int:
         from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
+        work = Work(run_cost, cost_on_node, run_job)
+        ledger.register_claims(study, options.report_folder)
         try:
-            work = Work(run_cost, cost_on_node, run_job)
             session.run(work, estimate_times(plan, counts), options.retry_failed)
         except KeyboardInterrupt:
             print_sum(session.outcomes(), console)
             raise
         if options.detach:
             return session.say_detached()
-
     from analysis.report import write_report
     from analysis.terminal import show_report
 
     outcomes = session.outcomes()
     report = write_report(study, outcomes, options.report_folder, options.results)
-    show_report(report, console)
+    code = show_report(report, console, options.action == "claims")
     print_sum(outcomes, console)
-    return exit_code(outcomes)
+    return code or exit_code(outcomes)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from analysis.answer import answer_lines
 from analysis.atomic import write_atomically
 from analysis.figures import FIGURES
 from analysis.figures.save import SavedFigure, remove_stale, save_figure
+from analysis.judge import Judgement, judge, verdict_words
+from analysis.ledger import register_claims
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
@@ -24,6 +27,8 @@ from study.record import Outcome
 from study.spec import Study
 
 ENDINGS = ("csv", "md", "tex", "html")
+FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
+PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
 
@@ -34,10 +39,14 @@ class Report:
     Attributes:
         main: The main table, for the terminal.
         paths: Every file, the HTML page first.
+        claims: The verdicts, for the terminal; None if the study makes no claims.
+        is_contradicted: Whether the data contradict one of them.
     """
 
     main: Table
     paths: list[Path]
+    claims: Table | None
+    is_contradicted: bool
 
 
 def write_report(
@@ -56,13 +65,13 @@ def write_report(
     """
     table_names = chosen_tables(study.report)
     figure_names = chosen_figures(study.report)
-    results = Results(study, outcomes, results_root)
+    results, judgement = look_at_claims(study, outcomes, folder, results_root)
     paths = [write_atomically(folder / "records.csv", results.frame.to_csv(index=False))]
-    tables = {
-        name: resolve(TABLES[name])(results) for name in {"main": "", **dict.fromkeys(table_names)}
-    }
+    made = {name: resolve(TABLES[name])(results) for name in dict.fromkeys((*FIRST, *table_names))}
+    tables: dict[str, Table] = {name: table for name, table in made.items() if table is not None}
     for name, table in tables.items():
         paths += _write_table(folder if name == "main" else folder / "tables", table)
+    _remove_stale_tables(folder / "tables", TABLES.keys() - tables.keys())
     place = folder / "figures"
     drawn = [save_figure(name, FIGURES[name], results, place) for name in figure_names]
     figures = [figure for figure in drawn if figure is not None]
@@ -73,7 +82,30 @@ def write_report(
         write_atomically(folder / "report.html", _render("report.html", values)),
         write_atomically(folder / "report.md", _render("report.md", values)),
     ]
-    return Report(tables["main"], [*pages, *paths])
+    claims, is_contradicted = tables.get("claims"), judgement.is_contradicted
+    return Report(tables["main"], [*pages, *paths], claims, is_contradicted)
+
+
+def look_at_claims(
+    study: Study, outcomes: Sequence[Outcome], folder: Path, results_root: Path
+) -> tuple[Results, Judgement]:
+    """Judge the claims and note, beside the report, that they were judged on this data.
+
+    Raises:
+        LedgerError: If the ledger of claims in the folder cannot be read.
+    """
+    results = Results(study, outcomes, results_root, ledger=register_claims(study, folder))
+    judgement = judge(results)
+    if judgement.data:
+        results.ledger.add(judgement.data, verdict_words(judgement), datetime.now(UTC))
+        results.ledger.save(folder)
+    return results, judgement
+
+
+def _remove_stale_tables(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        for ending in ENDINGS:
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
 def _write_table(folder: Path, table: Table) -> list[Path]:
@@ -105,9 +137,10 @@ def _values(
         "quick": study.quick,
         "answer": answer_lines(results),
         "main": tables["main"],
-        "others": [table for name, table in tables.items() if name not in ("main", "status")],
+        "others": [table for name, table in tables.items() if name not in PLACED],
         "status": tables.get("status"),
-        "claims": study.claims,
+        "claims": tables.get("claims"),
+        "power": tables.get("power"),
         "figures": figures,
         "places": [_place(place) for place in places(results)],
         "seconds": hours(sum(record.seconds for record in records)),

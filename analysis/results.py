@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis import statistics
 from analysis.frame import tidy
+from analysis.ledger import Ledger
 from analysis.statistics import Difference, Estimate
 from study.record import Outcome, Record
 from study.spec import Study
@@ -44,12 +45,14 @@ class Results:
         outcomes: One a planned job.
         root: Folder that artifact paths start from.
         problems: Artifacts that could not be read, in words; grows as figures ask for them.
+        ledger: When the claims were written, and the looks taken at them.
     """
 
     study: Study
     outcomes: Sequence[Outcome]
     root: Path
     problems: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -70,6 +73,16 @@ class Results:
         return list(dict.fromkeys([*self.study.factors, *named]))
 
     @cached_property
+    def numeric_factors(self) -> list[str]:
+        """Factors whose levels are all numbers, two or more of them."""
+        return [
+            name
+            for name in self.factors
+            if len({v.numbers[name] for v in self.variants if name in v.numbers}) > 1
+            and all(name in v.numbers for v in self.variants)
+        ]
+
+    @cached_property
     def baseline_label(self) -> str:
         """How a heading names the baseline."""
         return short_label(self.study.baseline)
@@ -78,8 +91,7 @@ class Results:
         """The cell that `variant` is compared with; itself for a baseline, None if not planned."""
         if not self.study.baseline:
             return None
-        wanted = {**variant.levels, **self.study.baseline}
-        return self._by_levels.get(tuple(wanted.items()))
+        return self._by_levels.get(tuple({**variant.levels, **self.study.baseline}.items()))
 
     def by_seed(self, variant: Variant, metric: str) -> dict[int, float]:
         """Seed -> value of a metric of training, on the test split where it has one."""
@@ -113,8 +125,7 @@ class Results:
 
     def parts(self, variant: Variant, metric: str) -> list[str]:
         """Parts that a metric was counted for."""
-        wanted = (variant.cell, metric)
-        return [part for cell, name, part, _ in self._index if (cell, name) == wanted and part]
+        return self._parts.get((variant.cell, metric), [])
 
     @property
     def mode(self) -> str:
@@ -152,17 +163,24 @@ class Results:
 
     def ratio_to_baseline(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """As a multiple of the baseline's, timed in the same run; None for a baseline itself."""
-        baseline, outcome = self.baseline_of(variant), self._costs.get(variant.cell)
-        if baseline is None or baseline is variant or outcome is None:
+        baseline = self.baseline_of(variant)
+        if baseline is None or baseline is variant:
             return None
         if ratio := self.ratio(variant, baseline, metric, batch):
             return ratio
-        # The baseline's own number may be of another timing run than the one beside this cell.
-        mine, reference = self.cost_record(variant), outcome.reference
-        if mine is None or reference is None or mine.timing_run != reference.timing_run:
-            return None
-        theirs = _record_rounds(reference, metric, batch, self.mode)
+        theirs = self.reference_rounds(variant, metric, batch)
         return statistics.median_ratio(self.by_round(variant, metric, batch), theirs)
+
+    def reference_rounds(self, variant: Variant, metric: str, batch: int) -> dict[int, float]:
+        """Rounds of the baseline in the timing run that this cell's cost is of, else none.
+
+        The baseline's own number may be of another timing run than the one beside this cell.
+        """
+        outcome, mine = self._costs.get(variant.cell), self.cost_record(variant)
+        reference = outcome.reference if outcome else None
+        if mine is None or reference is None or mine.timing_run != reference.timing_run:
+            return {}
+        return _record_rounds(reference, metric, batch, self.mode)
 
     def cost_record(self, variant: Variant) -> Record | None:
         """The cost record that a cell's costs are read from."""
@@ -175,12 +193,17 @@ class Results:
 
     def arrays(self, variant: Variant, name: str) -> list[dict[str, NDArray[Any]]]:
         """An artifact of every finished seed; what cannot be read is told in `problems`."""
-        loaded = (
-            self._load(outcome, name)
-            for outcome in self.jobs(variant)
-            if outcome.kind == "train" and outcome.status in ("done", "reused")
-        )
-        return [arrays for arrays in loaded if arrays is not None]
+        return list(self.arrays_by_seed(variant, name).values())
+
+    def arrays_by_seed(self, variant: Variant, name: str) -> dict[int, dict[str, NDArray[Any]]]:
+        """As `arrays`, with the seed of each."""
+        found = {}
+        for outcome in self.jobs(variant):
+            if outcome.seed is not None and outcome.status in ("done", "reused"):
+                arrays = self._load(outcome, name)
+                if arrays is not None:
+                    found[outcome.seed] = arrays
+        return found
 
     def _load(self, outcome: Outcome, name: str) -> dict[str, NDArray[Any]] | None:
         artifact = outcome.record.artifacts.get(name) if outcome.record else None
@@ -240,6 +263,14 @@ class Results:
             return metric
         mode = rows["mode"].fillna(self.mode)
         return metric.where(mode == self.mode, metric + " " + mode)
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}  # (cell, metric) -> its parts
+        for cell, metric, part, _ in self._index:
+            if part:
+                found.setdefault((cell, metric), []).append(part)
+        return found
 
     @cached_property
     def _by_levels(self) -> dict[tuple[tuple[str, str], ...], Variant]:

@@ -36,7 +36,8 @@ class Estimate(NamedTuple):
 class Difference(NamedTuple):
     """A paired difference: mean, t interval, the p of that same test, and the exact p.
 
-    `low`, `high` and `p` are None for one pair; `p_flip` outside of `SIGN_FLIP_SEEDS`.
+    `low`, `high`, `p` and `deviation` (between pairs) are None for one pair and for pairs without
+    spread; `p_flip` outside of `SIGN_FLIP_SEEDS`.
     """
 
     value: float
@@ -45,6 +46,7 @@ class Difference(NamedTuple):
     p: float | None
     p_flip: float | None
     n: int
+    deviation: float | None = None
 
 
 def mean_interval(
@@ -76,8 +78,8 @@ def paired_difference(
 ) -> Difference | None:
     """Ours minus theirs over the seeds that both have; None if they share none.
 
-    Differences that are all equal have no spread to test with: the interval is the point itself,
-    and p is 1 where the difference is 0, else 0.
+    Differences that are all equal have no spread to test with, and so no interval: a few seeds can
+    agree to the last clip by chance. Their p is 1 where the difference is 0, else None.
     """
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
@@ -87,10 +89,10 @@ def paired_difference(
     if low is None:
         return Difference(mean, None, None, None, None, n)
     error = _standard_error(d)
-    p = 1.0 if mean == 0 else 0.0  # the limit of no spread
-    if error > 0:
-        p = 2 * float(stdtr(n - 1, -abs(mean) / error))
-    return Difference(mean, low, high, p, sign_flip_p(d), n)
+    if error == 0:
+        return Difference(mean, None, None, None if mean else 1.0, sign_flip_p(d), n)
+    p = 2 * float(stdtr(n - 1, -abs(mean) / error))
+    return Difference(mean, low, high, p, sign_flip_p(d), n, error * math.sqrt(n))
 
 
 def sign_flip_p(differences: Sequence[float] | Floats) -> float | None:

@@ -1,4 +1,4 @@
-"""The main table in a terminal."""
+"""The main table and the claims in a terminal."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,14 @@ from analysis.tables.table import Entry, Table
 STYLES = {"": "", "best": "bold green", "tie": "underline"}
 
 
-def show_report(report: Report, console: Console) -> None:
-    """Print the main table, then where the report, its tables and its figures are."""
+def show_report(report: Report, console: Console, claims_only: bool = False) -> int:
+    """Print the main table, or the claims alone, then where report, tables and figures are.
+
+    Returns:
+        3 if only the claims are asked for and one is contradicted, else 0.
+    """
+    if claims_only:
+        return _show_claims(report, console)
     show(report.main, console)
     folder = report.paths[0].parent
     figures = [path for path in report.paths if path.suffix == ".pdf"]
@@ -25,6 +31,17 @@ def show_report(report: Report, console: Console) -> None:
         names = ", ".join(path.stem for path in figures)
         text = f"figures  {figures[0].parent}/*.pdf .svg .png: {names}"
         console.print(text, markup=False, soft_wrap=True)
+    return 0
+
+
+def _show_claims(report: Report, console: Console) -> int:
+    if report.claims is None:
+        console.print("the study makes no claims", markup=False)
+        return 0
+    show(report.claims, console)
+    for remark in report.claims.remarks:
+        console.print(Text(remark))
+    return 3 if report.is_contradicted else 0
 
 
 def show(table: Table, console: Console) -> None:

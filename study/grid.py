@@ -65,6 +65,7 @@ def expand(study: Study) -> list[Cell]:
         seen[run] = cell
         cells.append(cell)
     _check_baseline(study, cells)
+    _check_claims(study, cells)
     return cells
 
 
@@ -189,3 +190,9 @@ def _check_baseline(study: Study, cells: Sequence[Cell]) -> None:
     if not any(wanted <= cell.levels.items() for cell in cells):
         named = ", ".join(f"{name}={label}" for name, label in wanted)
         raise study.error(("report", "baseline"), f"no cell of the study has {named}")
+
+
+def _check_claims(study: Study, cells: Sequence[Cell]) -> None:
+    for number, claim in enumerate(study.claims):
+        if next(claim.pairs(cell.levels for cell in cells), None) is None:
+            raise study.error(("claims", number), f'"{claim.text}" compares no cells of the study')

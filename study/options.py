@@ -31,6 +31,7 @@ exit codes:
   0    every cell is done
   1    a cell failed or is missing
   2    the study file or an option is wrong; nothing was run or written
+  3    --claims: the data contradict a claim
   130  interrupted; the next run goes on from here
 
 docs/study_format.md has the study file, docs/slurm.md clusters, docs/architecture.md the code.
@@ -43,7 +44,7 @@ class Options:
 
     Attributes:
         study: The study file.
-        action: "run", "plan", "status", "report" or "cancel".
+        action: "run", "plan", "status", "report", "claims" or "cancel".
         json: Print plan or status for scripts.
         results: The results folder.
         overrides: `key=value` over `base`.
@@ -123,7 +124,8 @@ def parse_options(argv: list[str] | None) -> Options:
         StudyError: If an option's value cannot be read.
     """
     args = _parser().parse_args(argv)
-    actions = [name for name in ("plan", "status", "report", "cancel") if getattr(args, name)]
+    known = ("plan", "status", "report", "claims", "cancel")
+    actions = [name for name in known if getattr(args, name)]
     action = actions[0] if actions else "run"
     if args.json and action not in ("plan", "status"):
         raise StudyError("--json: goes with --plan or --status")
@@ -166,6 +168,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--status", action="store_true", help="run nothing: how every job stands")
     one.add_argument("--report", action="store_true", help="make the report from what there is")
+    one.add_argument(
+        "--claims",
+        action="store_true",
+        help="as --report, but print the claims with their verdicts",
+    )
     one.add_argument(
         "--cancel", action="store_true", help="cancel this study's SLURM jobs, and no others"
     )

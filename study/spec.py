@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
+from study.claims import Claim, read_claims
 from study.levels import Factors, Level, read_factors, read_match
 from study.resolution import Draft, draft_run, fault, place_of, resolve
 from study.runs import SECTIONS, default_name, fields_of
@@ -26,7 +27,7 @@ from study.wording import InvalidError
 from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
 from vlf.config import ConfigError, nearest
 
-__all__ = ["Level", "Study", "StudyError", "load_study", "locate"]
+__all__ = ["Claim", "Level", "Study", "StudyError", "load_study", "locate"]
 
 KEYS = (
     "question", "extends", "base", "factors", "paired", "design", "exclude", "include", "seeds",
@@ -68,7 +69,7 @@ class Study:
     exclude: tuple[Mapping[str, str], ...]
     include: tuple[Mapping[str, str], ...]
     seeds: tuple[int, ...]
-    claims: tuple[str, ...]
+    claims: tuple[Claim, ...]
     cost: CostConfig
     run: RunSettings
     report: ReportConfig
@@ -122,6 +123,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     base = _read_base(parts.get("base"), overrides, factors)
     design = read_design(parts.get("design"))
     paired = read_paired(parts.get("paired"), factors)
+    cost = read_config(CostConfig, parts.get("cost"))
     study = Study(
         path=path,
         digest=digest,
@@ -133,8 +135,8 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         exclude=_read_matches(parts.get("exclude"), factors),
         include=_read_matches(parts.get("include"), factors),
         seeds=read_seeds(parts.get("seeds")),
-        claims=tuple(read_text_line(one) for one in items(parts.get("claims"), "claims")),
-        cost=read_config(CostConfig, parts.get("cost")),
+        claims=read_claims(items(parts.get("claims"), "claims"), factors, cost),
+        cost=cost,
         run=read_config(RunSettings, parts.get("run")),
         report=read_report(parts.get("report"), factors, design, paired),
         places=_places(root) | _places(base),

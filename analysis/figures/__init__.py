@@ -5,6 +5,7 @@ FIGURES: dict[str, str] = {  # name -> "module:function"; the order is the repor
     "accuracy_latency": "analysis.figures.pareto:draw_accuracy_latency",
     "scaling": "analysis.figures.scaling:draw_scaling",
     "heatmap": "analysis.figures.heatmap:draw_heatmap",
+    "effects": "analysis.figures.effects:draw_effects",
     "cost_parts": "analysis.figures.cost_parts:draw_cost_parts",
     "training_curves": "analysis.figures.training_curves:draw_training_curves",
     "confusion": "analysis.figures.confusion:draw_confusion",

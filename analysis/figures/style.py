@@ -105,12 +105,7 @@ def series_factor(results: Results) -> str | None:
 
 def numeric_factors(results: Results) -> list[str]:
     """Factors whose levels are all numbers, two or more of them."""
-    return [
-        name
-        for name in results.factors
-        if len({v.numbers[name] for v in results.variants if name in v.numbers}) > 1
-        and all(name in v.numbers for v in results.variants)
-    ]
+    return results.numeric_factors
 
 
 def series_of(results: Results, variant: Variant) -> str:

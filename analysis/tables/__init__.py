@@ -1,8 +1,14 @@
-"""Every table, by name. A new table is a function `Results -> Table` and a line here."""
+"""Every table, by name. A new one is a function `Results -> Table | None` and a line here."""
 
 TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report's
+    "claims": "analysis.tables.claims:claims_table",
     "main": "analysis.tables.main:main_table",
+    "power": "analysis.tables.power:power_table",
+    "effects": "analysis.tables.effects:effects_table",
+    "clips": "analysis.tables.clips:clips_table",
     "cost": "analysis.tables.cost:cost_table",
+    "modes": "analysis.tables.modes:modes_table",
     "parts": "analysis.tables.parts:parts_table",
+    "published": "analysis.tables.published:published_table",
     "status": "analysis.tables.status:status_table",
 }

@@ -44,6 +44,7 @@ _SYMBOLS = {
     "\N{NO-BREAK SPACE}": "~",
     "\N{NARROW NO-BREAK SPACE}": r"\,",
     "\N{THIN SPACE}": r"\,",
+    "\N{EN QUAD}": r"\enspace{}",
 }
 
 

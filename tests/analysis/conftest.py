@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.claims import read_claims
 from study.record import Artifact, Measurement, Outcome, Record
 from study.sections import complete_baseline
 from study.settings import CostConfig, ReportConfig, RunSettings
 from study.spec import Level, Study
+from study.yaml_file import Node
 
 # label -> top-1 in percent, parameters, MACs of one clip, latency in ms at batch 1
 VARIANTS = {
@@ -60,10 +62,12 @@ class Maker:
             "exclude": (),
             "include": (),
             "seeds": (0, 1, 2),
-            "claims": (),
             "cost": CostConfig(),
             "run": RunSettings(),
         }
+        texts = changes.pop("claims", ())
+        nodes = [Node(text, text, ("claims", i), "") for i, text in enumerate(texts)]
+        values["claims"] = read_claims(nodes, numbered, changes.get("cost", CostConfig()))
         # As `load_study` leaves it: with the baseline's labels.
         baseline = complete_baseline({}, numbered, changes.get("design", "grid"))
         report = ReportConfig(baseline=baseline)

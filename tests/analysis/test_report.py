@@ -8,12 +8,14 @@ from html.parser import HTMLParser
 import pytest
 
 import analysis.atomic
-from analysis.answer import answer_lines
+from analysis.answer import answer_lines, change_words
 from analysis.atomic import write_atomically
 from analysis.report import write_report
 from analysis.results import Results
+from study.claims import Side
 from study.record import Outcome
 from study.settings import ReportConfig
+from study.spec import Claim
 from vlf.config import ConfigError
 
 
@@ -99,7 +101,9 @@ def test_a_report_can_be_made_of_whatever_there_is(maker, seven_study, tmp_path,
 def test_text_of_a_study_file_cannot_run_in_the_page(maker, tmp_path):
     evil = "<script>alert(1)</script><img src=x onerror=alert(1)>"
     few = ReportConfig(figures=["accuracy_macs"])
-    study = maker.study({"variant": [evil]}, question=evil, claims=(evil,), report=few)
+    study = maker.study({"variant": [evil]}, question=evil, report=few)
+    claim = Claim(f"top1[{evil}] > 5", "top1", Side({"variant": evil}), ">", 5.0, None)
+    study = dataclasses.replace(study, claims=(claim,))
     outcomes = [
         maker.train({"variant": evil}, 0, 50.0),
         maker.train({"variant": evil}, 1, 0, status="failed", reason=evil, detail=evil),
@@ -127,14 +131,29 @@ def test_a_failure_is_listed_with_its_detail(maker, seven_study, tmp_path):
     assert "line 7: boom" in text
 
 
-def test_claims_are_listed_as_written_and_not_judged(maker, tmp_path):
-    study = maker.study({"variant": ["VLF"]}, claims=("top1[VLF] > 50",))
+def test_claims_stand_above_the_table_with_their_verdicts(maker, tmp_path):
+    study = maker.study({"variant": ["VLF"]}, claims=("top1[VLF] > 50", "macs[VLF] < 2e6"))
+    outcomes = [maker.train({"variant": "VLF"}, s, 60.0 + s) for s in (0, 1, 2)]
+    outcomes.append(maker.cost({"variant": "VLF"}, 10, 3e6, 1.0))
 
-    one_pass(maker, study, [maker.train({"variant": "VLF"}, 0, 60.0)], tmp_path)
+    report = one_pass(maker, study, outcomes, tmp_path)
 
     text = Page(tmp_path / "report" / "report.html").text
-    assert "top1[VLF] > 50" in text
-    assert "read them against the table" in text
+    assert text.index("top1[VLF] > 50") < text.index("parameters")
+    assert "contradicted" in text
+    assert report.is_contradicted
+    assert "contradicted" in (tmp_path / "report" / "report.md").read_text("utf-8")
+
+
+def test_the_table_of_claims_goes_when_the_claims_do(maker, tmp_path):
+    outcomes = [maker.train({"variant": "VLF"}, 0, 60.0)]
+    with_claim = maker.study({"variant": ["VLF"]}, claims=("top1[VLF] > 50",))
+    one_pass(maker, with_claim, outcomes, tmp_path)
+    assert (tmp_path / "report" / "tables" / "claims.csv").exists()
+
+    one_pass(maker, maker.study({"variant": ["VLF"]}), outcomes, tmp_path)
+
+    assert not (tmp_path / "report" / "tables" / "claims.csv").exists()
 
 
 def test_a_figure_that_is_no_longer_made_is_taken_away(maker, seven_study, tmp_path):
@@ -206,6 +225,37 @@ def test_the_answer_of_one_seed_makes_no_statement(maker, seven_study):
     assert line == (
         "TSN against VLF: \N{MINUS SIGN}70.0 points top-1 (one seed: no interval, so no statement)."
     )
+
+
+def test_costs_stand_beside_the_difference_in_percent(maker, seven_study):
+    outcomes = [
+        maker.train({"variant": label}, seed, top1 + seed)
+        for label, top1 in (("VLF", 80.0), ("no g", 70.0))
+        for seed in range(3)
+    ]
+    outcomes += [maker.cost({"variant": "VLF"}, 10, 2e6, 2.0)]
+    outcomes += [maker.cost({"variant": "no g"}, 10, 1.5e6, 1.0)]
+
+    line = answer_lines(Results(seven_study, outcomes, maker.root))[-1]
+
+    assert line.startswith(
+        "no g against VLF: \N{MINUS SIGN}10.0 points top-1 in each of 3 seeds (no spread: no "
+        "interval), with 25 % fewer MACs and 50 % less latency (95 % "
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (1.06, "6 % more MACs"),
+        (0.994, "0.6 % fewer MACs"),
+        (2.34, "2.3 times the MACs"),
+        (1.0, "the same MACs"),
+        (1.0001, "practically the same MACs"),
+    ],
+)
+def test_a_ratio_in_words(ratio, words):
+    assert change_words(ratio, "MACs", "fewer") == words
 
 
 def test_a_report_loads_neither_torch_nor_timm(root):

@@ -58,11 +58,17 @@ def test_without_a_shared_seed_there_is_no_difference():
 def test_one_shared_seed_gives_a_difference_without_interval_or_p():
     found = statistics.paired_difference({0: 5.0}, {0: 6.0})
 
-    assert found == (-1.0, None, None, None, None, 1)
+    assert found == (-1.0, None, None, None, None, 1, None)
 
 
 def test_equal_runs_are_no_evidence():
     assert statistics.paired_difference({0: 5.0, 1: 6.0}, {0: 5.0, 1: 6.0}).p == 1.0
+
+
+def test_seeds_that_differ_by_the_same_amount_have_no_spread_to_test_with():
+    found = statistics.paired_difference({0: 5.0, 1: 6.0}, {0: 4.0, 1: 5.0})
+
+    assert (found.value, found.low, found.high, found.p) == (1.0, None, None, None)
 
 
 def test_six_seeds_that_all_agree_have_the_sign_flip_p_of_two_in_sixty_four():

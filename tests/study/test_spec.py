@@ -54,7 +54,7 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
     assert study.factors["variant"][2].patch == {"model": {"name": "tsn"}}
     assert study.exclude == ({"variant": "TSN", "data.frames": "4"},)
     assert study.seeds == (0, 1, 2)
-    assert study.claims == ("top1[VLF] > top1[no g]",)
+    assert [claim.text for claim in study.claims] == ["top1[VLF] > top1[no g]"]
     assert study.cost.batch_sizes == [1, 8]
     assert study.run.slurm.partition == "gpu"
     assert study.baseline == {"variant": "VLF"}

@@ -1,0 +1,191 @@
+"""The heart of a report: what was claimed before the run, and what the data say of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from analysis.comparisons import Comparison
+from analysis.evidence import Evidence
+from analysis.judge import Judgement, Verdict, judge, samples_in_words
+from analysis.numbers import NONE, decimals_for, fixed, p_value, plural, signed
+from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
+from analysis.results import ALPHA, Results, Variant, short_label
+from analysis.tables.table import Entry, Table
+from study.spec import Claim
+
+HEADER = (
+    "claim", "verdict", "effect [95 % interval]", "p (Holm)", "from", "what would decide it",
+    "written",
+)  # fmt: skip
+INDENT = "\N{EN QUAD}\N{EN QUAD}"
+UNITS = {"latency": " ms", "throughput": " clips/s", "peak_memory": " MiB"}
+AFTER = "after the first result"
+
+
+def claims_table(results: Results) -> Table | None:
+    """One row a claim, and one a comparison below those that make several; None without claims."""
+    if not results.study.claims:
+        return None
+    judgement = judge(results)
+    rows = []
+    for verdict in judgement.verdicts:
+        rows += _rows(verdict, judgement)
+    return Table(
+        name="claims",
+        header=HEADER,
+        rows=tuple(rows),
+        align=("left", "left", "right", "right", "right", "left", "left"),
+        caption="Claims of the study file, judged. Effects: of an accuracy the left side less the "
+        "right, in points, over seeds [Student t]; of a timing the left over the right, median "
+        "over rounds [between order statistics]; of a count the left over the right, exactly.",
+        remarks=_remarks(results, judgement),
+    )
+
+
+def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
+    """How many more samples would decide an undecided claim, if what was seen is the truth."""
+    if verdict.word != "undecided" or verdict.reason:
+        return verdict.reason
+    is_accuracy = verdict.claim.kind == "accuracy"
+    find = _seeds if is_accuracy else _rounds
+    evidence = [one.evidence for one in verdict.comparisons if one.evidence]
+    against = [one for one in evidence if not one.is_inside]
+    needs = [find(verdict.claim, one, judgement) for one in against or evidence]
+    most, unit = (MOST_SEEDS, "seeds") if is_accuracy else (MOST_ROUNDS, "rounds")
+    known = [need for need in needs if need is not None]
+    if not known or (not against and len(known) < len(needs)):
+        return f"more than {most:,} {unit}".replace(",", " ")
+    need = min(known) if against else max(known)
+    have = min(one.n for one in evidence)
+    side = "against it" if against else "for it"
+    more = f" ({need - have} more)" if need > have else ""
+    return f"about {need} {unit}{more}, {side}"
+
+
+def effect_words(claim: Claim, evidence: Evidence) -> str:
+    """As "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
+    show, unit = _scale(claim, evidence)
+    text = show(evidence.value)
+    if evidence.low is not None and evidence.high is not None:
+        text += f" [{show(evidence.low)}, {show(evidence.high)}]"
+    return text + unit
+
+
+def _scale(claim: Claim, evidence: Evidence) -> tuple[Callable[[float], str], str]:
+    if claim.kind == "accuracy":
+        return lambda x: signed(x, 1), " points"
+    if claim.right is not None:
+        # As many digits as tell the effect from the number that it is compared with.
+        digits = 2 if abs(evidence.value - claim.factor) >= 0.005 else 4
+        return lambda x: fixed(x, digits), " times"
+    decimals = min(3, decimals_for([evidence.value]))
+    return lambda x: fixed(x, decimals), UNITS.get(claim.metric, "")
+
+
+def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+    # Two edges to stay clear of: both are, with 80 % in all, if each is with 90 %.
+    power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
+    return seeds_needed(evidence.strength or 0.0, judgement.next_alpha, power)
+
+
+def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+    power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
+    return rounds_needed(evidence.strength or 0.5, judgement.next_alpha, power)
+
+
+def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
+    p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
+    single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
+    effect = f"in each of {len(verdict.comparisons)}"
+    if not verdict.comparisons:
+        effect = NONE
+    elif single:
+        effect = _effect(verdict.claim, single)
+    samples = samples_in_words(verdict) or ("exact" if verdict.word != "undecided" else NONE)
+    first = (
+        Entry(verdict.claim.text, notes=_notes(verdict)),
+        Entry(verdict.word, "best" if verdict.word != "undecided" else ""),
+        Entry(effect),
+        Entry(p),
+        Entry(samples),
+        Entry(deciding_words(verdict, judgement) or NONE),
+        Entry(AFTER if verdict.known else "before the first result"),
+    )
+    below = [] if single else [_below(verdict.claim, one) for one in verdict.comparisons]
+    return [first, *below]
+
+
+def _below(claim: Claim, one: Comparison) -> tuple[Entry, ...]:
+    side = ""
+    if one.evidence:
+        side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
+    label = INDENT + _place(claim, one.left)
+    return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 4)
+
+
+def _place(claim: Claim, variant: Variant) -> str:
+    """The levels that a claim leaves free."""
+    free = {name: label for name, label in variant.levels.items() if name not in claim.left.levels}
+    return short_label(free) if free else variant.label
+
+
+def _effect(claim: Claim, one: Comparison) -> str:
+    return effect_words(claim, one.evidence) if one.evidence else one.reason
+
+
+def _notes(verdict: Verdict) -> tuple[str, ...]:
+    if not verdict.known or verdict.entry is None:
+        return ()
+    own = f"{verdict.known_own} of them of the cells that it names"
+    return (
+        f"written {AFTER}: on {verdict.entry.written[:10]}, when {plural(verdict.known, 'record')} "
+        f"of the study {'was' if verdict.known == 1 else 'were'} there, {own}",
+    )
+
+
+def _remarks(results: Results, judgement: Judgement) -> tuple[str, ...]:
+    remarks = [_threshold_words(judgement)] if judgement.data else []
+    remarks += _seen_before(results, judgement)
+    entries = [one.entry for one in judgement.verdicts if one.entry]
+    if entries:
+        dates = sorted({entry.written for entry in entries})
+        digests = ", ".join(dict.fromkeys(entry.digest[:12] for entry in entries))
+        when = dates[0] if len(dates) == 1 else f"between {dates[0]} and {dates[-1]}"
+        first = judgement.first_record
+        result = "no result yet" if first is None else f"first result {_when(first)}"
+        remarks.append(f"Claims registered {when}, study file sha256 {digests}; {result}.")
+    for entry in judgement.withdrawn:
+        judged = results.ledger.was_judged(entry.claim)
+        counted = "; it was judged and counts in the correction" if judged else ", never judged"
+        remarks.append(f"Withdrawn: {entry.text} (written {entry.written[:10]}){counted}.")
+    return tuple(remarks)
+
+
+def _when(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _threshold_words(judgement: Judgement) -> str:
+    percent = f"{100 * judgement.threshold:.3g}"
+    return (
+        f"Look {judgement.look} at the data. A claim is decided if p, corrected over "
+        f"{plural(judgement.family, 'claim')} (Holm), is below {percent} %: each look at new data "
+        f"has half the share of the one before, {100 * ALPHA:g} % in all, so looking again after "
+        "more seeds or rounds costs. What would decide is for the next look, at "
+        f"{100 * POWER:g} % power, if the seen effect and spread are the true ones."
+    )
+
+
+def _seen_before(results: Results, judgement: Judgement) -> list[str]:
+    told = []
+    for number, look in enumerate(results.ledger.looks, 1):
+        if look.data != judgement.data:
+            words = [
+                f"{_text(results, claim)}: {word} ({samples})"
+                for claim, (word, samples) in look.verdicts.items()
+            ]
+            told.append(f"Look {number}, {look.date[:10]}: {'; '.join(words)}.")
+    return told
+
+
+def _text(results: Results, canonical: str) -> str:
+    return next((e.text for e in results.ledger.entries if e.claim == canonical), canonical)

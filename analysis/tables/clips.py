@@ -1,0 +1,79 @@
+"""Differences to the baseline asked twice: of other training runs, and of other test clips."""
+
+from analysis.clips import ClipComparison, compare_clips
+from analysis.numbers import MINUS, NONE, p_value, signed
+from analysis.results import Results, Variant
+from analysis.tables.table import Align, Entry, Table
+
+HEADER = (
+    "cell", "Δ top-1 (points)", "other training runs [95 %]", "p (t, seeds)",
+    "other test clips [95 %]", "p by seed (McNemar)", "clips only one has right, by seed",
+)  # fmt: skip
+MOST_LISTED = 3  # seeds whose numbers stand in an entry one by one
+
+
+def clips_table(results: Results) -> Table | None:
+    """One row a cell with stored predictions of the baseline's seeds and clips; else None."""
+    rows = []
+    for variant in results.variants:
+        baseline = results.baseline_of(variant)
+        if baseline is None or baseline is variant:
+            continue
+        if comparison := compare_clips(results, variant, baseline):
+            rows.append(_row(results, variant, comparison))
+    if not rows:
+        return None
+    right: Align = "right"
+    name = results.baseline_label
+    return Table(
+        name="clips",
+        header=HEADER,
+        rows=tuple(rows),
+        align=("left", *[right] * (len(HEADER) - 1)),
+        caption=f"Differences to {name}, asked twice. Would other training runs say the same on "
+        "these test clips? Student t over seeds. Would other test clips say the same of these "
+        "trained models? Bootstrap over clips of the mean over seeds, and McNemar's test (mid-p) "
+        "of each seed's two models. p not corrected.",
+        remarks=(
+            "A difference that holds over clips and not over seeds is one between these trained "
+            "models and not between their recipes; the main table and the claims go by seeds. "
+            "Clips are taken as independent of each other, which clips cut from one video are not.",
+        ),
+    )
+
+
+def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tuple[Entry, ...]:
+    found, _ = results.differences.get(variant.cell, (None, None))
+    over_clips = comparison.difference
+    over_seeds, p = "one seed: no interval", NONE
+    if found and found.low is not None and found.high is not None and found.p is not None:
+        over_seeds, p = _interval(found.low, found.high), p_value(found.p)
+    seeds = comparison.seeds
+    if len(seeds) <= MOST_LISTED:
+        by_seed = ", ".join(p_value(one.p_mid) for one in seeds)
+        counts = ", ".join(f"+{one.only_ours} {MINUS}{one.only_theirs}" for one in seeds)
+    else:
+        low, high = min(one.p_mid for one in seeds), max(one.p_mid for one in seeds)
+        ends = dict.fromkeys((p_value(low), p_value(high)))
+        by_seed = " to ".join(ends) if len(ends) > 1 else f"{p_value(low)} each"
+        ours, theirs = sum(one.only_ours for one in seeds), sum(one.only_theirs for one in seeds)
+        counts = f"+{ours} {MINUS}{theirs} in all"
+    notes: tuple[str, ...] = ()
+    if found and found.n != len(seeds):
+        notes = (f"predictions of {len(seeds)} of {found.n} seeds",)
+    low_clips, high_clips = over_clips.low, over_clips.high
+    assert low_clips is not None
+    assert high_clips is not None
+    return (
+        Entry(variant.label, notes=notes),
+        Entry(signed(over_clips.value, 1)),
+        Entry(over_seeds),
+        Entry(p),
+        Entry(_interval(low_clips, high_clips)),
+        Entry(by_seed),
+        Entry(counts),
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"[{signed(low, 1)}, {signed(high, 1)}]"

@@ -1,0 +1,74 @@
+"""Effects of a factorial design, each with its interval."""
+
+from analysis.effects import Effect, effects_of, place_of, title_of
+from analysis.numbers import NONE, p_value, signed
+from analysis.results import Results
+from analysis.tables.table import Align, Entry, Table
+
+MOST_ROWS = 80
+TIMES = "\N{MULTIPLICATION SIGN}"
+INTERACTION = (
+    f"An interaction A {TIMES} B is how much more A does at B than at the level that B is compared "
+    "with"
+)
+INDENT = "\N{EN QUAD}\N{EN QUAD}"
+
+
+def effects_table(results: Results) -> Table | None:
+    """One row an effect; None unless the study crosses two factors or more."""
+    effects = effects_of(results)
+    if not effects:
+        return None
+    shown = effects
+    if len(effects) > MOST_ROWS:
+        shown = [one for one in effects if one.kind != "simple"][:MOST_ROWS]
+    tested = sum(one.p_holm is not None for one in effects)
+    remarks = [
+        f"p: Student t over seeds, Holm-corrected over {tested} main effects and interactions. "
+        "Simple effects have intervals that hold one by one and no p."
+        if tested
+        else "One seed: no interval, no test."
+    ]
+    if len(shown) < len(effects):
+        remarks.append(f"{len(effects) - len(shown)} of {len(effects)} effects are left out.")
+    right: Align = "right"
+    return Table(
+        name="effects",
+        header=("effect on top-1", "at", "points [95 %]", "p (Holm)", "seeds"),
+        rows=tuple(_row(one) for one in shown),
+        align=("left", "left", right, right, right),
+        caption="Effects of the factors on top-1, in points, paired by seed [95 % Student t "
+        "interval]. A main effect is the mean over all combinations of the other factors, each "
+        f"counted alike. {INTERACTION}.",
+        remarks=tuple(remarks),
+    )
+
+
+def effect_name(effect: Effect) -> tuple[str, str]:
+    """What changes, and where."""
+    title = title_of(effect)
+    if effect.kind == "main":
+        return title, "on average"
+    if effect.kind == "simple":
+        return title, place_of(effect.at)
+    change = place_of({effect.factor: effect.level})
+    against = ", ".join([effect.reference, *effect.base.values()])
+    return f"{change} {TIMES} {place_of(effect.at)}", f"against {against}"
+
+
+def _row(effect: Effect) -> tuple[Entry, ...]:
+    title, at = effect_name(effect)
+    found, total = effect.of
+    notes = (f"over {found} of {total} combinations, the others are not in the study",)
+    difference = effect.difference
+    text = signed(difference.value, 1)
+    if difference.low is not None and difference.high is not None:
+        text += f" [{signed(difference.low, 1)}, {signed(difference.high, 1)}]"
+    p = effect.p_holm
+    return (
+        Entry(INDENT + title if effect.kind == "simple" else title),
+        Entry(at, notes=notes if found < total else ()),
+        Entry(text),
+        Entry(NONE if p is None else p_value(p)),
+        Entry(str(difference.n)),
+    )

@@ -1,0 +1,102 @@
+"""What others have printed of the architectures of a study, beside what it has measured."""
+
+import re
+
+from analysis.numbers import NONE, fixed, interval, prefix_for, significant
+from analysis.published import Published, published_of
+from analysis.results import Results, Variant
+from analysis.tables.table import Align, Entry, Table
+from study.record import Record
+
+HEADER = (
+    "model", "data", "clip", "views", "parameters", "MACs a view", "top-1 (%)", "from",
+)  # fmt: skip
+TIMES = "\N{MULTIPLICATION SIGN}"
+_COMMIT = re.compile(r"/blob/([0-9a-f]{7})[0-9a-f]{33}/")
+
+
+def published_table(results: Results) -> Table | None:
+    """Published rows by architecture, then our cells of it; None if none was published."""
+    ours: dict[str, list[tuple[Variant, Record]]] = {}
+    for variant in results.variants:
+        if record := _record(results, variant):
+            ours.setdefault(record.config["model"]["name"], []).append((variant, record))
+    rows = []
+    for name, cells in ours.items():
+        found = published_of({name})
+        if found:
+            rows += [_published(entry) for entry in found]
+            rows += [_our(results, variant, record) for variant, record in cells]
+    if not rows:
+        return None
+    right: Align = "right"
+    return Table(
+        name="published",
+        header=HEADER,
+        rows=tuple(rows),
+        align=("left", "left", "left", "left", right, right, right, "left"),
+        caption="Published numbers of the same architectures, and ours. Accuracies on different "
+        "data do not compare; parameters and MACs compare at equal backbone, width, depth, classes "
+        "and clip only.",
+        remarks=("MACs of one view; the accuracy is over the views that are told.",),
+    )
+
+
+def _record(results: Results, variant: Variant) -> Record | None:
+    """Any record of a cell that holds its model."""
+    found = (one.record for one in results.jobs(variant) if one.record)
+    return next((record for record in found if "name" in record.config.get("model", {})), None)
+
+
+def _published(entry: Published) -> tuple[Entry, ...]:
+    notes = (_short(entry.source), entry.counts, entry.note)
+    return (
+        Entry(entry.label, notes=("; ".join(filter(None, notes)),)),
+        Entry(entry.data),
+        Entry(_clip(entry.frames, entry.size)),
+        Entry(entry.views.replace("x", f" {TIMES} ") or NONE),
+        Entry(NONE if entry.parameters is None else f"{entry.parameters:g} M"),
+        Entry(NONE if entry.macs is None else f"{entry.macs:g} G"),
+        Entry(NONE if entry.top1 is None else f"{entry.top1:g}"),
+        Entry("published"),
+    )
+
+
+def _our(results: Results, variant: Variant, record: Record) -> tuple[Entry, ...]:
+    # Where it was trained the record tells the dataset; a cost record has the clip alone.
+    trained = next(
+        (o.record for o in results.jobs(variant) if o.record and o.kind == "train"), None
+    )
+    shape = record.config.get("clip") or record.config.get("data") or {}
+    accuracy = results.accuracy(variant)
+    views = {
+        m.conditions["views"]
+        for m in (trained.measurements if trained else ())
+        if m.metric == "top1" and "views" in m.conditions
+    }
+    return (
+        Entry(variant.label),
+        Entry(trained.config["data"]["name"] if trained else NONE),
+        Entry(_clip(shape["frames"], shape["size"]) if "frames" in shape else NONE),
+        Entry(", ".join(map(str, sorted(views, key=str))) or NONE),
+        Entry(_scaled(results.count(variant, "parameters"))),
+        Entry(_scaled(results.count(variant, "macs"))),
+        Entry(NONE if accuracy is None else interval(accuracy, 1)),
+        Entry("this study"),
+    )
+
+
+def _short(source: str) -> str:
+    """As "github.com/owner/name at 0123abc, folder/file": a whole address breaks no line."""
+    return _COMMIT.sub(r" at \1, ", source.removeprefix("https://"))
+
+
+def _clip(frames: int, size: int) -> str:
+    return f"{frames} {TIMES} {size} {TIMES} {size}"
+
+
+def _scaled(value: float | None) -> str:
+    if value is None:
+        return NONE
+    factor, prefix = prefix_for([value])
+    return f"{significant(value / factor)} {prefix}".rstrip() if value else fixed(value, 0)

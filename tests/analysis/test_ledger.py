@@ -1,0 +1,77 @@
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from analysis.ledger import Ledger, LedgerError, digest_of, read_ledger, register_claims
+
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+TUESDAY = MONDAY + timedelta(days=1)
+
+
+@pytest.fixture
+def study(maker):
+    return maker.study({"variant": ["VLF", "TSN"]}, claims=("top1[VLF] > top1[TSN]",))
+
+
+def test_a_claim_keeps_the_date_and_the_file_that_it_was_first_seen_in(study, maker, tmp_path):
+    register_claims(study, tmp_path, MONDAY)
+    texts = ("top1[variant=VLF] > top1[TSN]", "top1[VLF] > 50")
+    more = maker.study({"variant": ["VLF", "TSN"]}, claims=texts, digest="e" * 64)
+    register_claims(more, tmp_path, TUESDAY)
+
+    first, second = read_ledger(tmp_path).entries
+    assert (first.written[:10], first.digest) == ("2026-01-05", "d" * 64)
+    assert (second.written[:10], second.digest) == ("2026-01-06", "e" * 64)
+
+
+def test_a_claim_that_was_taken_out_is_not_forgotten(study, tmp_path):
+    register_claims(study, tmp_path, MONDAY)
+
+    ledger = register_claims(dataclasses.replace(study, claims=()), tmp_path, TUESDAY)
+
+    assert [one.text for one in ledger.withdrawn(())] == ["top1[VLF] > top1[TSN]"]
+
+
+def test_a_study_without_claims_leaves_no_file(maker, tmp_path):
+    register_claims(maker.study({"variant": ["VLF"]}), tmp_path / "report", MONDAY)
+
+    assert not (tmp_path / "report").exists()
+
+
+def test_only_data_that_was_not_judged_before_is_a_new_look():
+    ledger = Ledger()
+
+    numbers = []
+    for data in ("three seeds", "three seeds", "six seeds", "three seeds"):
+        numbers.append(ledger.number_of(data))
+        ledger.add(data, {"claim": ("undecided", data)}, MONDAY)
+
+    assert numbers == [1, 1, 2, 1]
+    assert len(ledger.looks) == 2
+
+
+def test_looks_survive_the_file(study, tmp_path):
+    ledger = register_claims(study, tmp_path, MONDAY)
+    ledger.add("abc", {"claim": ("supported", "3 seeds")}, TUESDAY)
+    ledger.save(tmp_path)
+
+    again = read_ledger(tmp_path)
+
+    assert again.was_judged("claim")
+    assert again.number_of("def") == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 1}', '{"schema": 2}', "[]"])
+def test_a_torn_ledger_is_never_started_anew_in_silence(study, tmp_path, text):
+    (tmp_path / "claims.json").write_text(text, "utf-8")
+
+    with pytest.raises(LedgerError, match=r"claims\.json"):
+        register_claims(study, tmp_path, MONDAY)
+
+    assert (tmp_path / "claims.json").read_text("utf-8") == text
+
+
+def test_one_changed_sample_is_other_data():
+    assert digest_of({"a": [(1.0, 2.0)]}) == digest_of({"a": [(1.0, 2.0)]})
+    assert digest_of({"a": [(1.0, 2.0)]}) != digest_of({"a": [(1.0, 2.5)]})
