@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from analysis.results import Results, Variant
-from analysis.statistics import CONFIDENCE, RESAMPLES, Estimate
+from analysis.statistics import CONFIDENCE, Estimate
 
 Answers = NDArray[np.bool_]
+
+RESAMPLES = 4000  # of clips
 
 
 class Discordance(NamedTuple):
