@@ -59,19 +59,19 @@ def answer(study: Study, options: Options) -> int:
 
         work = Work(run_cost, cost_on_node, run_job)
         ledger.register_claims(study, options.report_folder)
-        try:
-            session.run(work, estimate_times(plan, counts), options.retry_failed)
-        except KeyboardInterrupt:
-            print_sum(session.outcomes(), console)
-            raise
+        session.run(work, estimate_times(plan, counts), options.retry_failed)
         if options.detach:
             return session.say_detached()
-    from analysis.report import write_report
-    from analysis.terminal import show_report
+    if options.compare:
+        from analysis.compare import compare_results
+        from study.elsewhere import outcomes_elsewhere
 
-    outcomes = session.outcomes()
-    report = write_report(study, outcomes, options.report_folder, options.results)
-    code = show_report(report, console, options.action == "claims")
+        both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
+        return compare_results(study, *both, options.gate, console)
+    from analysis.terminal import report_study
+
+    outcomes, folders = session.outcomes(), (options.report_folder, options.results)
+    code = report_study(study, outcomes, *folders, console, options.action == "claims")
     print_sum(outcomes, console)
     return code or exit_code(outcomes)
 

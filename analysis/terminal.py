@@ -1,16 +1,32 @@
 """The main table and the claims in a terminal."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from analysis.report import Report
+from analysis.report import Report, write_report
 from analysis.tables.table import Entry, Table
+from study.record import Outcome
+from study.spec import Study
 
 STYLES = {"": "", "best": "bold green", "tie": "underline"}
+
+
+def report_study(
+    study: Study,
+    outcomes: Sequence[Outcome],
+    folder: Path,
+    results_root: Path,
+    console: Console,
+    claims_only: bool = False,
+) -> int:
+    """Write the report, and print what of it a terminal can show; gives `show_report`'s code."""
+    report = write_report(study, outcomes, folder, results_root)
+    return show_report(report, console, claims_only)
 
 
 def show_report(report: Report, console: Console, claims_only: bool = False) -> int:

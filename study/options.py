@@ -44,7 +44,7 @@ class Options:
 
     Attributes:
         study: The study file.
-        action: "run", "plan", "status", "report", "claims" or "cancel".
+        action: "run", "plan", "status", "report", "claims", "compare" or "cancel".
         json: Print plan or status for scripts.
         results: The results folder.
         overrides: `key=value` over `base`.
@@ -57,6 +57,8 @@ class Options:
         quick: A smoke version.
         slurm: Instead of the study file's settings of `run.slurm`, by name.
         detach: Return after submission to SLURM.
+        compare: Another results folder.
+        gate: As a share: 0.05 is 5 %.
     """
 
     study: Path
@@ -73,6 +75,8 @@ class Options:
     quick: bool
     slurm: Mapping[str, object]
     detach: bool
+    compare: Path | None = None
+    gate: float | None = None
 
     @property
     def report_folder(self) -> Path:
@@ -124,11 +128,15 @@ def parse_options(argv: list[str] | None) -> Options:
         StudyError: If an option's value cannot be read.
     """
     args = _parser().parse_args(argv)
-    known = ("plan", "status", "report", "claims", "cancel")
+    known = ("plan", "status", "report", "claims", "cancel", "compare")
     actions = [name for name in known if getattr(args, name)]
     action = actions[0] if actions else "run"
     if args.json and action not in ("plan", "status"):
         raise StudyError("--json: goes with --plan or --status")
+    if args.gate is not None and args.compare is None:
+        raise StudyError("--gate: goes with --compare OTHER_RESULTS")
+    if args.compare is not None and not (args.compare / "records").is_dir():
+        raise StudyError(f"--compare: {args.compare} is no results folder (it has no records/)")
     results = args.results / "quick" if args.quick else args.results
     return Options(
         study=args.study,
@@ -145,6 +153,8 @@ def parse_options(argv: list[str] | None) -> Options:
         quick=args.quick,
         slurm=_parse_slurm(args.slurm),
         detach=args.detach,
+        compare=args.compare,
+        gate=args.gate,
     )
 
 
@@ -174,9 +184,21 @@ def _parser() -> argparse.ArgumentParser:
         help="as --report, but print the claims with their verdicts",
     )
     one.add_argument(
+        "--compare",
+        type=Path,
+        metavar="OTHER_RESULTS",
+        help="run nothing: what changed from another results folder to this one, beyond noise",
+    )
+    one.add_argument(
         "--cancel", action="store_true", help="cancel this study's SLURM jobs, and no others"
     )
     one.add_argument("--detach", action="store_true", help="return once all is submitted to SLURM")
+    what.add_argument(
+        "--gate",
+        type=_share,
+        metavar="PERCENT",
+        help="with --compare: exit code 3 if a cost is worse by more than this, such as 5%%",
+    )
     what.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
 
     which = parser.add_argument_group("which cells")
@@ -245,6 +267,16 @@ def _positive(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 100:
+        raise argparse.ArgumentTypeError(f"must be a percentage such as 5%, got {text!r}")
     return value
 
 

@@ -100,6 +100,7 @@ class Session:
             self.interrupted = True
             if self.plan.study.run.executor == "slurm":
                 self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
+            self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
             raise
 
     def _run_on_slurm(self, work: Work, estimates: Mapping[str, float]) -> None:

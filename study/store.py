@@ -100,6 +100,11 @@ class Store:
         )
         return sorted(found, key=lambda record: record.started)
 
+    def all_done(self) -> list[Record]:
+        """Complete records of every job, whatever code made them; the newest last."""
+        found = self._load(name for name in self._listing() if ".failed-" not in name)
+        return sorted(found, key=lambda record: record.started)
+
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
 

@@ -56,6 +56,28 @@ def test_both_executors_give_the_same_numbers(finished, study):
     assert one == other
 
 
+def test_a_folder_compared_with_itself_shows_no_change_and_passes_the_gate(finished):
+    study, _ = finished
+
+    out = run(study, "--compare", "results", "--gate", "5%").stdout
+
+    assert "parameters" in out
+    assert "worse" not in out.replace("is worse by more than", "")
+    assert "no cost is worse by more than 5.0%" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--compare", "nowhere"], "--compare: nowhere is no results folder"),
+        (["--gate", "5%"], "--gate: goes with --compare"),
+        (["--compare", "results", "--gate", "much"], "must be a percentage such as 5%"),
+    ],
+)
+def test_wrong_comparisons_get_one_line(finished, options, message):
+    assert message in run(finished[0], *options, code=2).stderr
+
+
 def test_a_plan_says_what_is_done_and_what_is_missing(finished):
     plan = json.loads(run(finished[0], "--plan", "--json", "--set", "train.epochs=1").stdout)
 
@@ -161,7 +183,7 @@ def test_help_is_answered_without_torch_and_names_every_option():
         assert option in done.stdout
     for option in ("--retry-failed", "--only", "--set", "--results", "--device", "--quick"):
         assert option in done.stdout
-    for option in ("--slurm", "--detach", "--cancel"):
+    for option in ("--slurm", "--detach", "--cancel", "--compare", "--gate"):
         assert option in done.stdout
 
 
