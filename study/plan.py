@@ -288,8 +288,8 @@ def _difference(record: Record, key: Key) -> str:
 def _differing(old: Any, new: Any, at: str = "") -> set[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         found: set[str] = set()
-        for name in {*old, *new}:
-            found |= _differing(old.get(name), new.get(name), f"{at}.{name}" if at else str(name))
+        for name in old.keys() & new.keys():  # an option that one does not have is no default
+            found |= _differing(old[name], new[name], f"{at}.{name}" if at else str(name))
         return found
     return {at} if old != new else set()
 

@@ -113,6 +113,19 @@ def test_a_record_under_another_default_shows_what_changed(study, store):
     assert again.reason == "runs again: other defaults (train.label_smoothing)"
 
 
+def test_a_record_from_before_an_option_came_is_of_other_code_and_not_of_other_defaults(
+    study, store
+):
+    job = find(plan(study, store), "train", "VLF", 0)
+    train = {k: v for k, v in job.key.config["train"].items() if k != "processes"}
+    config = {**job.key.config, "train": train}
+    store.add(dataclasses.replace(job.key, config=config), record_for(job, config=config))
+
+    again = find(plan(study, store), "train", "VLF", 0)
+
+    assert again.reason == "runs again: made by other code"
+
+
 def test_a_failed_job_is_tried_again_as_often_as_allowed(study, store):
     job = find(plan(study, store), "train", "TSN", 0)
     for attempt in ("one", "two"):
