@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from analysis.frame import device_model
 from analysis.numbers import plural
 from analysis.results import Results, Variant
+from analysis.statistics import correlation_time, median_interval
 from analysis.tables.table import Entry
 from study.record import Kind, Outcome
 
+UNSTABLE = 0.1  # half an interval, as a share of the median
+FEWEST = 5  # rounds that are independent of each other
 REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
 
 
@@ -47,7 +50,7 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     record = results.cost_record(variant)
     if record is None:
         return ()
-    notes = list(record.notes)
+    notes = [*_unstable(results, variant), *record.notes]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
         notes.append(job.reason)
@@ -55,6 +58,26 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     if device_model(record) != device_model(first):
         notes.append(f"measured on {device_model(record)}, not on {device_model(first)}")
     return tuple(dict.fromkeys(notes))
+
+
+def _unstable(results: Results, variant: Variant) -> list[str]:
+    """Whether the quoted latency's rounds disagree too much to be printed as if they did not."""
+    batch = quoted_batch(results)
+    rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
+    if not rounds:
+        return []
+    independent = len(rounds) / correlation_time(rounds)
+    estimate = median_interval(rounds)
+    half = 0.0
+    if estimate.low is not None and estimate.high is not None:
+        half = (estimate.high - estimate.low) / 2 / estimate.value
+    if independent >= FEWEST and half <= UNSTABLE:
+        return []
+    return [
+        f"unstable: latency at batch {batch} varies from round to round: its interval is "
+        f"{half:.0%} of the median to each side, and {plural(len(rounds), 'round')} say as much as "
+        f"{max(1, round(independent))} independent ones; measure again on a quiet machine"
+    ]
 
 
 def ratio_notes(results: Results, variant: Variant) -> tuple[str, ...]:

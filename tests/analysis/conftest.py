@@ -89,7 +89,7 @@ class Maker:
     def cost(self, levels, parameters, macs, latency_ms, *, run="run-1", notes=(), numbers=None):
         measurements = [*self._counts(parameters, macs)]
         for batch in (1, 8):
-            drift = 1 + 0.1 * np.sin(np.arange(40) / 6)
+            drift = 1 + 0.01 * np.sin(np.arange(40) / 6)
             noise = np.exp(0.02 * self.rng.standard_normal(40))
             ms = latency_ms * batch**0.9 * drift * noise
             at = {"conditions": {"batch_size": batch}, "rounds": tuple(range(40))}
