@@ -19,6 +19,7 @@ from study.settings import CostConfig
 from vlf.config import Config, ConfigError, ModelConfig, RunConfig
 
 __all__ = [
+    "architecture_digests",
     "code_fingerprint",
     "cost_identity",
     "file_digests",
@@ -28,7 +29,7 @@ __all__ = [
 
 IDENTITY_VERSION = 1
 
-FOLDER = "root"  # the field of a dataset that names the folder of its files
+FOLDERS = ("root", "folder")  # fields that name the folder of a section's files
 
 _said_before: dict[tuple[type[Config], str], dict[str, Any]] = {}  # thousands of cells share them
 _digests: dict[tuple[str, int, int], str] = {}  # (path, bytes, mtime in ns) -> sha256
@@ -62,6 +63,7 @@ def cost_identity(
     device_model: str,
     device: str,
     torch_version: str,
+    digests: Mapping[str, str],
 ) -> str:
     """Name of one architecture's cost on one device model; seeds and training do not change it.
 
@@ -72,10 +74,13 @@ def cost_identity(
         device_model: "AMD EPYC 7B13", "NVIDIA H200".
         device: "cpu", "cuda" or "cuda:1"; the index does not count.
         torch_version: As installed.
+        digests: Of files that decide on the architecture, from `architecture_digests`.
     """
+    files = {"files": dict(digests)} if digests else {}
     return _hash(
         {
             "kind": "cost",
+            **files,
             "model": _said(model),
             "clip": dict(clip),
             "protocol": _said(protocol),
@@ -107,6 +112,20 @@ def file_digests(config: RunConfig) -> dict[str, str]:
     return found
 
 
+def architecture_digests(model: ModelConfig) -> dict[str, str]:
+    """Digests of the files that decide what is built, which a path does not tell: mostly none.
+
+    Raises:
+        ConfigError: If one of them is missing or unreadable.
+    """
+    if getattr(model, "folder", None) is None:
+        return {}
+    config = RunConfig(model=model.model_copy(update={"pretrained": False}))
+    return {
+        role: digest for role, digest in file_digests(config).items() if role.startswith("model.")
+    }
+
+
 def _digest(path: Path) -> str:
     state = path.stat()
     known = (str(path.resolve()), state.st_size, state.st_mtime_ns)
@@ -125,7 +144,8 @@ def _roles(section: Config) -> dict[str, Path]:
     roles: dict[str, Path] = {}
     for position, path in enumerate(_files(section)):
         named = [name for name, value in _texts(section) if path in _paths(section, value)]
-        roles.update(dict.fromkeys(named or [f"file {position}"], path))
+        inside = f"folder/{path.name}" if hasattr(section, "folder") else f"file {position}"
+        roles.update(dict.fromkeys(named or [inside], path))
     return roles
 
 
@@ -136,14 +156,14 @@ def _texts(section: Config) -> list[tuple[str, str]]:
 
 
 def _paths(section: Config, value: str) -> tuple[Path, Path]:
-    return Path(value), Path(getattr(section, FOLDER, "")) / value
+    return Path(value), Path(getattr(section, "root", "")) / value
 
 
 def _said(section: Config) -> dict[str, Any]:
     """Values that differ from the defaults, less those that are paths."""
     key = (type(section), section.model_dump_json())
     if key not in _said_before:
-        paths = {FOLDER, *_roles(section)}
+        paths = {*FOLDERS, *_roles(section)}
         values = section.model_dump(mode="json")
         _said_before[key] = {
             name: values[name]

@@ -16,7 +16,12 @@ from typing import Any, Literal
 from study.environment import device_model
 from study.fingerprint import fingerprint_of
 from study.grid import Cell
-from study.identity import cost_identity, file_digests, train_identity
+from study.identity import (
+    architecture_digests,
+    cost_identity,
+    file_digests,
+    train_identity,
+)
 from study.record import Kind, Outcome, Record, Status
 from study.spec import Study, StudyError
 from study.store import Key, Store, new_attempt
@@ -229,7 +234,13 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
 def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
-    identity = cost_identity(cell.config.model, clip, protocol, model, device, version("torch"))
+    try:
+        digests = architecture_digests(cell.config.model)
+    except ConfigError:  # on another machine, as above
+        digests = {"absent": "yes"}
+    identity = cost_identity(
+        cell.config.model, clip, protocol, model, device, version("torch"), digests
+    )
     config = {
         "model": cell.config.model.model_dump(mode="json"),
         "clip": clip,

@@ -68,8 +68,9 @@ def count_macs(model: nn.Module, shape: Sequence[int]) -> tuple[dict[str, int], 
 def _count_on_meta(
     model: nn.Module, shape: Sequence[int]
 ) -> tuple[dict[str, int], tuple[str, ...]]:
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    # Detached: the counter hooks the gradients of what a module is called with, and under no_grad
+    # fails for one that is called with a parameter.
+    on_meta = {name: tensor.to("meta") for name, tensor in _tensors(model).items()}
     clip = torch.empty(tuple(shape), device="meta")
     with _counting() as tally:
         functional_call(model, on_meta, (clip,))
@@ -81,8 +82,13 @@ def _count_on_values(
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     clip = torch.randn(tuple(shape), device=_device(model))
     with sdpa_kernel(SDPBackend.MATH), _counting() as tally:
-        model(clip)
+        functional_call(model, _tensors(model), (clip,))
     return tally.macs(model), tally.notes()
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ def identity(config, seed=0, device="cpu"):
 
 def cost(model=None, clip=CLIP, protocol=None, device_model="A", device="cpu", torch="2.14"):
     return cost_identity(
-        model or VLFConfig(), clip, protocol or CostConfig(), device_model, device, torch
+        model or VLFConfig(), clip, protocol or CostConfig(), device_model, device, torch, {}
     )
 
 

@@ -119,7 +119,56 @@ class ViViTConfig(Attention):
     temporal_depth: int = Field(1, ge=1, le=64)
 
 
+class TorchvisionConfig(Config):
+    """A video model of torchvision, with weights at random.
+
+    Attributes:
+        architecture: Its name in torchvision: "r3d_18", "s3d", "mvit_v2_s", "swin3d_t", ...
+    """
+
+    name: Literal["torchvision"] = "torchvision"
+    architecture: str
+
+
+Setting = bool | int | float | str | list[int]
+
+
+class TransformersConfig(Config):
+    """A video classifier of Hugging Face's transformers, the extra `peers`.
+
+    Attributes:
+        architecture: Its class: "VideoMAEForVideoClassification", "VivitForVideoClassification",
+            "TimesformerForVideoClassification", ...
+        settings: Keys of that class's config, such as {hidden_size: 64}. What the clips decide
+            (side, frames, classes) is set from `data`.
+        folder: A local folder in the library's layout, with `config.json`; its config is what
+            `settings` change.
+        pretrained: Read the weights of `folder`, too. A classifier for another number of classes
+            is new. Without a folder weights are at random.
+    """
+
+    name: Literal["transformers"] = "transformers"
+    architecture: str
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    folder: str | None = None
+    pretrained: bool = True
+
+    def files(self) -> tuple[Path, ...]:
+        """Files read by the run."""
+        if self.folder is None:
+            return ()
+        folder = Path(self.folder)
+        weights = sorted(folder.glob("*.safetensors")) if self.pretrained else []
+        return (folder / "config.json", *weights)
+
+
 ModelConfig = Annotated[
-    VLFConfig | TSNConfig | TSMConfig | TimeSformerConfig | ViViTConfig,
+    VLFConfig
+    | TSNConfig
+    | TSMConfig
+    | TimeSformerConfig
+    | ViViTConfig
+    | TorchvisionConfig
+    | TransformersConfig,
     Field(discriminator="name"),
 ]
