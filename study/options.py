@@ -45,6 +45,7 @@ class Options:
         study: The study file.
         action: "run", "plan", "status", "report" or "cancel".
         json: Print plan or status for scripts.
+        modules: Levels of modules that a plan shows; 0 shows none.
         results: The results folder.
         overrides: `key=value` over `base`.
         only: What is to run; empty runs all.
@@ -61,6 +62,7 @@ class Options:
     study: Path
     action: str
     json: bool
+    modules: int
     results: Path
     overrides: tuple[str, ...]
     only: Mapping[str, str]
@@ -127,11 +129,14 @@ def parse_options(argv: list[str] | None) -> Options:
     action = actions[0] if actions else "run"
     if args.json and action not in ("plan", "status"):
         raise StudyError("--json: goes with --plan or --status")
+    if args.modules and action != "plan":
+        raise StudyError("--modules: goes with --plan")
     results = args.results / "quick" if args.quick else args.results
     return Options(
         study=args.study,
         action=action,
         json=args.json,
+        modules=args.modules,
         results=results,
         overrides=tuple(args.set),
         only=_parse_only(args.only),
@@ -171,6 +176,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--detach", action="store_true", help="return once all is submitted to SLURM")
     what.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
+
+    what.add_argument(
+        "--modules",
+        type=_positive,
+        default=0,
+        metavar="DEPTH",
+        help="with --plan: parameters and MACs of every module, DEPTH names deep (3 shows blocks)",
+    )
 
     which = parser.add_argument_group("which cells")
     which.add_argument(

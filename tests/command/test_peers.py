@@ -14,8 +14,8 @@ PEERS = (
         "        name: transformers\n"
         "        architecture: VideoMAEForVideoClassification\n"
         "        settings:\n"
-        "          {hidden_size: 16, intermediate_size: 32, num_attention_heads: 2, patch_size: 8,\n"
-        "           num_hidden_layers: 1}\n",
+        "          {hidden_size: 16, intermediate_size: 32, num_attention_heads: 2,\n"
+        "           patch_size: 8, num_hidden_layers: 1}\n",
     )
     .replace("seeds: [0, 1]", "seeds: [0]")
     .replace("{epochs: 2, ", "{epochs: 1, ")
