@@ -73,13 +73,13 @@ def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Consol
         table = Table(title=escape(cost.cell.name), title_justify="left", title_style="bold")
         table.add_column("module")
         table.add_column("class")
-        for name in ("parameters (M)", "MACs (M)", "MACs (%)"):
+        for name in ("parameters", "MACs", "MACs (%)"):
             table.add_column(name, justify="right")
         for name, kind, parameters, macs in count.modules:
             if parameters or macs:
                 share = f"{100 * macs / count.macs:.1f}" if count.macs else "-"
                 indented = "  " * name.count(".") + name
-                numbers = (f"{parameters / 1e6:.3f}", f"{macs / 1e6:.2f}", share)
+                numbers = (f"{parameters:,}", f"{macs:,}", share)
                 table.add_row(escape(indented), escape(kind), *numbers)
         console.print(table)
 

@@ -9,6 +9,7 @@ from analysis.tables.table import Entry
 from study.record import Kind, Outcome
 
 REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
+COUNTED = {"parameters": "parameters:", "macs": "MACs"}  # metric -> how remarks on it begin
 
 
 def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...]) -> Entry:
@@ -42,12 +43,19 @@ def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
+def count_notes(results: Results, variant: Variant, metric: str) -> tuple[str, ...]:
+    """Remarks of the cost record on a count, such as what its MACs leave out."""
+    record = results.cost_record(variant)
+    notes = record.notes if record else ()
+    return tuple(note for note in notes if note.startswith(COUNTED[metric]))
+
+
 def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
-    """Remarks of the cost record, and whether it was measured elsewhere than the first one."""
+    """Remarks of the cost record on timings, and whether they are from elsewhere than the first."""
     record = results.cost_record(variant)
     if record is None:
         return ()
-    notes = list(record.notes)
+    notes = [note for note in record.notes if not note.startswith(tuple(COUNTED.values()))]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
         notes.append(job.reason)
