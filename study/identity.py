@@ -104,11 +104,11 @@ def file_digests(config: RunConfig) -> dict[str, str]:
         for role, path in _roles(getattr(config, section)).items():
             try:
                 found[f"{section}.{role}"] = _digest(path)
-            except FileNotFoundError:
-                raise ConfigError(f"{section}.{role}", f"no such file: {path}") from None
             except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
                 message = f"{path} cannot be read ({error.strerror})"
-                raise ConfigError(f"{section}.{role}", message) from None
+                key = f"{section}.{role.partition('/')[0]}"  # of folder/config.json: the folder
+                raise ConfigError(key, f"no such file: {path}" if missing else message) from None
     return found
 
 

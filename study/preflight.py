@@ -8,6 +8,7 @@ from torch import nn
 
 from study.estimate import CellCounts
 from study.grid import Cell
+from study.identity import file_digests
 from study.metrics.macs import count, count_modules
 from study.plan import Plan
 from study.spec import Study, locate
@@ -102,16 +103,20 @@ def check_device(plan: Plan) -> None:
 def check_inputs(plan: Plan) -> None:
     """Read the annotation lists of what is to run, so that a bad line stops us now.
 
+    Weight files are only looked for.
+
     Raises:
         StudyError: Naming the key of the study file, and the line of the list.
     """
-    seen = set()
+    seen: set[tuple[DataConfig, str]] = set()
     for job in plan.train:
-        data = job.cell.config.data
-        if job.status != "to run" or data in seen:
+        data, model = job.cell.config.data, job.cell.config.model
+        if job.status != "to run" or (data, model.model_dump_json()) in seen:
             continue
-        seen.add(data)
         try:
-            check_data(data)
+            if data not in {known for known, _ in seen}:
+                check_data(data)
+            file_digests(job.cell.config)
+            seen.add((data, model.model_dump_json()))
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None

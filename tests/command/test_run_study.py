@@ -143,9 +143,14 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
         ("heads: 2", "heads: 3", "order.yaml:4: "),
         ("{name: tsn}", "{name: timesformer, patch: 5}", "order.yaml:9: "),
         ("spatial_depth: 0", "projection: 3x3s2, stage: 4", "order.yaml:4: "),
+        (
+            "{name: tsn}",
+            "{name: tsn, pretrained: no.pt}",
+            "order.yaml:9: factors.variant.TSN.model.pretrained: no such file: no.pt",
+        ),
         (STUDY, "", "order.yaml: "),
     ],
-    ids=["typo", "type", "width by heads", "patch by size", "feature map", "empty"],
+    ids=["typo", "type", "width by heads", "patch by size", "feature map", "weights", "empty"],
 )
 def test_a_wrong_study_file_gets_one_line_and_writes_nothing(study, old, new, message):
     study.write_text(STUDY.replace(old, new), "utf-8")

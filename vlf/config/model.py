@@ -158,7 +158,9 @@ class TransformersConfig(Config):
         if self.folder is None:
             return ()
         folder = Path(self.folder)
-        weights = sorted(folder.glob("*.safetensors")) if self.pretrained else []
+        if not self.pretrained:
+            return (folder / "config.json",)
+        weights = sorted(folder.glob("*.safetensors")) or [folder / "model.safetensors"]
         return (folder / "config.json", *weights)
 
 

@@ -38,8 +38,7 @@ class Peer(nn.Module):
         super().__init__()
         self.frames, self.size = data.frames, data.size
         with torch.device("meta"):
-            self.f, self.head = build()
-            self._probe(name, data)
+            self._try(name, build, data)
         if not on_meta():
             self.f, self.head = build()
 
@@ -49,17 +48,18 @@ class Peer(nn.Module):
         logits: Tensor = self.head(self.f(clip))
         return logits.flatten(1)
 
-    def _probe(self, name: str, data: DataConfig) -> None:
+    def _try(self, name: str, build: Callable[[], Parts], data: DataConfig) -> None:
         clips = f"clips of {data.frames} frames of {data.size}x{data.size}"
-        training = self.training
         try:
+            self.f, self.head = build()
             with torch.no_grad():
                 shape = self.eval()(torch.zeros(2, data.frames, 3, data.size, data.size)).shape
+        except ConfigError:
+            raise
         except Exception as error:  # whatever a peer's own code raises
             message = f'"{name}" cannot take {clips}: {one_line(error)}'
             raise ConfigError("model.architecture", message) from error
-        finally:
-            self.train(training)
+        self.train()
         if shape != (2, data.classes):
             message = f'"{name}" gives no logits for {clips}, but a tensor of {tuple(shape)}'
             raise ConfigError("model.architecture", message)

@@ -128,9 +128,6 @@ def _check_folder(folder: Path, wanted: str, config: TransformersConfig) -> None
     if found != wanted:
         message = f'"{folder}" holds a model of type "{found}"; {config.architecture} needs '
         raise ConfigError("model.folder", f'{message}"{wanted}"')
-    if config.pretrained and len(config.files()) < 2:
-        message = f'"{folder}" holds no weights (*.safetensors); for its config alone '
-        raise ConfigError("model.folder", f"{message}say model.pretrained: false")
 
 
 def _build(cls: Any, settings: Any, config: TransformersConfig) -> Parts:

@@ -57,6 +57,22 @@ def test_peers_are_trained_and_measured_beside_our_own_models(peers):
     assert "VideoMAE" in table
 
 
+def test_a_folder_without_weights_is_told_before_anything_runs(peers):
+    config = {"model_type": "videomae", "hidden_size": 16, "num_attention_heads": 2}
+    (peers.parent / "videomae").mkdir()
+    (peers.parent / "videomae" / "config.json").write_text(json.dumps(config), "utf-8")
+    peers.write_text(
+        PEERS.replace("        settings:", "        folder: videomae\n        settings:")
+    )
+
+    wrong = run(peers, code=2)
+
+    assert wrong.stderr.endswith(
+        "order.yaml:14: factors.variant.VideoMAE.model.folder: "
+        "no such file: videomae/model.safetensors (cell variant=VideoMAE)\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
