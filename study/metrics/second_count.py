@@ -45,7 +45,7 @@ class SecondCount:
 
 
 def measure_second_count(subject: Subject) -> Reading:
-    """Fvcore's counts of one clip: MACs (unit "MAC"), extras and activations (unit "1").
+    """What fvcore counts for one clip: MACs (unit "MAC"), extras and activations (unit "1").
 
     Where its MACs are off from those of `measure_macs` by more than 0.1 %, or cannot be had, a note
     says so.

@@ -170,9 +170,13 @@ def test_every_video_classifier_of_transformers_is_among_those_tested():
     assert set(SMALL) == set(known.values())
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_both_counters_agree_on_the_classifiers_of_transformers(name):
-    model = build_model(small(name), MOTION).eval()
+@pytest.mark.parametrize(
+    "config",
+    [*map(small, SMALL), *(TorchvisionConfig(architecture=n) for n in ("swin3d_t", "mvit_v2_s"))],
+    ids=lambda config: config.architecture,
+)
+def test_both_counters_agree_on_peers(config):
+    model = build_model(config, MOTION).eval()
 
     counts = count(model, (4, 3, 32, 32))
     second = recount(model, clips(MOTION, batch=1))
