@@ -46,11 +46,11 @@ def answer(study: Study, options: Options) -> int:
         return ANSWERS[options.action](plan, store, console, options.json)
     session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
-        counts = recorded_counts(plan)
+        counts = {} if options.modules else recorded_counts(plan)
         if options.action == "run" or len(counts) < len(plan.cost):
             from study.preflight import inspect
 
-            counts = inspect(plan, counts, to_run=options.action == "run")
+            counts = inspect(plan, counts, options.action == "run", options.modules)
         if options.action == "plan":
             print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
             return 0

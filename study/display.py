@@ -47,11 +47,13 @@ def print_plan(
             duration(seconds) if to_run else "-",
         )
         notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
+        notes += [f"{cost.cell.name}: {note}" for note in count.notes]
     console.print(table)
     for note in notes[:20]:
         console.print(f"  {note}", markup=False, soft_wrap=True)
     if len(notes) > 20:
         console.print(f"  and {len(notes) - 20} more; --json lists all")
+    _print_modules(plan, counts, console)
     to_run = plan.to_run
     if to_run:
         console.print(
@@ -60,6 +62,26 @@ def print_plan(
         )
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
+
+
+def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Console) -> None:
+    """One table a cell, where `--modules` asked for them; a child is indented under its parent."""
+    for cost in plan.cost:
+        count = counts[cost.cell.name]
+        if not count.modules:
+            continue
+        table = Table(title=escape(cost.cell.name), title_justify="left", title_style="bold")
+        table.add_column("module")
+        table.add_column("class")
+        for name in ("parameters", "MACs", "MACs (%)"):
+            table.add_column(name, justify="right")
+        for name, kind, parameters, macs in count.modules:
+            if parameters or macs:
+                share = f"{100 * macs / count.macs:.1f}" if count.macs else "-"
+                indented = "  " * name.count(".") + name
+                numbers = (f"{parameters:,}", f"{macs:,}", share)
+                table.add_row(escape(indented), escape(kind), *numbers)
+        console.print(table)
 
 
 def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
@@ -91,6 +113,7 @@ def _plan_values(
             "estimate_s": round(estimates[job.name], 1) if job.kind == "train" else None,
             "parameters": counts[job.cell.name].parameters,
             "macs": counts[job.cell.name].macs,
+            "notes": list(counts[job.cell.name].notes),
         }
 
     return {
@@ -98,6 +121,14 @@ def _plan_values(
         "device": plan.device,
         "estimate_s": round(wall_s, 1),
         "jobs": [values(job) for job in plan.jobs],
+        "modules": {
+            cost.cell.name: [
+                dict(zip(("module", "class", "parameters", "macs"), one, strict=True))
+                for one in counts[cost.cell.name].modules
+            ]
+            for cost in plan.cost
+            if counts[cost.cell.name].modules
+        },
     }
 
 

@@ -17,7 +17,7 @@ from study.source import UNKNOWN, lines_of, source_state
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 NVIDIA = Path("/proc/driver/nvidia")
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "fvcore", "av")
+PACKAGES = ("torch", "torchvision", "timm", "transformers", "numpy", "fvcore", "av")
 
 Device = Literal["cpu", "cuda"]
 

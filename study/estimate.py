@@ -20,10 +20,14 @@ class CellCounts:
     Attributes:
         parameters: Learnable values.
         macs: Multiply-accumulates of one clip's forward pass.
+        notes: What the MACs leave out.
+        modules: Of `--modules`: (name, class, parameters, MACs) of each, parents first.
     """
 
     parameters: int
     macs: float
+    notes: tuple[str, ...] = ()
+    modules: tuple[tuple[str, str, int, int], ...] = ()
 
 
 def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
@@ -37,7 +41,8 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
             continue
         values = {m.metric: m.samples[0] for m in job.record.measurements if m.part is None}
         if {"parameters", "macs"} <= values.keys():
-            found[job.cell.name] = CellCounts(int(values["parameters"]), values["macs"])
+            notes = tuple(note for note in job.record.notes if note.startswith("MACs"))
+            found[job.cell.name] = CellCounts(int(values["parameters"]), values["macs"], notes)
     return found
 
 

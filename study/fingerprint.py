@@ -24,6 +24,7 @@ from vlf.config import RunConfig
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = ("vlf.config",)
 LIBRARIES = ("torch", "timm")
+PEERS = ("torchvision", "transformers")  # their versions count where a module imports them
 TRAINING = ("vlf.train", "vlf.evaluate")
 METRICS = "study.metrics"
 TIMING = "study.cost_process"  # the loop around the metrics
@@ -63,6 +64,7 @@ def code_fingerprint(modules: Sequence[str], root: Path = ROOT) -> str:
         FileNotFoundError: If one of `modules` has no file.
     """
     found: dict[str, str] = {}
+    peers: set[str] = set()
     waiting = list(modules)
     for name in modules:
         if _path(name, root) is None:
@@ -76,8 +78,9 @@ def code_fingerprint(modules: Sequence[str], root: Path = ROOT) -> str:
             continue  # `from vlf.models.blocks import Block`: Block is no module
         found[name], imported = _read(path, name)
         waiting += [*imported, *_parents(name)]
+        peers |= {*PEERS} & {*imported}
     lines = [f"{name} {digest}" for name, digest in sorted(found.items())]
-    lines += [f"{library} {_version(library)}" for library in LIBRARIES]
+    lines += [f"{library} {_version(library)}" for library in (*LIBRARIES, *sorted(peers))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -19,6 +19,7 @@ from study.settings import CostConfig
 from vlf.config import Config, ConfigError, ModelConfig, RunConfig
 
 __all__ = [
+    "architecture_digests",
     "code_fingerprint",
     "cost_identity",
     "file_digests",
@@ -62,6 +63,7 @@ def cost_identity(
     device_model: str,
     device: str,
     torch_version: str,
+    digests: Mapping[str, str],
 ) -> str:
     """Name of one architecture's cost on one device model; seeds and training do not change it.
 
@@ -72,10 +74,13 @@ def cost_identity(
         device_model: "AMD EPYC 7B13", "NVIDIA H200".
         device: "cpu", "cuda" or "cuda:1"; the index does not count.
         torch_version: As installed.
+        digests: Of files that decide on the architecture, from `architecture_digests`.
     """
+    files = {"files": dict(digests)} if digests else {}
     return _hash(
         {
             "kind": "cost",
+            **files,
             "model": _said(model),
             "clip": dict(clip),
             "protocol": _said(protocol),
@@ -101,12 +106,25 @@ def file_digests(config: RunConfig) -> dict[str, str]:
             key = f"{section}.{_field_of(role)}"
             try:
                 found[f"{section}.{role}"] = _digest(path)
-            except FileNotFoundError:
-                raise ConfigError(key, f"no such file: {path}") from None
             except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
                 message = f"{path} cannot be read ({error.strerror})"
-                raise ConfigError(key, message) from None
+                raise ConfigError(key, f"no such file: {path}" if missing else message) from None
     return found
+
+
+def architecture_digests(model: ModelConfig) -> dict[str, str]:
+    """Digests of the files that decide what is built, which a path does not tell: mostly none.
+
+    Raises:
+        ConfigError: If one of them is missing or unreadable.
+    """
+    if getattr(model, "folder", None) is None:
+        return {}
+    config = RunConfig(model=model.untrained())
+    return {
+        role: digest for role, digest in file_digests(config).items() if role.startswith("model.")
+    }
 
 
 def _digest(path: Path) -> str:

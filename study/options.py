@@ -46,6 +46,7 @@ class Options:
         study: The study file.
         action: "run", "plan", "status", "report", "claims", "compare" or "cancel".
         json: Print plan or status for scripts.
+        modules: Levels of modules that a plan shows; 0 shows none.
         results: The results folder.
         overrides: `key=value` over `base`.
         only: What is to run; empty runs all.
@@ -64,6 +65,7 @@ class Options:
     study: Path
     action: str
     json: bool
+    modules: int
     results: Path
     overrides: tuple[str, ...]
     only: Mapping[str, str]
@@ -137,11 +139,14 @@ def parse_options(argv: list[str] | None) -> Options:
         raise StudyError("--gate: goes with --compare OTHER_RESULTS")
     if args.compare is not None and not (args.compare / "records").is_dir():
         raise StudyError(f"--compare: {args.compare} is no results folder (it has no records/)")
+    if args.modules and action != "plan":
+        raise StudyError("--modules: goes with --plan")
     results = args.results / "quick" if args.quick else args.results
     return Options(
         study=args.study,
         action=action,
         json=args.json,
+        modules=args.modules,
         results=results,
         overrides=tuple(args.set),
         only=_parse_only(args.only),
@@ -200,6 +205,14 @@ def _parser() -> argparse.ArgumentParser:
         help="with --compare: exit code 3 if a cost is worse by more than this, such as 5%%",
     )
     what.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
+
+    what.add_argument(
+        "--modules",
+        type=_positive,
+        default=0,
+        metavar="DEPTH",
+        help="with --plan: parameters and MACs of every module, DEPTH names deep (3 shows blocks)",
+    )
 
     which = parser.add_argument_group("which cells")
     which.add_argument(

@@ -16,7 +16,12 @@ from typing import Any, Literal
 from study.environment import device_model
 from study.fingerprint import fingerprint_of
 from study.grid import Cell
-from study.identity import cost_identity, file_digests, train_identity
+from study.identity import (
+    architecture_digests,
+    cost_identity,
+    file_digests,
+    train_identity,
+)
 from study.record import Kind, Outcome, Record, Status
 from study.spec import Study, StudyError
 from study.store import Key, Store, new_attempt
@@ -230,7 +235,11 @@ def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
     architecture = cell.config.model.untrained()
-    identity = cost_identity(architecture, clip, protocol, model, device, version("torch"))
+    try:
+        digests = architecture_digests(architecture)
+    except ConfigError:  # on another machine, as above
+        digests = {"absent": "yes"}
+    identity = cost_identity(architecture, clip, protocol, model, device, version("torch"), digests)
     config = {
         "model": architecture.model_dump(mode="json"),
         "clip": clip,

@@ -8,7 +8,8 @@ from torch import nn
 
 from study.estimate import CellCounts
 from study.grid import Cell
-from study.metrics.macs import count
+from study.identity import file_digests
+from study.metrics.macs import count, count_modules
 from study.plan import Plan
 from study.spec import Study, locate
 from vlf.config import ConfigError, DataConfig, ModelConfig
@@ -26,26 +27,29 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
     return build_model(model.untrained(), data).eval(), shape
 
 
-def inspect(plan: Plan, known: Mapping[str, CellCounts], to_run: bool) -> dict[str, CellCounts]:
+def inspect(
+    plan: Plan, known: Mapping[str, CellCounts], to_run: bool, depth: int = 0
+) -> dict[str, CellCounts]:
     """Find out now what would fail later; counts by cell name.
 
     Args:
         plan: Of which every cell that has no counts is built.
         known: Counts that are in records of the same code (study/estimate.py).
         to_run: Check the data too; a study of data that are elsewhere can be planned.
+        depth: Count every module too, so many levels of names deep.
 
     Raises:
         StudyError: If a cell cannot be built or its data cannot be read.
     """
     cells = [job.cell for job in plan.cost if job.cell.name not in known]
-    counts = {**known, **count_cells(plan.study, cells)}
+    counts = {**known, **count_cells(plan.study, cells, depth)}
     if to_run:
         check_device(plan)
         check_inputs(plan)
     return counts
 
 
-def count_cells(study: Study, cells: Sequence[Cell]) -> dict[str, CellCounts]:
+def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str, CellCounts]:
     """Build and count every distinct architecture of the cells, by cell name.
 
     Raises:
@@ -59,18 +63,24 @@ def count_cells(study: Study, cells: Sequence[Cell]) -> dict[str, CellCounts]:
         architecture = json.dumps([model.model_dump(mode="json"), shape], sort_keys=True)
         if architecture not in seen:
             try:
-                seen[architecture] = _count(model, data)
+                seen[architecture] = _count(model, data, depth)
             except ConfigError as error:
                 raise locate(study, cell, error) from None
         counts[cell.name] = seen[architecture]
     return counts
 
 
-def _count(model: ModelConfig, data: DataConfig) -> CellCounts:
+def _count(model: ModelConfig, data: DataConfig, depth: int) -> CellCounts:
     with torch.device("meta"):
         module, shape = build_for_cost(model, data)
     counted = count(module, shape)
-    return CellCounts(int(sum(counted.parameters.values())), float(sum(counted.macs.values())))
+    modules = count_modules(module, shape, depth) if depth else []
+    return CellCounts(
+        int(sum(counted.parameters.values())),
+        float(sum(counted.macs.values())),
+        counted.notes,
+        tuple((one.name, one.kind, one.parameters, one.macs) for one in modules),
+    )
 
 
 def check_device(plan: Plan) -> None:
@@ -92,6 +102,8 @@ def check_device(plan: Plan) -> None:
 def check_inputs(plan: Plan) -> None:
     """Read annotation lists and weight files of what is to run, so that a bad one stops us now.
 
+    Weight files are only looked for.
+
     Raises:
         StudyError: Naming the key of the study file, and the line of the list or the layers.
     """
@@ -103,11 +115,13 @@ def check_inputs(plan: Plan) -> None:
         try:
             if data not in data_seen:
                 check_data(data)
-            if model.weights is not None and (model, data) not in weights_seen:
-                with torch.device("meta"):
-                    module = build_model(model, data)
-                fit_weights(module, model, data, model.weights)
+            if (model.model_dump_json(), data) not in weights_seen:
+                file_digests(job.cell.config)
+                if model.weights is not None:
+                    with torch.device("meta"):
+                        module = build_model(model, data)
+                    fit_weights(module, model, data, model.weights)
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None
         data_seen.add(data)
-        weights_seen.add((model, data))
+        weights_seen.add((model.model_dump_json(), data))

@@ -146,12 +146,12 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
 
 def locate(study: Study, cell: Combination, error: ConfigError) -> StudyError:
     """Where the study file set what a cell cannot be built with."""
-    section, _, name = error.key.partition(".")
+    section, *names = error.key.split(".")
     if section not in SECTIONS:
         key: Key = ("base",)
         shown = ", ".join(f"{factor}={label}" for factor, label in cell.levels.items())
         return study.error(key, f"{error} (cell {shown})" if shown else str(error))
-    invalid = InvalidError((section, name) if name else (section,), error.message, "cross")
+    invalid = InvalidError((section, *names), error.message, "cross")
     return fault(study.draft(cell.levels), invalid, study.places, cell.levels)
 
 

@@ -49,7 +49,7 @@ NO_TORCH = (
     "analysis",
     "run_study",
 )
-TORCH = {"torch", "torchvision", "timm", "fvcore"}
+TORCH = {"torch", "torchvision", "timm", "fvcore", "transformers"}
 
 ROOT = Path(__file__).parents[1]
 FILES = [

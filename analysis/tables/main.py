@@ -18,6 +18,7 @@ from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
 from analysis.tables.notes import (
     absent,
     cost_notes,
+    count_notes,
     main_remarks,
     quoted_batch,
     ratio_notes,
@@ -118,18 +119,21 @@ def _count_columns(results: Results) -> list[Column]:
         if known:
             factor, prefix = prefix_for(known.values())
             unit = f" ({prefix})" if prefix else ""
-            columns.append(Column(f"{name}{unit} ↓", _count(known, factor)))
+            columns.append(Column(f"{name}{unit} ↓", _count(results, metric, known, factor)))
     return columns
 
 
-def _count(counts: Mapping[str, float], factor: float) -> Callable[[Variant], Entry]:
+def _count(
+    results: Results, metric: str, counts: Mapping[str, float], factor: float
+) -> Callable[[Variant], Entry]:
     marks = mark_counts(counts)
 
     def show(variant: Variant) -> Entry:
         value = counts.get(variant.cell)
         if value is None:
             return Entry(NONE)
-        return Entry(significant(value / factor), marks.get(variant.cell, ""))
+        notes = count_notes(results, variant, metric)
+        return Entry(significant(value / factor), marks.get(variant.cell, ""), notes)
 
     return show
 

@@ -12,6 +12,7 @@ from study.record import Kind, Outcome
 UNSTABLE = 0.1  # half an interval, as a share of the median
 FEWEST = 5  # rounds that are independent of each other
 REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
+COUNTED = {"parameters": "parameters:", "macs": "MACs"}  # metric -> how remarks on it begin
 
 
 def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...]) -> Entry:
@@ -45,12 +46,21 @@ def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
+def count_notes(results: Results, variant: Variant, metric: str) -> tuple[str, ...]:
+    """Remarks of the cost record on a count, such as what its MACs leave out."""
+    record = results.cost_record(variant)
+    notes = record.notes if record else ()
+    return tuple(note for note in notes if note.startswith(COUNTED[metric]))
+
+
 def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
-    """Remarks of the cost record, and whether it was measured elsewhere than the first one."""
+    """Remarks of the cost record on timings, and whether they are from elsewhere than the first."""
     record = results.cost_record(variant)
     if record is None:
         return ()
-    notes = [*_unstable(results, variant), *record.notes]
+    counted = tuple(COUNTED.values())
+    notes = [note for note in record.notes if not note.startswith(counted)]
+    notes = [*_unstable(results, variant), *notes]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
         notes.append(job.reason)

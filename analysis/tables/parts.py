@@ -2,6 +2,7 @@
 
 from analysis.numbers import NONE, prefix_for, significant
 from analysis.results import Results
+from analysis.tables.notes import count_notes
 from analysis.tables.table import Align, Entry, Table
 
 PARTS = ("f", "g", "h", "head")  # as the data flow; parts of other names follow
@@ -33,7 +34,8 @@ def parts_table(results: Results) -> Table:
         row = [Entry(variant.label)]
         for _, metric, part, factor in columns:
             value = results.count(variant, metric, part)
-            row.append(Entry(NONE if value is None else significant(value / factor)))
+            notes = () if part else count_notes(results, variant, metric)
+            row.append(Entry(NONE if value is None else significant(value / factor), notes=notes))
         rows.append(tuple(row))
     right: Align = "right"
     return Table(

@@ -7,6 +7,7 @@ from study.metrics.latency import measure_latency
 from study.metrics.macs import count, measure_macs
 from study.metrics.memory import measure_peak_memory
 from study.metrics.parameters import measure_parameters
+from study.metrics.second_count import measure_second_count
 from study.metrics.subject import (
     Count,
     Counts,
@@ -23,9 +24,18 @@ from study.metrics.throughput import derive_throughput
 METRICS: dict[str, Metric] = {
     "parameters": Count(measure_parameters),
     "macs": Count(measure_macs),
+    "second_count": Count(measure_second_count),
     "latency": SideBySide(measure_latency),
     "throughput": Derived(derive_throughput),
     "peak_memory": Isolated(measure_peak_memory),
 }
 
-__all__ = ["METRICS", "Counts", "Metric", "Reading", "Subject", "Watch", "count"]
+__all__ = [
+    "METRICS",
+    "Counts",
+    "Metric",
+    "Reading",
+    "Subject",
+    "Watch",
+    "count",
+]

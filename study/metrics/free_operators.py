@@ -22,7 +22,8 @@ grid_sampler_2d grid_sampler_3d
 """
 
 _ELEMENT_WISE_WITHOUT_A_TAG = """
-hardswish hardswish_ glu dropout native_dropout bernoulli_ uniform_ normal_ rand randn randperm
+hardswish hardswish_ glu floor_divide dropout native_dropout
+bernoulli_ uniform_ normal_ rand randn randperm
 """
 
 _SEARCHING = """
@@ -32,7 +33,7 @@ index_add index_copy take_along_dim sort topk argsort cumsum cumprod one_hot bin
 
 _MOVING = """
 cat stack clone contiguous copy_ copy _to_copy _reshape_copy _unsafe_view reshape resize_ detach
-unsafe_split unsafe_split_with_sizes unsafe_chunk slice_scatter select_scatter
+unsafe_split unsafe_split_with_sizes unsafe_chunk slice_scatter select_scatter as_strided_
 constant_pad_nd reflection_pad1d reflection_pad2d replication_pad2d replication_pad3d pad
 roll flip rot90 tril triu repeat repeat_interleave
 pixel_shuffle pixel_unshuffle channel_shuffle im2col col2im

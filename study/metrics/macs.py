@@ -19,21 +19,26 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from study.metrics.free_operators import FREE
 from study.metrics.parameters import count_parameters
-from study.metrics.second_count import disagreement
-from study.metrics.subject import Counts, Reading, Subject, measure_parts, parts_of
+from study.metrics.subject import (
+    Counts,
+    ModuleCount,
+    Reading,
+    Subject,
+    measure_parts,
+    parts_of,
+)
 
 
 def measure_macs(subject: Subject) -> Reading:
     """Multiply-accumulates of one clip (batch 1, one view), in total and by part, unit "MAC".
 
     In it: convolutions, matrix products, attention. Not in it: normalisation, activations, softmax,
-    pooling, biases, additions of residuals, anything that only moves data. Counted a second time by
-    fvcore; where the two differ by more than 0.1 % a note says so.
+    pooling, biases, additions of residuals, anything that only moves data. Counted a second time,
+    independently, by `measure_second_count`.
     """
     macs, notes = count_macs(subject.model, subject.clip.shape)
-    second = disagreement(subject.model, subject.clip, sum(macs.values()))
     conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
-    return Reading(measure_parts("macs", "MAC", macs, conditions), (*notes, *second))
+    return Reading(measure_parts("macs", "MAC", macs, conditions), notes)
 
 
 def count(model: nn.Module, clip_shape: Sequence[int]) -> Counts:
@@ -46,6 +51,28 @@ def count(model: nn.Module, clip_shape: Sequence[int]) -> Counts:
     return Counts(count_parameters(model), macs, notes)
 
 
+def count_modules(model: nn.Module, clip_shape: Sequence[int], depth: int) -> list[ModuleCount]:
+    """Every module of a model down to `depth` levels of names, parents before their children.
+
+    What a module does beside its children, such as the products of attention, is in its own row
+    and in none of theirs. A module that is called nowhere, as a list of blocks, is their sum.
+
+    Raises:
+        Exception: As for `count`.
+    """
+    tally, _ = _count(model, (1, *clip_shape))
+    return [
+        ModuleCount(
+            name,
+            type(module).__name__,
+            sum(p.numel() for p in module.parameters() if p.requires_grad),
+            tally.of(name, module),
+        )
+        for name, module in model.named_modules()
+        if name and name.count(".") < depth
+    ]
+
+
 def count_macs(model: nn.Module, shape: Sequence[int]) -> tuple[dict[str, int], tuple[str, ...]]:
     """MACs by part for a batch of clips (B, T, 3, H, W), and notes on what they leave out.
 
@@ -54,35 +81,46 @@ def count_macs(model: nn.Module, shape: Sequence[int]) -> tuple[dict[str, int], 
     traced there (its course depends on values) is counted on its own tensors with the math backend.
     The model is left in eval mode.
     """
+    tally, notes = _count(model, shape)
+    return tally.by_part(model), notes
+
+
+def _count(model: nn.Module, shape: Sequence[int]) -> tuple["_Tally", tuple[str, ...]]:
     model.eval()
     try:
-        return _count_on_meta(model, shape)
+        tally = _count_on_meta(model, shape)
     except (RuntimeError, NotImplementedError, TypeError) as error:
         if _device(model).type == "meta":
             raise
-        macs, notes = _count_on_values(model, shape)
+        tally = _count_on_values(model, shape)
         why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        return macs, (f"MACs counted on real tensors, the meta device refused ({why})", *notes)
+        note = f"MACs counted on real tensors, the meta device refused ({why})"
+        return tally, (note, *tally.notes())
+    return tally, tally.notes()
 
 
-def _count_on_meta(
-    model: nn.Module, shape: Sequence[int]
-) -> tuple[dict[str, int], tuple[str, ...]]:
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
+def _count_on_meta(model: nn.Module, shape: Sequence[int]) -> "_Tally":
+    # Detached: the counter hooks the gradients of what a module is called with, and under no_grad
+    # fails for one that is called with a parameter.
+    on_meta = {name: tensor.to("meta") for name, tensor in _tensors(model).items()}
     clip = torch.empty(tuple(shape), device="meta")
     with _counting() as tally:
         functional_call(model, on_meta, (clip,))
-    return tally.macs(model), tally.notes()
+    tally.read(model)
+    return tally
 
 
-def _count_on_values(
-    model: nn.Module, shape: Sequence[int]
-) -> tuple[dict[str, int], tuple[str, ...]]:
+def _count_on_values(model: nn.Module, shape: Sequence[int]) -> "_Tally":
     clip = torch.randn(tuple(shape), device=_device(model))
     with sdpa_kernel(SDPBackend.MATH), _counting() as tally:
-        model(clip)
-    return tally.macs(model), tally.notes()
+        functional_call(model, _tensors(model), (clip,))
+    tally.read(model)
+    return tally
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager
@@ -107,6 +145,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.counter = counter
         self.uncounted: Counter[str] = Counter()
+        self.macs: dict[str, int] = {}  # module -> MACs; "" is all; absent is never called
 
     def __torch_dispatch__(
         self,
@@ -119,16 +158,23 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.uncounted[func._overloadpacket.__name__] += 1
         return func(*args, **(kwargs or {}))
 
-    def macs(self, model: nn.Module) -> dict[str, int]:
+    def read(self, model: nn.Module) -> None:
+        """Take over what the counter has found; it names modules by the class of the model."""
+        root = f"{type(model).__name__}."
+        for name, counts in self.counter.get_flop_counts().items():
+            module = "" if name == "Global" else name.removeprefix(root)
+            self.macs[module] = sum(counts.values()) // 2
+
+    def of(self, name: str, module: nn.Module) -> int:
+        """MACs of a module by its dotted name."""
+        if name in self.macs:
+            return self.macs[name]
+        return sum(self.of(f"{name}.{child}", one) for child, one in module.named_children())
+
+    def by_part(self, model: nn.Module) -> dict[str, int]:
         """Part -> MACs; "other" is what ran outside the parts, left out where nothing did."""
-        counts = self.counter.get_flop_counts()
-        root = type(model).__name__
-
-        def of(module: str) -> int:
-            return sum(counts.get(module, {}).values()) // 2
-
-        parts = {part: of(f"{root}.{part}") for part in parts_of(model)}
-        other = of("Global") - sum(parts.values())
+        parts = {part: self.macs.get(part, 0) for part in parts_of(model)}
+        other = self.macs.get("", 0) - sum(parts.values())
         return {**parts, "other": other} if other or not parts else parts
 
     def notes(self) -> tuple[str, ...]:

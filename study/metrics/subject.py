@@ -100,6 +100,23 @@ class Counts:
     notes: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class ModuleCount:
+    """One module of a model.
+
+    Attributes:
+        name: Dotted, from the model: "h.blocks.0".
+        kind: Its class.
+        parameters: Learnable values in it.
+        macs: Multiply-accumulates of one clip, one view, while it runs.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    macs: int
+
+
 def label_clip(shape: Sequence[int]) -> str:
     """(8, 3, 32, 32) -> "8x3x32x32"."""
     return "x".join(map(str, shape))

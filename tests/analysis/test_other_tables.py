@@ -1,5 +1,6 @@
 from analysis.results import Results
 from analysis.tables.cost import cost_table
+from analysis.tables.main import main_table
 from analysis.tables.parts import parts_table
 from analysis.tables.status import status_table
 from study.record import Outcome
@@ -52,6 +53,28 @@ def test_parts_stand_in_the_order_of_the_data_flow(maker, seven_study):
         "parameters head",
     ]
     assert plain(table)[0][1:6] == ("1.00", "0.600", "0.150", "0.240", "0.0100")
+
+
+def test_what_a_count_leaves_out_is_a_footnote_of_that_count_in_every_table(maker, seven_study):
+    macs = "MACs leave out operators without a formula: _cdist_forward (2x)"
+    idle, slow = "parameters: 7 of them take no part in a forward pass", "latency: few rounds"
+    outcome = maker.cost({"variant": "VLF"}, 10, 1e6, 2.0, notes=(macs, idle, slow))
+    results = Results(seven_study, [outcome], maker.root)
+
+    main, parts = main_table(results), parts_table(results)
+
+    for table in (main, parts):
+        told = {
+            heading.split(" (")[0]: entry.notes
+            for heading, entry in zip(table.header, table.rows[0], strict=True)
+            if entry.notes and entry.notes != ("not planned",)
+        }
+        assert told["parameters ↓" if table is main else "parameters"] == (idle,)
+        assert told[next(name for name in told if name.startswith("MACs"))] == (macs,)
+        assert macs in table.footnotes
+    assert slow in main.footnotes
+    assert slow not in parts.footnotes
+    assert cost_table(results).footnotes.keys() == {slow}
 
 
 def test_planned_is_the_sum_of_the_five_endings(maker, seven_study):

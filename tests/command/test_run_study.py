@@ -109,6 +109,23 @@ def test_the_plan_counts_and_writes_nothing(study):
     assert not (study.parent / "results").exists()
 
 
+def test_a_plan_shows_modules_down_to_blocks_on_request(finished):
+    study = finished[0]
+    plan = json.loads(run(study, "--plan", "--modules", "3", "--json").stdout)
+
+    rows = {row["module"]: row for row in plan["modules"]["variant=VLF"]}
+    length, width = 4 * 4 * 4, 16  # tokens of a clip: 4 frames of 4x4 places
+    block = 4 * length * width**2 + 2 * length**2 * width + 4 * length * width**2
+    assert rows["h.blocks.0"]["class"] == "Block"
+    assert rows["h.blocks.0"]["macs"] == rows["h"]["macs"] == block
+    (total,) = {job["macs"] for job in plan["jobs"] if job["cell"] == "variant=VLF"}
+    assert sum(row["macs"] for name, row in rows.items() if "." not in name) == total
+    shown = run(study, "--plan", "--modules", "2").stdout
+    assert f"{block:,}" in shown  # of h and its list of blocks
+    assert "h.blocks" in shown
+    assert "h.blocks.0" not in shown
+
+
 def test_quick_is_kept_apart(study):
     quick = run(study, "--quick")
 
@@ -148,9 +165,14 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
         ("heads: 2", "heads: 3", "order.yaml:4: "),
         ("{name: tsn}", "{name: timesformer, patch: 5}", "order.yaml:9: "),
         ("spatial_depth: 0", "projection: 3x3s2, stage: 4", "order.yaml:4: "),
+        (
+            "{name: tsn}",
+            "{name: tsn, pretrained: no.pt}",
+            "order.yaml:9: factors.variant.TSN.model.pretrained: no such file: no.pt",
+        ),
         (STUDY, "", "order.yaml: "),
     ],
-    ids=["typo", "type", "width by heads", "patch by size", "feature map", "empty"],
+    ids=["typo", "type", "width by heads", "patch by size", "feature map", "weights", "empty"],
 )
 def test_a_wrong_study_file_gets_one_line_and_writes_nothing(study, old, new, message):
     study.write_text(STUDY.replace(old, new), "utf-8")
@@ -183,7 +205,7 @@ def test_help_is_answered_without_torch_and_names_every_option():
         assert option in done.stdout
     for option in ("--retry-failed", "--only", "--set", "--results", "--device", "--quick"):
         assert option in done.stdout
-    for option in ("--slurm", "--detach", "--cancel", "--compare", "--gate"):
+    for option in ("--slurm", "--detach", "--cancel", "--compare", "--gate", "--modules"):
         assert option in done.stdout
 
 
@@ -206,6 +228,7 @@ def test_slurm_on_a_machine_without_it_is_one_line_and_writes_nothing(study, opt
         (["--slurm", "particion=gpu"], '--slurm: particion: unknown key; did you mean "partition"'),
         (["--slurm", "timeout_min=soon"], "--slurm: timeout_min: expected a whole number"),
         (["--detach"], "--detach: "),
+        (["--modules", "2"], "--modules: goes with --plan"),
         (["--cancel"], "--cancel: "),
     ],
 )

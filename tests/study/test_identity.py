@@ -1,10 +1,11 @@
 import os
 import shutil
+from types import MappingProxyType
 
 import pytest
 
 from study.fingerprint import code_fingerprint, fingerprint_of, registered
-from study.identity import cost_identity, file_digests, train_identity
+from study.identity import architecture_digests, cost_identity, file_digests, train_identity
 from study.settings import CostConfig
 from vlf.config import (
     ConfigError,
@@ -12,12 +13,14 @@ from vlf.config import (
     RunConfig,
     TimeSformerConfig,
     TrainConfig,
+    TransformersConfig,
     TSMConfig,
     TSNConfig,
     VideoListConfig,
     VLFConfig,
 )
 
+PEER_MODULES = ("vlf", "torchvision_peer", "transformers_peer")
 CLIP = {"frames": 8, "size": 32, "classes": 10}
 
 
@@ -25,9 +28,17 @@ def identity(config, seed=0, device="cpu"):
     return train_identity(config, seed, device, file_digests(config))
 
 
-def cost(model=None, clip=CLIP, protocol=None, device_model="A", device="cpu", torch="2.14"):
+def cost(
+    model=None,
+    clip=CLIP,
+    protocol=None,
+    device_model="A",
+    device="cpu",
+    torch="2.14",
+    digests=MappingProxyType({}),
+):
     return cost_identity(
-        model or VLFConfig(), clip, protocol or CostConfig(), device_model, device, torch
+        model or VLFConfig(), clip, protocol or CostConfig(), device_model, device, torch, digests
     )
 
 
@@ -314,3 +325,40 @@ def test_how_a_cost_is_measured_counts_for_cost_alone(tree):
 def test_a_module_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no module vlf\.nothing"):
         code_fingerprint(("vlf.nothing",), tmp_path)
+
+
+def test_a_folder_of_weights_counts_by_content_and_its_config_alone_for_costs(tmp_path):
+    def model(name, config=b"{}", weights=b"1"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_bytes(config)
+        (folder / "model.safetensors").write_bytes(weights)
+        architecture = "VivitForVideoClassification"
+        return TransformersConfig(architecture=architecture, folder=str(folder))
+
+    def train(one):
+        return identity(RunConfig(model=one))
+
+    def timed(one):
+        return cost(model=one, digests=architecture_digests(one))
+
+    first, copy = model("a"), model("b")
+    trained, reshaped = model("c", weights=b"2"), model("d", config=b'{"hidden_size": 8}')
+    assert train(first) == train(copy)
+    assert len({train(one) for one in (first, trained, reshaped)}) == 3
+    assert timed(first) == timed(copy) == timed(trained)
+    assert timed(reshaped) != timed(first)
+    assert architecture_digests(VLFConfig()) == {}
+
+
+def test_the_version_of_a_library_counts_where_a_module_imports_it(tree, monkeypatch):
+    versions = {"torchvision": "1"}
+    monkeypatch.setattr("study.fingerprint.version", lambda name: versions.get(name, "1"))
+    before = {name: code_fingerprint((f"vlf.models.{name}",), tree) for name in PEER_MODULES}
+
+    versions["torchvision"] = "2"
+    copy = tree.with_name(f"{tree.name}-later")  # fingerprints are cached by root
+    shutil.copytree(tree, copy)
+    after = {name: code_fingerprint((f"vlf.models.{name}",), copy) for name in PEER_MODULES}
+
+    assert [name for name in PEER_MODULES if before[name] != after[name]] == ["torchvision_peer"]

@@ -7,6 +7,8 @@ from vlf.config.data import DataConfig, MotionConfig, VideoListConfig
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
+    TorchvisionConfig,
+    TransformersConfig,
     TSMConfig,
     TSNConfig,
     ViViTConfig,
@@ -33,7 +35,9 @@ __all__ = [
     "TSMConfig",
     "TSNConfig",
     "TimeSformerConfig",
+    "TorchvisionConfig",
     "TrainConfig",
+    "TransformersConfig",
     "VLFConfig",
     "ViViTConfig",
     "VideoListConfig",

@@ -174,7 +174,70 @@ class ViViTConfig(Attention):
         return self
 
 
+class TorchvisionConfig(Weights):
+    """A video model of torchvision, with weights at random.
+
+    Attributes:
+        architecture: Its name in torchvision: "r3d_18", "s3d", "mvit_v2_s", "swin3d_t", ...
+    """
+
+    name: Literal["torchvision"] = "torchvision"
+    architecture: str
+
+
+Setting = bool | int | float | str | list[int]
+
+
+class TransformersConfig(Weights):
+    """A video classifier of Hugging Face's transformers, the extra `peers`.
+
+    Attributes:
+        architecture: Its class: "VideoMAEForVideoClassification", "VivitForVideoClassification",
+            "TimesformerForVideoClassification", ...
+        settings: Keys of that class's config, such as {hidden_size: 64}. What the clips decide
+            (side, frames, classes) is set from `data`.
+        folder: A local folder in the library's layout, with `config.json`; its config is what
+            `settings` change.
+        pretrained: Read the weights of `folder`, too. A classifier for another number of classes
+            is new. Without a folder weights are at random.
+    """
+
+    name: Literal["transformers"] = "transformers"
+    architecture: str
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    folder: str | None = None
+    pretrained: bool = True
+
+    def files(self) -> tuple[Path, ...]:
+        """Files read by the run."""
+        if self.folder is None:
+            return super().files()
+        folder = Path(self.folder)
+        if not self.pretrained:
+            return (folder / "config.json", *super().files())
+        weights = sorted(folder.glob("*.safetensors")) or [folder / "model.safetensors"]
+        return (folder / "config.json", *weights, *super().files())
+
+    def untrained(self) -> Self:
+        """As above; the folder's config still says what is built."""
+        return super().untrained().model_copy(update={"pretrained": False})
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> Self:
+        if self.folder is not None and self.pretrained and self.weights is not None:
+            raise ValueError(
+                "weights: replace those of folder; say pretrained: false, or one of them"
+            )
+        return self
+
+
 ModelConfig = Annotated[
-    VLFConfig | TSNConfig | TSMConfig | TimeSformerConfig | ViViTConfig,
+    VLFConfig
+    | TSNConfig
+    | TSMConfig
+    | TimeSformerConfig
+    | ViViTConfig
+    | TorchvisionConfig
+    | TransformersConfig,
     Field(discriminator="name"),
 ]

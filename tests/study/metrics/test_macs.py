@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from study.metrics.macs import count, count_macs, measure_macs
+from study.metrics.macs import count, count_macs, count_modules, measure_macs
 from study.metrics.subject import Subject
 
 
@@ -89,7 +89,56 @@ def test_a_measurement_holds_the_clip_and_the_parts_sum_to_the_total():
     whole, *parts = reading.measurements
     assert (whole.unit, whole.part, whole.conditions) == ("MAC", None, {"clip": "4x3", "views": 1})
     assert whole.samples[0] == sum(part.samples[0] for part in parts) == 4 * 50 + 160
-    assert reading.notes == ()  # fvcore agrees
+    assert reading.notes == ()
+
+
+def test_modules_are_counted_down_to_a_depth_and_know_what_they_do_themselves():
+    class Mixing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.f = nn.Sequential(nn.Linear(3, 5), nn.ReLU())
+            self.h = Attend()
+            self.head = nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.head(self.h(self.f(x)))
+
+    class Attend(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.steps = nn.ModuleList([nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False)])
+
+        def forward(self, x):
+            for step in self.steps:  # the list itself is never called
+                x = step(x)
+            return x @ x.transpose(1, 2) @ x
+
+    rows = count_modules(Mixing(), (4, 3), depth=2)
+
+    scores, mixed = 4 * 5 * 4, 4 * 4 * 5
+    assert [(row.name, row.kind, row.parameters, row.macs) for row in rows] == [
+        ("f", "Sequential", 20, 4 * 15),
+        ("f.0", "Linear", 20, 4 * 15),
+        ("f.1", "ReLU", 0, 0),
+        ("h", "Attend", 50, 2 * 4 * 25 + scores + mixed),
+        ("h.steps", "ModuleList", 50, 2 * 4 * 25),
+        ("head", "Linear", 12, 4 * 10),
+    ]
+    deeper = {row.name: row.macs for row in count_modules(Mixing(), (4, 3), depth=3)}
+    assert deeper["h.steps.0"] == deeper["h.steps.1"] == 4 * 25
+
+
+def test_a_module_that_is_called_with_a_parameter_is_counted():
+    class Pool(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.query = nn.Parameter(torch.ones(1, 3))
+            self.f = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return self.f(self.query) + x.sum()
+
+    assert total(Pool(), (1, 4, 3)) == 15
 
 
 def test_an_operator_without_a_formula_is_named_and_not_silently_zero():

@@ -53,3 +53,29 @@ def test_a_parameter_that_is_named_like_a_part_but_is_no_module_is_other():
     model.head = nn.Parameter(torch.ones(4))
 
     assert count_parameters(model) == {"other": 4}
+
+
+def test_parameters_that_no_clip_reaches_are_counted_and_told():
+    class Partly(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.f = nn.Linear(3, 5)
+            self.unused = nn.Linear(30, 50)
+
+        def forward(self, x):
+            return self.f(x)
+
+    reading = measure_parameters(Subject("cell", Partly(), torch.zeros(1, 3)))
+
+    assert reading.measurements[0].samples == (3 * 5 + 5 + 1550,)
+    assert reading.notes == ("parameters: 1,550 of them take no part in a forward pass",)
+
+
+def test_parameters_that_a_clip_reaches_need_no_note_and_keep_their_gradients():
+    model = Parted()
+    model.forward = lambda x: model.head(model.g(model.f(x)))
+
+    reading = measure_parameters(Subject("cell", model, torch.zeros(1, 3)))
+
+    assert reading.notes == ()
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())

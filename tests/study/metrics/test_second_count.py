@@ -2,7 +2,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from study.metrics.second_count import disagreement, recount
+from study.metrics.second_count import disagreement, measure_second_count, recount
+from study.metrics.subject import Subject
 
 
 class Block(nn.Module):
@@ -29,28 +30,80 @@ def test_the_second_count_knows_attention_broadcasting_and_vectors():
     assert second.macs == MACS
 
 
+def test_activations_are_what_products_and_attention_give_out():
+    scores, mixed = 4 * 4, 4 * 8
+
+    second = recount(Block().eval(), torch.zeros(1, 4, 8))
+
+    assert second.activations == 4 * 8 + (scores + mixed) + 3 * 4 * 8 + 4
+
+
+def test_attention_in_one_kernel_and_in_steps_count_alike():
+    class Steps(nn.Module):
+        def forward(self, x):
+            return (x @ x.transpose(1, 2)).softmax(2) @ x
+
+    class Kernel(nn.Module):
+        def forward(self, x):
+            return F.scaled_dot_product_attention(x, x, x)
+
+    steps, kernel = (recount(one().eval(), torch.zeros(2, 5, 8)) for one in (Steps, Kernel))
+
+    assert steps.macs == kernel.macs == 2 * 2 * 5 * 5 * 8
+    assert steps.activations == kernel.activations == 2 * (5 * 5 + 5 * 8)
+
+
 def test_what_norms_cost_is_kept_apart():
-    assert recount(Block().eval(), torch.zeros(1, 4, 8)).extras > 0
+    class Norms(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv2d(3, 4, 1, bias=False), nn.BatchNorm2d(4), nn.GroupNorm(2, 4))
+
+    second = recount(Norms().eval(), torch.zeros(1, 3, 6, 6))
+
+    assert second.macs == 3 * 4 * 36
+    assert second.extras == (2 + 5) * 4 * 36  # a value costs fvcore 2 in batch norm, 5 else
+
+
+def test_the_measurement_says_what_fvcore_found_and_agrees():
+    clip = torch.zeros(1, 4, 8)
+    reading = measure_second_count(Subject("cell", Block().eval(), clip))
+
+    found = {m.metric: (m.samples, m.unit, m.conditions["clip"]) for m in reading.measurements}
+    extras = recount(Block().eval(), clip).extras
+    assert found["fvcore_macs"] == ((MACS,), "MAC", "4x8")
+    assert found["fvcore_extras"] == ((extras,), "1", "4x8")
+    assert found["activations"][1:] == ("1", "4x8")
+    assert reading.notes == ()
 
 
 def test_agreement_within_a_thousandth_needs_no_note():
-    model, clip = nn.Linear(100, 100, bias=False).eval(), torch.zeros(1, 100)
-
-    assert disagreement(model, clip, 10_000) == ()
-    assert disagreement(model, clip, 10_009) == ()
+    assert disagreement(10_000, 10_000) == ()
+    assert disagreement(10_009, 10_000) == ()
 
 
 def test_disagreement_is_a_note_with_both_numbers():
-    model, clip = nn.Linear(100, 100, bias=False).eval(), torch.zeros(1, 100)
-
-    assert disagreement(model, clip, 10_011) == ("MACs not confirmed: 10011 here, 10000 by fvcore",)
+    assert disagreement(10_011, 10_000) == ("MACs not confirmed: 10011 here, 10000 by fvcore",)
 
 
-def test_a_model_that_cannot_be_traced_is_a_note():
-    class Broken(nn.Module):
+def test_an_operator_that_only_one_of_the_two_counts_is_a_disagreement():
+    class Added(nn.Module):
         def forward(self, x):
-            raise RuntimeError("no way\nsecond line")
+            return torch.addmv(torch.zeros(4), x, torch.ones(8))  # fvcore has no formula
 
-    notes = disagreement(Broken(), torch.zeros(1, 3), 0)
+    reading = measure_second_count(Subject("cell", Added().eval(), torch.zeros(4, 8)))
 
-    assert notes == ("MACs not confirmed: fvcore could not trace it (RuntimeError: no way)",)
+    assert reading.notes == ("MACs not confirmed: 32 here, 0 by fvcore",)
+
+
+def test_a_model_that_fvcore_cannot_trace_is_a_note():
+    class Named(nn.Module):
+        def forward(self, x):
+            if torch.jit.is_tracing():
+                raise RuntimeError("no way\nsecond line")
+            return x
+
+    reading = measure_second_count(Subject("cell", Named(), torch.zeros(1, 3)))
+
+    why = "fvcore could not trace it (RuntimeError: no way)"
+    assert reading.measurements == ()
+    assert reading.notes == (f"MACs not confirmed: {why}",)

@@ -5,6 +5,8 @@ from slow_transformer import stir
 from vlf.config import (
     MotionConfig,
     TimeSformerConfig,
+    TorchvisionConfig,
+    TransformersConfig,
     TSMConfig,
     TSNConfig,
     VideoListConfig,
@@ -28,6 +30,12 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "ViViT": ViViTConfig(),
     "ViViT deep": ViViTConfig(temporal_depth=2, patch=16, tubelet_frames=1),
     "ViViT joint": ViViTConfig(encoder="joint", activation="gelu_tanh"),
+    "torchvision": TorchvisionConfig(architecture="mc3_18"),
+    "transformers": TransformersConfig(
+        architecture="TimesformerForVideoClassification",
+        settings={"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+        | {"intermediate_size": 48, "patch_size": 8},
+    ),
 }
 ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space"}  # a mean over frames is all they have
 MOTION = MotionConfig(frames=4)

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from vlf.config import RunConfig
+from vlf.data.seeds import derive
+from vlf.models import build_model
 from vlf.parallel import ProcessesError
 from vlf.train import DivergedError, StoppedError, train_model
 
@@ -90,3 +92,20 @@ def test_a_process_that_is_killed_ends_them_all_in_one_line(tmp_path):
         fit(small_run(epochs=500), tmp_path, on_epoch=kill_one)
 
     assert not multiprocessing.active_children()
+
+
+def test_parameters_that_no_clip_reaches_are_left_as_they_were(tmp_path):
+    small = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "patch_size": 8}
+    predictor = {"pred_hidden_size": 12, "pred_num_hidden_layers": 1, "num_pooler_layers": 1}
+    name = "VJEPA2ForVideoClassification"  # its predictor takes no part in classifying
+    model = {"name": "transformers", "architecture": name, "settings": small | predictor}
+    config = small_run(model, epochs=1, weight_decay=0.1)
+
+    trained = fit(config, tmp_path).model.state_dict()
+
+    torch.manual_seed(derive("weights", 0))
+    start = build_model(config.model, config.data).state_dict()
+    same = {key for key in start if torch.equal(start[key], trained[key])}
+    assert any(".predictor." in key for key in same)
+    assert {key for key in start if ".predictor." in key} <= same
+    assert not {key for key in start if key.startswith("head.")} & same
