@@ -73,7 +73,7 @@ def test_timm_networks_shift_inside_their_residual_blocks(name, stage, shifts):
 
 def test_the_shortcut_of_a_block_stays_in_its_frame():
     model = build_model(TSMConfig(backbone="timm:resnet18"), MotionConfig(frames=2))
-    block = model.f[0].net.model.layer1[0].eval()
+    block = model.f.net.layer1[0].eval()
     nn.init.zeros_(block.bn2.weight)  # the residual branch, where the shift is, gives nothing
 
     x = torch.rand(2, 64, 4, 4)
