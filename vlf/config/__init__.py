@@ -11,6 +11,8 @@ from vlf.config.model import (
     TSNConfig,
     ViViTConfig,
     VLFConfig,
+    VTNConfig,
+    VTNLongformerConfig,
 )
 from vlf.config.train import TrainConfig
 
@@ -35,6 +37,8 @@ __all__ = [
     "TimeSformerConfig",
     "TrainConfig",
     "VLFConfig",
+    "VTNConfig",
+    "VTNLongformerConfig",
     "ViViTConfig",
     "VideoListConfig",
     "nearest",

@@ -119,7 +119,57 @@ class ViViTConfig(Attention):
     temporal_depth: int = Field(1, ge=1, le=64)
 
 
+class VTNConfig(BackboneOptions, Attention):
+    """VTN of Kozlov et al. 2019 (arXiv:1905.08711): post-norm attention over one vector a frame.
+
+    As published: backbone timm:resnet34, width 512, 8 heads, the rest by default, 16 frames.
+
+    Attributes:
+        depth: Blocks.
+        dropout: Of attention, and behind attention and MLP.
+    """
+
+    name: Literal["vtn"] = "vtn"
+    width: int = Field(64, ge=2, le=8192)
+    depth: int = Field(4, ge=1, le=64)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class VTNLongformerConfig(BackboneOptions):
+    """VTN of Neimark et al. 2021 (arXiv:2102.00719): a Longformer over one vector a frame.
+
+    As published: backbone timm:vit_base_patch16_224, 12 heads, the rest by default, 16 frames.
+    Needs transformers (`pip install '.[peers]'`).
+
+    Attributes:
+        depth: Longformer layers.
+        heads: Attention heads; divides the width of the backbone's vector.
+        mlp_ratio: Hidden width of a layer's MLP, as a multiple of that width.
+        window: Tokens that a frame may attend to, half of them on each side; even.
+        positions: Position embeddings, of which the last two are for class token and padding.
+        frame_step: Frames of the video between two of the clip, for the position ids.
+        dropout: In the layers.
+        head_dropout: Between the two layers of the classifier.
+    """
+
+    name: Literal["vtn_longformer"] = "vtn_longformer"
+    depth: int = Field(3, ge=1, le=64)
+    heads: int = Field(4, ge=1, le=256)
+    mlp_ratio: float = Field(4.0, gt=0, le=16)
+    window: int = Field(18, ge=4, le=4096, multiple_of=2)
+    positions: int = Field(288, ge=4, le=65536)
+    frame_step: int = Field(1, ge=1, le=1024)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    head_dropout: float = Field(0.5, ge=0, lt=1)
+
+
 ModelConfig = Annotated[
-    VLFConfig | TSNConfig | TSMConfig | TimeSformerConfig | ViViTConfig,
+    VLFConfig
+    | TSNConfig
+    | TSMConfig
+    | TimeSformerConfig
+    | ViViTConfig
+    | VTNConfig
+    | VTNLongformerConfig,
     Field(discriminator="name"),
 ]

@@ -115,8 +115,8 @@ def build_vectors(config: BackboneOptions, size: int) -> tuple[nn.Module, int]:
         ConfigError: As `build_backbone`.
     """
     if config.backbone == "tiny" or config.stage is not None:
-        backbone, shape = build_backbone(config, size)
-        return nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten()), shape.channels
+        backbone, (channels, _, _) = build_backbone(config, size)
+        return nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
     _check_file(config)
     whole = TimmVectors(_timm_net(config, size, {"num_classes": 0}))
     shape = _probe(whole, config.backbone, size)
@@ -225,10 +225,10 @@ def _why_not_built(
             wanted = "feature maps" if "out_indices" in options else "vector"
             message = f'timm\'s "{name}" gives no {wanted}: {_one_line(reason)}'
             return ConfigError("model.backbone", message)
-    if config.stage is not None and config.stage >= len(net.feature_info.info):
-        most = len(net.feature_info.info) - 1
-        message = f'must be 0 to {most} for "timm:{name}", got {config.stage}'
-        return ConfigError("model.stage", message)
+    known: Any = net.feature_info
+    if config.stage is not None and config.stage >= len(known.info):
+        allowed = f'must be 0 to {len(known.info) - 1} for "timm:{name}"'
+        return ConfigError("model.stage", f"{allowed}, got {config.stage}")
     if isinstance(config.pretrained, str):
         return _unreadable(config, error)
     message = f'cannot get the weights of "timm:{name}": {_one_line(error)}'
