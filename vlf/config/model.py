@@ -59,6 +59,9 @@ class VLFConfig(BackboneOptions, Attention):
         spatial_depth: Blocks of g; 0 is "no g".
         spatiotemporal_depth: Blocks of h.
         pool: "none": h sees all k*H*W tokens; "frame": one mean-pooled token a frame (VTN-like).
+        positions: Added at the input of g and h: "learned", "sine" (fixed), or "none".
+        norm: Of the blocks of g and h: "pre" in front of attention and MLP, "post" behind the sums.
+        readout: What of h is classified: the "mean" of its tokens, or a "class_token" of its own.
     """
 
     name: Literal["vlf"] = "vlf"
@@ -66,6 +69,17 @@ class VLFConfig(BackboneOptions, Attention):
     spatial_depth: int = Field(1, ge=0, le=64)
     spatiotemporal_depth: int = Field(2, ge=0, le=64)
     pool: Literal["none", "frame"] = "none"
+    positions: Literal["learned", "sine", "none"] = "learned"
+    norm: Literal["pre", "post"] = "pre"
+    readout: Literal["mean", "class_token"] = "mean"
+
+    @model_validator(mode="after")
+    def _class_token_needs_blocks(self) -> Self:
+        if self.readout == "class_token" and not self.spatiotemporal_depth:
+            raise ValueError(
+                "readout: class_token needs a spatiotemporal_depth of at least 1, got 0"
+            )
+        return self
 
 
 class TSNConfig(BackboneOptions):

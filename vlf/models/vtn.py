@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vlf.config import DataConfig, VTNConfig
 from vlf.models.backbones import build_vectors
-from vlf.models.blocks import check_clip, split_frames
+from vlf.models.blocks import check_clip, sinusoids, split_frames
 
 SPREAD_EPS = 1e-3  # added to the deviation, not to the variance
 CLASSIFIER_STD = 0.02
@@ -116,11 +116,3 @@ class SpreadNorm(nn.Module):
         """(..., D) -> (..., D)."""
         spread = x.std(dim=-1, keepdim=True) + SPREAD_EPS
         return (x - x.mean(dim=-1, keepdim=True)) / spread * self.weight + self.bias
-
-
-def sinusoids(length: int, width: int) -> Tensor:
-    """Fixed positions of Vaswani et al. 2017 (arXiv:1706.03762): (length, D), sine and cosine."""
-    at = torch.arange(length, dtype=torch.float32)[:, None]
-    pair = torch.arange(width) // 2
-    angle = at / 10000 ** (2 * pair / width)
-    return torch.where(torch.arange(width) % 2 == 0, angle.sin(), angle.cos())

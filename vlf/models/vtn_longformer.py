@@ -17,7 +17,7 @@ from vlf.config import ConfigError, DataConfig, VTNLongformerConfig
 from vlf.models.backbones import build_vectors
 from vlf.models.blocks import check_clip, learned, split_frames
 
-INIT_STD = 0.02  # of transformers' Longformer
+INIT_STD = 0.02  # of Longformer and head, as published
 NORM_EPS = 1e-12  # the same
 LONGFORMER = "transformers.models.longformer"
 
@@ -47,6 +47,7 @@ class VTNLongformer(nn.Module):
             nn.Dropout(config.head_dropout),
             nn.Linear(width, data.classes),
         )
+        _init_weights(self.head)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
@@ -81,16 +82,9 @@ class Longformer(nn.Module):
         ids += [t * config.frame_step % (config.positions - 2) for t in range(frames)]
         ids += [config.positions - 1] * self.padding
         self.register_buffer("ids", torch.tensor(ids), persistent=False)
-        self._init_weights()
-
-    def _init_weights(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=INIT_STD)
-            if isinstance(module, nn.Linear):
-                nn.init.zeros_(module.bias)
+        _init_weights(self)
         with torch.no_grad():
-            self.position.weight[-1] = 0
+            self.position.weight[-1] = 0  # of padding
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) -> (B, D)."""
@@ -116,6 +110,14 @@ class Longformer(nn.Module):
             "is_index_masked": is_padding,
             "is_index_global_attn": is_global,
         }
+
+
+def _init_weights(part: nn.Module) -> None:
+    for module in part.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=INIT_STD)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
 
 
 def _layers(config: VTNLongformerConfig, width: int) -> list[nn.Module]:

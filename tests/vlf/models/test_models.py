@@ -22,6 +22,11 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "VLF pooled behind g": VLFConfig(pool="frame"),
     "VLF no h": VLFConfig(spatiotemporal_depth=0),
     "VLF few tokens": VLFConfig(projection="3x3s2", stage=3, width=20, heads=5),
+    "VLF sine positions": VLFConfig(positions="sine", width=20, heads=5),
+    "VLF no positions": VLFConfig(positions="none"),
+    "VLF post-norm": VLFConfig(norm="post"),
+    "VLF class token": VLFConfig(readout="class_token"),
+    "VLF pooled class token": VLFConfig(pool="frame", readout="class_token", norm="post"),
     "TSN": TSNConfig(),
     "TSM": TSMConfig(stage=3),
     "TimeSformer": TimeSformerConfig(),
@@ -34,7 +39,8 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "VTN Longformer": VTNLongformerConfig(depth=2, window=4),
     "VTN Longformer one window": VTNLongformerConfig(depth=1),
 }
-ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space"}  # a mean over frames is all they have
+# a mean over frames is all that they have, or no frame is told its time
+ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space", "VLF no positions"}
 ENDS = ("weight", "bias")
 MOTION = MotionConfig(frames=4)
 each_variant = pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from study.metrics.macs import count
-from vlf.config import TSMConfig, TSNConfig, VideoListConfig, VLFConfig
+from vlf.config import TSMConfig, TSNConfig, VideoListConfig, VLFConfig, VTNLongformerConfig
 from vlf.models import build_model
 
 RESNET50, MOBILENET = "timm:resnet50", "timm:mobilenetv2_100"
@@ -41,6 +41,15 @@ def test_tsn_and_tsm_cost_what_is_published(config, millions, gmacs):
 
     assert sum(counts.parameters.values()) / 1e6 == pytest.approx(millions, rel=0.005)
     assert sum(counts.macs.values()) / 1e9 == pytest.approx(gmacs, rel=0.005)
+
+
+def test_vtn_on_longformer_has_the_parameters_that_are_published():
+    config = VTNLongformerConfig(backbone="timm:vit_base_patch16_224", heads=12)
+
+    counts = counted(config, classes=400, frames=16)
+
+    # Table 4 of MViT (arXiv:2104.11227) has 114.0 M.
+    assert sum(counts.parameters.values()) / 1e6 == pytest.approx(114.0, rel=0.005)
 
 
 def test_vlf_costs_what_a_closed_form_says_part_by_part():

@@ -6,7 +6,8 @@ from slow_transformer import linear, stir
 
 from vlf.config import MotionConfig, VTNConfig
 from vlf.models import build_model
-from vlf.models.vtn import SpreadNorm, sinusoids
+from vlf.models.blocks import sinusoids
+from vlf.models.vtn import SpreadNorm
 
 T = 5
 
