@@ -14,7 +14,8 @@ class BackboneOptions(Config):
     Attributes:
         backbone: "tiny" (a small CNN for the embedded study) or "timm:<name>", any timm model
             that gives features.
-        stage: Which feature map of a timm model, counted from 0 at the finest; None takes the last.
+        stage: Which feature map of a timm model, counted from 0 at the finest; None takes the last,
+            or, where a frame becomes one vector, the whole model up to its classifier.
             For `tiny`, 3 or 4 stride-2 convolutions are stages 2 and 3; None takes 2.
         pretrained: Published weights, none, or the path of a weight file.
     """

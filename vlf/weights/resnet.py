@@ -24,22 +24,14 @@ NOT_EXPANDING = ("conv_dw", "conv_pw")
 MobileBlock = tuple[int, int]  # (stage, block of the stage), from 0
 
 
-def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-    """The tensors of a checkpoint under the names of our TSN or TSM; None if of neither layout.
+def from_mmaction2(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The tensors of a checkpoint of mmaction2 under our names; None if it is not of its layout.
 
-    A key that the layouts do not have keeps its own name, so that it is told as one too many.
+    A key that the layout does not have is kept, so that it is told as one too many.
 
     Args:
         state: Name -> tensor, as stored, without the dictionary around it.
     """
-    for layout in (_from_mmaction2, _from_authors):
-        converted = layout(state)
-        if converted is not None:
-            return converted
-    return None
-
-
-def _from_mmaction2(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     if not {"backbone.conv1.conv.weight", "cls_head.fc_cls.weight"} <= state.keys():
         return None
     mobile = any(re.match(r"backbone\.layer\d+\.\d+\.conv\.", key) for key in state)
@@ -78,7 +70,8 @@ def _paired_mobile(name: str) -> str:
     return _mobile_block(block, int(found[3]), found[5] == "bn", bool(found[4]), found[6])
 
 
-def _from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The same for a checkpoint of the authors of TSM, whether or not of a parallel model."""
     stripped = {key.removeprefix("module."): tensor for key, tensor in state.items()}
     if not any(key.startswith("base_model.") for key in stripped):
         return None

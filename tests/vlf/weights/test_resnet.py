@@ -9,7 +9,7 @@ from torch import nn
 
 from vlf.config import MotionConfig, TSMConfig, TSNConfig
 from vlf.models import build_model
-from vlf.weights.resnet import convert
+from vlf.weights.resnet import from_authors, from_mmaction2
 
 T, K = 3, 10
 DATA = MotionConfig(frames=T, size=32)
@@ -32,6 +32,12 @@ class Wrapped(nn.Module):
         out[:, 1:, fold : 2 * fold] = x[:, :-1, fold : 2 * fold]
         out[:, :, 2 * fold :] = x[:, :, 2 * fold :]
         return self.net(out.flatten(0, 1))
+
+
+def convert(state):
+    found = [one for layout in (from_mmaction2, from_authors) if (one := layout(state)) is not None]
+    assert len(found) <= 1  # no file is of both layouts
+    return found[0] if found else None
 
 
 def conv(wide, out, kernel, stride=1, groups=1):
