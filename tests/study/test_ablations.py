@@ -7,7 +7,7 @@ from study.grid import expand
 from study.identity import train_identity
 from study.spec import load_study
 
-CELLS = {"factorization": 7, "depth": 9, "frames": 12, "tokens": 5}
+CELLS = {"factorization": 7, "depth": 9, "frames": 12, "tokens": 5, "choices": 6}
 
 
 @pytest.fixture
@@ -30,6 +30,8 @@ def test_studies_of_the_same_run_share_its_records(cells):
     assert identity("depth", "model.spatial_depth=1, model.spatiotemporal_depth=2") == full
     assert identity("frames", "variant=VLF, data.frames=8") == full
     assert identity("tokens", "map=4x4") == full
+    assert identity("choices", "choice=ours") == full
+    assert identity("choices", "choice=3x3 projection") == identity("tokens", "map=2x2 projected")
     no_g = identity("factorization", "variant=no g")
     assert identity("depth", "model.spatial_depth=0, model.spatiotemporal_depth=2") == no_g
     former = identity("factorization", "variant=TimeSformer-like")

@@ -92,8 +92,7 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "name: vlf",
             "name: vfl",
             "clip.yaml:4: base.model.name: expected one of vlf, tsn, tsm, timesformer, vivit, "
-            "torchvision, transformers, "
-            'got "vfl"; did you mean "vlf"?',
+            'vtn, vtn_longformer, torchvision, transformers, got "vfl"; did you mean "vlf"?',
         ),
         (
             "heads: 4",

@@ -13,6 +13,8 @@ from vlf.config.model import (
     TSNConfig,
     ViViTConfig,
     VLFConfig,
+    VTNConfig,
+    VTNLongformerConfig,
 )
 from vlf.config.train import TrainConfig
 
@@ -39,6 +41,8 @@ __all__ = [
     "TrainConfig",
     "TransformersConfig",
     "VLFConfig",
+    "VTNConfig",
+    "VTNLongformerConfig",
     "ViViTConfig",
     "VideoListConfig",
     "nearest",

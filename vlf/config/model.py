@@ -42,7 +42,8 @@ class BackboneOptions(Weights):
     Attributes:
         backbone: "tiny" (a small CNN for the embedded study) or "timm:<name>", any timm model
             that gives features.
-        stage: Which feature map of a timm model, counted from 0 at the finest; None takes the last.
+        stage: Which feature map of a timm model, counted from 0 at the finest; None takes the last,
+            or, where a frame becomes one vector, the whole model up to its classifier.
             For `tiny`, 3 or 4 stride-2 convolutions are stages 2 and 3; None takes 2.
         pretrained: Published weights, none, or the path of a weight file.
     """
@@ -98,6 +99,9 @@ class VLFConfig(BackboneOptions, Attention):
         spatial_depth: Blocks of g; 0 is "no g".
         spatiotemporal_depth: Blocks of h.
         pool: "none": h sees all k*H*W tokens; "frame": one mean-pooled token a frame (VTN-like).
+        positions: Added at the input of g and h: "learned", "sine" (fixed), or "none".
+        norm: Of the blocks of g and h: "pre" in front of attention and MLP, "post" behind the sums.
+        readout: What of h is classified: the "mean" of its tokens, or a "class_token" of its own.
     """
 
     name: Literal["vlf"] = "vlf"
@@ -105,6 +109,17 @@ class VLFConfig(BackboneOptions, Attention):
     spatial_depth: int = Field(1, ge=0, le=64)
     spatiotemporal_depth: int = Field(2, ge=0, le=64)
     pool: Literal["none", "frame"] = "none"
+    positions: Literal["learned", "sine", "none"] = "learned"
+    norm: Literal["pre", "post"] = "pre"
+    readout: Literal["mean", "class_token"] = "mean"
+
+    @model_validator(mode="after")
+    def _class_token_needs_blocks(self) -> Self:
+        if self.readout == "class_token" and not self.spatiotemporal_depth:
+            raise ValueError(
+                "readout: class_token needs a spatiotemporal_depth of at least 1, got 0"
+            )
+        return self
 
 
 class TSNConfig(BackboneOptions):
@@ -231,12 +246,58 @@ class TransformersConfig(Weights):
         return self
 
 
+class VTNConfig(BackboneOptions, Attention):
+    """VTN of Kozlov et al. 2019 (arXiv:1905.08711): post-norm attention over one vector a frame.
+
+    As published: backbone timm:resnet34, width 512, 8 heads, the rest by default, 16 frames.
+
+    Attributes:
+        depth: Blocks.
+        dropout: Of attention, and behind attention and MLP.
+    """
+
+    name: Literal["vtn"] = "vtn"
+    width: int = Field(64, ge=2, le=8192)
+    depth: int = Field(4, ge=1, le=64)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class VTNLongformerConfig(BackboneOptions):
+    """VTN of Neimark et al. 2021 (arXiv:2102.00719): a Longformer over one vector a frame.
+
+    As published: backbone timm:vit_base_patch16_224, 12 heads, the rest by default, 16 frames.
+    Needs transformers (`pip install '.[peers]'`).
+
+    Attributes:
+        depth: Longformer layers.
+        heads: Attention heads; divides the width of the backbone's vector.
+        mlp_ratio: Hidden width of a layer's MLP, as a multiple of that width.
+        window: Tokens that a frame may attend to, half of them on each side; even.
+        positions: Position embeddings, of which the last two are for class token and padding.
+        frame_step: Frames of the video between two of the clip, for the position ids.
+        dropout: In the layers.
+        head_dropout: Between the two layers of the classifier.
+    """
+
+    name: Literal["vtn_longformer"] = "vtn_longformer"
+    depth: int = Field(3, ge=1, le=64)
+    heads: int = Field(4, ge=1, le=256)
+    mlp_ratio: float = Field(4.0, gt=0, le=16)
+    window: int = Field(18, ge=4, le=4096, multiple_of=2)
+    positions: int = Field(288, ge=4, le=65536)
+    frame_step: int = Field(1, ge=1, le=1024)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    head_dropout: float = Field(0.5, ge=0, lt=1)
+
+
 ModelConfig = Annotated[
     VLFConfig
     | TSNConfig
     | TSMConfig
     | TimeSformerConfig
     | ViViTConfig
+    | VTNConfig
+    | VTNLongformerConfig
     | TorchvisionConfig
     | TransformersConfig,
     Field(discriminator="name"),

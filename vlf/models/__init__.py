@@ -12,6 +12,8 @@ MODELS: dict[str, str] = {  # name -> "module:Class"; importing one imports no o
     "tsm": "vlf.models.tsm:TSM",
     "timesformer": "vlf.models.timesformer:TimeSformer",
     "vivit": "vlf.models.vivit:ViViT",
+    "vtn": "vlf.models.vtn:VTN",
+    "vtn_longformer": "vlf.models.vtn_longformer:VTNLongformer",
     "torchvision": "vlf.models.torchvision_peer:TorchvisionPeer",
     "transformers": "vlf.models.transformers_peer:TransformersPeer",
 }

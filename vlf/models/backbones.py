@@ -1,4 +1,4 @@
-"""The 2D CNNs that f is made of: `tiny`, and timm's models at a chosen stage.
+"""The networks that f is made of: `tiny`, and timm's models whole or at a chosen stage.
 
 Shapes: B frames, C channels, S side of a frame, H and W of the feature map.
 """
@@ -72,6 +72,22 @@ class TimmFeatures(nn.Module):
         return features
 
 
+class TimmVectors(nn.Module):
+    """A whole timm model up to its classifier: (B, 3, S, S) -> (B, C), pooled as it pools.
+
+    So MobileNetV2 keeps its last 1x1 convolution, and a ViT is read at its class token.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C)."""
+        vectors: Tensor = self.net(frames)
+        return vectors
+
+
 def build_backbone(config: BackboneOptions, size: int) -> tuple[nn.Module, FeatureMap]:
     """Build a backbone and learn the shape of its feature map for frames of size x size pixels.
 
@@ -80,28 +96,54 @@ def build_backbone(config: BackboneOptions, size: int) -> tuple[nn.Module, Featu
     Raises:
         ConfigError: If there is no such model, stage or weights, or it cannot take such frames.
     """
+    _check_file(config)
+    backbone = _build_tiny(config) if config.backbone == "tiny" else _build_timm(config, size)
+    shape = _probe(backbone, config.backbone, size)
+    if len(shape) != 4 or 0 in shape:
+        message = f'"{config.backbone}" gives no feature map for frames of {size}x{size}'
+        raise ConfigError("model.backbone", f"{message}, but a tensor of shape {tuple(shape)}")
+    return backbone, FeatureMap(*shape[1:])
+
+
+def build_vectors(config: BackboneOptions, size: int) -> tuple[nn.Module, int]:
+    """Build an f that makes one vector of a frame, (B, 3, S, S) -> (B, C), and tell its width C.
+
+    A timm model without a `stage` is taken whole (`TimmVectors`). `tiny`, and a model cut at a
+    stage, give the mean over the places of their feature map.
+
+    Raises:
+        ConfigError: As `build_backbone`.
+    """
+    if config.backbone == "tiny" or config.stage is not None:
+        backbone, (channels, _, _) = build_backbone(config, size)
+        return nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
+    _check_file(config)
+    whole = TimmVectors(_timm_net(config, size, {"num_classes": 0}))
+    shape = _probe(whole, config.backbone, size)
+    if len(shape) != 2:
+        message = f'"{config.backbone}" gives no vector for a frame'
+        raise ConfigError("model.backbone", f"{message}, but a tensor of shape {tuple(shape)}")
+    return whole, shape[1]
+
+
+def _check_file(config: BackboneOptions) -> None:
     if isinstance(config.pretrained, str) and not Path(config.pretrained).is_file():
         raise ConfigError("model.pretrained", f'no such file: "{config.pretrained}"')
-    backbone = _build_tiny(config) if config.backbone == "tiny" else _build_timm(config, size)
-    return backbone, _probe(backbone, config.backbone, size)
 
 
-def _probe(backbone: nn.Module, name: str, size: int) -> FeatureMap:
+def _probe(backbone: nn.Module, name: str, size: int) -> torch.Size:
     frame = torch.zeros(1, 3, size, size, device=next(backbone.parameters()).device)
     training = backbone.training
     try:
         with torch.no_grad():
             # eval: the probe must not move the running statistics of BatchNorm
-            shape = backbone.eval()(frame).shape
+            shape: torch.Size = backbone.eval()(frame).shape
     except (RuntimeError, AssertionError, ValueError) as error:
         message = f'"{name}" cannot take frames of {size}x{size}: {_one_line(error)}'
         raise ConfigError("model.backbone", message) from error
     finally:
         backbone.train(training)
-    if len(shape) != 4 or 0 in shape:
-        message = f'"{name}" gives no feature map for frames of {size}x{size}'
-        raise ConfigError("model.backbone", f"{message}, but a tensor of shape {tuple(shape)}")
-    return FeatureMap(*shape[1:])
+    return shape
 
 
 def _build_tiny(config: BackboneOptions) -> nn.Module:
@@ -123,34 +165,34 @@ def _build_tiny(config: BackboneOptions) -> nn.Module:
 
 
 def _build_timm(config: BackboneOptions, size: int) -> nn.Module:
+    # timm's "getter" drops the layers behind the stage for all models; its default does not for
+    # EfficientNet and MobileNet, whose parameters would be counted and never trained.
+    last = -1 if config.stage is None else config.stage
+    options = {"features_only": True, "feature_cls": "getter", "out_indices": (last,)}
+    return TimmFeatures(_timm_net(config, size, options))
+
+
+def _timm_net(config: BackboneOptions, size: int, options: dict[str, Any]) -> nn.Module:
     import timm  # takes a second; `tiny` does without
 
     name = config.backbone.removeprefix("timm:")
     published = _published(name)
-    # timm's "getter" drops the layers behind the stage for all models; its default does not for
-    # EfficientNet and MobileNet, whose parameters would be counted and never trained.
-    options: dict[str, Any] = {"features_only": True, "feature_cls": "getter"}
     if published.fixed_input_size:
         options["img_size"] = size  # of models with position embeddings: ViT, Swin
     if config.pretrained is True and not published.has_weights:
         message = f'timm has no weights of "{name}"; allowed: false or the path of a weight file'
         raise ConfigError("model.pretrained", message)
-    last = -1 if config.stage is None else config.stage
     weights = False if _on_meta() else config.pretrained
     file = {"file": weights, "custom_load": False} if isinstance(weights, str) else None
     try:
-        net = timm.create_model(
-            name,
-            pretrained=bool(weights),
-            pretrained_cfg_overlay=file,
-            out_indices=(last,),
-            **options,
+        net: nn.Module = timm.create_model(
+            name, pretrained=bool(weights), pretrained_cfg_overlay=file, **options
         )
     except Exception as error:  # whatever timm, its hub client or a model's own code raise
         raise _why_not_built(config, name, options, error) from error
     if isinstance(weights, str):
         _check_loaded(net, config, weights)
-    return TimmFeatures(net)
+    return net
 
 
 def _published(name: str) -> Any:
@@ -175,17 +217,18 @@ def _why_not_built(
     """Find the key at fault: the last stage without weights builds if the backbone is sound."""
     import timm
 
+    sound = {**options, "out_indices": (-1,)} if "out_indices" in options else options
     with torch.device("meta"):
         try:
-            net = timm.create_model(name, out_indices=(-1,), **options)
+            net = timm.create_model(name, **sound)
         except Exception as reason:
-            message = f'timm\'s "{name}" gives no feature maps: {_one_line(reason)}'
+            wanted = "feature maps" if "out_indices" in options else "vector"
+            message = f'timm\'s "{name}" gives no {wanted}: {_one_line(reason)}'
             return ConfigError("model.backbone", message)
     known: Any = net.feature_info
-    stages = len(known.info)
-    if config.stage is not None and config.stage >= stages:
-        message = f'must be 0 to {stages - 1} for "timm:{name}", got {config.stage}'
-        return ConfigError("model.stage", message)
+    if config.stage is not None and config.stage >= len(known.info):
+        allowed = f'must be 0 to {len(known.info) - 1} for "timm:{name}"'
+        return ConfigError("model.stage", f"{allowed}, got {config.stage}")
     if isinstance(config.pretrained, str):
         return _unreadable(config, error)
     message = f'cannot get the weights of "timm:{name}": {_one_line(error)}'

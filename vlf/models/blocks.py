@@ -89,6 +89,24 @@ class Block(nn.Module):
         return y
 
 
+class PostNormBlock(Block):
+    """The same layers with the norms behind the sums, as in the original transformer and DETR."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        x = self.attention_norm(x + self.attention(x))
+        y: Tensor = self.mlp_norm(x + self.mlp(x))
+        return y
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Fixed positions of Vaswani et al. 2017 (arXiv:1706.03762): (length, D), sine and cosine."""
+    at = torch.arange(length, dtype=torch.float32)[:, None]
+    pair = torch.arange(width) // 2
+    angle = at / 10000 ** (2 * pair / width)
+    return torch.where(torch.arange(width) % 2 == 0, angle.sin(), angle.cos())
+
+
 def learned(*shape: int, std: float) -> nn.Parameter:
     """A learned position or class token, normal with mean 0."""
     return nn.Parameter(torch.randn(shape) * std)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, TSMConfig
-from vlf.models.backbones import Tiny, build_backbone
+from vlf.models.backbones import Tiny, build_vectors
 from vlf.models.blocks import check_clip, classifier, split_frames
 
 LONG_STAGE = 23  # blocks; a network with such a stage shifts in every second block, as published
@@ -28,10 +28,9 @@ class TSM(nn.Module):
     def __init__(self, config: TSMConfig, data: DataConfig) -> None:
         super().__init__()
         self.frames, self.size = data.frames, data.size
-        backbone, shape = build_backbone(config, data.size)
-        backbone = _insert_shifts(backbone, config, data.frames)
-        self.f = nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = classifier(shape.channels, data.classes, config.dropout)
+        self.f, width = build_vectors(config, data.size)
+        _insert_shifts(self.f, config, data.frames)
+        self.head = classifier(width, data.classes, config.dropout)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
@@ -61,9 +60,9 @@ class Shift(nn.Module):
         return out.flatten(0, 1)
 
 
-def _insert_shifts(backbone: nn.Module, config: TSMConfig, frames: int) -> nn.Module:
+def _insert_shifts(f: nn.Module, config: TSMConfig, frames: int) -> None:
     """Put a `Shift` before each convolution named by `_places`, in place."""
-    places = _places(backbone, config.backbone)
+    places = _places(f, config.backbone)
     if not places:
         message = f'"{config.backbone}" has no residual block up to stage {config.stage}'
         raise ConfigError("model.stage", f"{message}, so nothing to shift")
@@ -74,39 +73,39 @@ def _insert_shifts(backbone: nn.Module, config: TSMConfig, frames: int) -> nn.Mo
     for parent, name, conv in places:
         shift = Shift(frames, conv.in_channels // config.shift_div)
         setattr(parent, name, nn.Sequential(shift, conv))
-    return backbone
 
 
-def _places(backbone: nn.Module, name: str) -> list[tuple[nn.Module, str, nn.Conv2d]]:
+def _places(f: nn.Module, name: str) -> list[tuple[nn.Module, str, nn.Conv2d]]:
     """The convolutions that see shifted channels: (module that holds it, its name there, it)."""
-    if isinstance(backbone, Tiny):
-        convs = [(key, m) for key, m in backbone.named_children() if isinstance(m, nn.Conv2d)]
-        return [(backbone, key, conv) for key, conv in convs[1:]]
+    if name == "tiny":
+        tiny = next(m for m in f.modules() if isinstance(m, Tiny))
+        convs = [(key, m) for key, m in tiny.named_children() if isinstance(m, nn.Conv2d)]
+        return [(tiny, key, conv) for key, conv in convs[1:]]
     from timm.models import is_model_in_modules
 
     arch = name.removeprefix("timm:").partition(".")[0]
     if is_model_in_modules(arch, "resnet"):
-        return _resnet_places(backbone)
+        return _resnet_places(f)
     if arch.startswith("mobilenetv2"):
-        return _inverted_residual_places(backbone)
+        return _inverted_residual_places(f)
     message = f'"{name}" has no place for a shift; allowed: tiny, and timm\'s ResNet family and'
     raise ConfigError("model.backbone", f"{message} MobileNetV2")
 
 
-def _resnet_places(backbone: nn.Module) -> list[tuple[nn.Module, str, nn.Conv2d]]:
+def _resnet_places(f: nn.Module) -> list[tuple[nn.Module, str, nn.Conv2d]]:
     from timm.models.resnet import BasicBlock, Bottleneck
 
     stages = [
         [block for block in stage if isinstance(block, BasicBlock | Bottleneck)]
-        for stage in backbone.modules()
+        for stage in f.modules()
         if isinstance(stage, nn.Sequential)
     ]
     step = 2 if max(map(len, stages), default=0) >= LONG_STAGE else 1
     return [(block, "conv1", block.conv1) for stage in stages for block in stage[::step]]
 
 
-def _inverted_residual_places(backbone: nn.Module) -> list[tuple[nn.Module, str, nn.Conv2d]]:
+def _inverted_residual_places(f: nn.Module) -> list[tuple[nn.Module, str, nn.Conv2d]]:
     from timm.models._efficientnet_blocks import InvertedResidual
 
-    blocks = [m for m in backbone.modules() if isinstance(m, InvertedResidual) and m.has_skip]
+    blocks = [m for m in f.modules() if isinstance(m, InvertedResidual) and m.has_skip]
     return [(block, "conv_pw", block.conv_pw) for block in blocks]

@@ -6,7 +6,7 @@ Shapes: B clips, T frames, C channels, K classes.
 from torch import Tensor, nn
 
 from vlf.config import DataConfig, TSNConfig
-from vlf.models.backbones import build_backbone
+from vlf.models.backbones import build_vectors
 from vlf.models.blocks import check_clip, classifier, split_frames
 
 
@@ -20,9 +20,8 @@ class TSN(nn.Module):
     def __init__(self, config: TSNConfig, data: DataConfig) -> None:
         super().__init__()
         self.frames, self.size = data.frames, data.size
-        backbone, shape = build_backbone(config, data.size)
-        self.f = nn.Sequential(backbone, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = classifier(shape.channels, data.classes, config.dropout)
+        self.f, width = build_vectors(config, data.size)
+        self.head = classifier(width, data.classes, config.dropout)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""

@@ -7,6 +7,7 @@ Shapes: B clips, T frames, N tokens of a frame (the H*W places of its feature ma
 K classes.
 """
 
+import torch
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, VLFConfig
@@ -15,10 +16,12 @@ from vlf.models.blocks import (
     MAP_POSITION_STD,
     NORM_EPS,
     Block,
+    PostNormBlock,
     SelfAttention,
     check_clip,
     init_linears,
     learned,
+    sinusoids,
     split_frames,
 )
 
@@ -27,7 +30,7 @@ class VLF(nn.Module):
     """f, g and h one after the other, and an MLP as head.
 
     With `spatial_depth` 0 there is no g; with `pool` "frame" h sees one token a frame, which is
-    like VTN (arXiv:2102.00719).
+    like VTN (arXiv:2102.00719). What the paper leaves open is config, argued in docs/models.md.
 
     Raises:
         ConfigError: If the backbone cannot be built or its feature map is too small to project.
@@ -37,10 +40,10 @@ class VLF(nn.Module):
         super().__init__()
         self.frames, self.size = data.frames, data.size
         backbone, shape = build_backbone(config, data.size)
-        projection, tokens = _project(config, data, shape)
+        projection, shape = _project(config, data, shape)
         self.f = nn.Sequential(backbone, projection)
-        self.g = SpatialTransformer(config, tokens) if config.spatial_depth else nn.Identity()
-        self.h = SpatiotemporalTransformer(config, data.frames, tokens)
+        self.g = SpatialTransformer(config, shape) if config.spatial_depth else nn.Identity()
+        self.h = SpatiotemporalTransformer(config, data.frames, shape)
         self.head = nn.Sequential(
             nn.Linear(config.width, config.width),
             nn.GELU(),
@@ -49,6 +52,8 @@ class VLF(nn.Module):
         )
         for part in (self.g, self.h, self.head):  # f keeps the initialisation of CNNs
             init_linears(part)
+            if part is self.h and config.readout == "class_token":
+                continue  # with tied keys it would at first attend to itself
             for module in part.modules():
                 if isinstance(module, SelfAttention):
                     module.tie_keys()
@@ -69,35 +74,44 @@ class SpatialTransformer(nn.Module):
     that h's own positions are not drowned by what g has added up.
     """
 
-    def __init__(self, config: VLFConfig, tokens: int) -> None:
+    space_position: Tensor | None
+
+    def __init__(self, config: VLFConfig, shape: FeatureMap) -> None:
         super().__init__()
-        self.space_position = learned(tokens, config.width, std=MAP_POSITION_STD)
+        _add_position(self, "space_position", config, _sine_map(shape))
         self.blocks = _blocks(config, config.spatial_depth)
-        self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
+        self.norm = _last_norm(config, config.spatial_depth)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B*T, N, D) -> (B*T, N, D)."""
-        y: Tensor = self.norm(self.blocks(x + self.space_position))
+        if self.space_position is not None:
+            x = x + self.space_position
+        y: Tensor = self.norm(self.blocks(x))
         return y
 
 
 class SpatiotemporalTransformer(nn.Module):
-    """h: all tokens of a clip attend to each other; their mean after a final norm is the clip's.
+    """h: all tokens of a clip attend to each other; their mean, or a class token, is the clip's.
 
-    Learned space and time positions are added where there is attention that needs them: none with
+    Space and time positions are added where there is attention that needs them: none with
     depth 0 (the mean forgets any order), time alone where frames are pooled.
     """
 
-    def __init__(self, config: VLFConfig, frames: int, tokens: int) -> None:
+    time_position: Tensor | None
+    space_position: Tensor | None
+
+    def __init__(self, config: VLFConfig, frames: int, shape: FeatureMap) -> None:
         super().__init__()
         depth, width = config.spatiotemporal_depth, config.width
         self.pool = config.pool == "frame"
-        self.time_position = learned(frames, 1, width, std=MAP_POSITION_STD) if depth else None
-        self.space_position = (
-            learned(tokens, width, std=MAP_POSITION_STD) if depth and not self.pool else None
-        )
+        times = sinusoids(frames, width)[:, None] if depth else None  # (T, 1, D)
+        _add_position(self, "time_position", config, times)
+        places = _sine_map(shape) if depth and not self.pool else None
+        _add_position(self, "space_position", config, places)
         self.blocks = _blocks(config, depth)
-        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.norm = _last_norm(config, depth)
+        has_token = config.readout == "class_token"
+        self.class_token = learned(1, 1, width, std=MAP_POSITION_STD) if has_token else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, N, D) -> (B, D)."""
@@ -107,20 +121,50 @@ class SpatiotemporalTransformer(nn.Module):
             x = x + self.space_position
         if self.time_position is not None:
             x = x + self.time_position
-        x = self.blocks(x.flatten(1, 2))  # (B, T*N, D)
-        y: Tensor = self.norm(x).mean(dim=1)
+        x = x.flatten(1, 2)  # (B, T*N, D)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+            first: Tensor = self.norm(self.blocks(x)[:, 0])
+            return first
+        y: Tensor = self.norm(self.blocks(x)).mean(dim=1)
         return y
 
 
 def _blocks(config: VLFConfig, depth: int) -> nn.Sequential:
     width, heads = config.width, config.heads
+    kind = PostNormBlock if config.norm == "post" else Block
     return nn.Sequential(
-        *(Block(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
+        *(kind(width, heads, config.mlp_ratio, config.dropout) for _ in range(depth))
     )
 
 
-def _project(config: VLFConfig, data: DataConfig, shape: FeatureMap) -> tuple[nn.Module, int]:
-    """The projection of a feature map to `width`, and the number of tokens it leaves.
+def _last_norm(config: VLFConfig, depth: int) -> nn.Module:
+    if config.norm == "post" and depth:
+        return nn.Identity()  # the last block ends with one
+    return nn.LayerNorm(config.width, eps=NORM_EPS)
+
+
+def _add_position(part: nn.Module, name: str, config: VLFConfig, sine: Tensor | None) -> None:
+    """Positions of the shape of the fixed ones, as the config wants them; None adds none."""
+    if sine is not None and config.positions == "learned":
+        part.register_parameter(name, learned(*sine.shape, std=MAP_POSITION_STD))
+    else:
+        fixed = sine if config.positions == "sine" else None
+        part.register_buffer(name, fixed, persistent=False)
+
+
+def _sine_map(shape: FeatureMap) -> Tensor:
+    """DETR's fixed positions of a map: (H*W, D), half of D for the row, the rest for the column."""
+    width, rows, columns = shape
+    row = sinusoids(rows, width // 2)[:, None].expand(-1, columns, -1)
+    column = sinusoids(columns, width - width // 2)[None].expand(rows, -1, -1)
+    return torch.cat([row, column], dim=2).flatten(0, 1)
+
+
+def _project(
+    config: VLFConfig, data: DataConfig, shape: FeatureMap
+) -> tuple[nn.Module, FeatureMap]:
+    """The projection of a feature map to `width`, and the shape of what it gives.
 
     Its norm takes out what all clips have in common, which after the ReLU before is most: what
     tells frames apart would be small beside it, and beside the positions.
@@ -128,11 +172,12 @@ def _project(config: VLFConfig, data: DataConfig, shape: FeatureMap) -> tuple[nn
     channels, height, width = shape
     norm = nn.BatchNorm2d(config.width)
     if config.projection == "1x1":
-        return nn.Sequential(nn.Conv2d(channels, config.width, 1, bias=False), norm), height * width
+        plain = nn.Conv2d(channels, config.width, 1, bias=False)
+        return nn.Sequential(plain, norm), FeatureMap(config.width, height, width)
     if min(height, width) < 2:
         message = f"3x3s2 needs a feature map of at least 2x2, got {height}x{width}"
         frames = f'"{config.backbone}" on frames of {data.size}x{data.size}'
         raise ConfigError("model.projection", f"{message} from {frames}; 1x1 takes any")
-    tokens = ((height + 1) // 2) * ((width + 1) // 2)
     projection = nn.Conv2d(channels, config.width, 3, stride=2, padding=1, bias=False)
-    return nn.Sequential(projection, norm), tokens
+    halved = FeatureMap(config.width, (height + 1) // 2, (width + 1) // 2)
+    return nn.Sequential(projection, norm), halved

@@ -19,6 +19,8 @@ from vlf.weights.files import read_weights
 
 # Architecture -> "module:function,function". Our own layout needs none.
 CONVERTERS: dict[str, str] = {
+    "tsn": "vlf.weights.resnet:from_mmaction2,from_authors",
+    "tsm": "vlf.weights.resnet:from_mmaction2,from_authors",
     "timesformer": "vlf.weights.timesformer:from_transformers,from_official",
     "vivit": "vlf.weights.vivit:from_transformers",
 }

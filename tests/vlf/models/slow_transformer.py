@@ -45,6 +45,11 @@ def block(layer, x):
     return x + mlp(layer.mlp, norm(layer.mlp_norm, x))
 
 
+def post_norm_block(layer, x):
+    x = norm(layer.attention_norm, x + attention(layer.attention, x))
+    return norm(layer.mlp_norm, x + mlp(layer.mlp, x))
+
+
 def stir(model, seed=0):
     """Give every parameter a value away from zero, so that published zeros hide nothing."""
     generator = torch.Generator().manual_seed(seed)

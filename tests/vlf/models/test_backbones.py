@@ -3,7 +3,7 @@ import timm
 import torch
 
 from vlf.config import ConfigError, TSMConfig, TSNConfig
-from vlf.models.backbones import build_backbone
+from vlf.models.backbones import build_backbone, build_vectors
 
 
 def build(size=64, **options):
@@ -37,6 +37,79 @@ def test_a_stage_of_a_timm_model_gives_its_feature_map(name, stage, shape):
 
         assert said == shape
         assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "width"),
+    [
+        ("timm:mobilenetv2_100", None, 1280),
+        ("timm:mobilenetv2_100", 4, 320),
+        ("timm:resnet10t", None, 512),
+        ("timm:resnet10t", 2, 128),
+        ("timm:vit_tiny_patch16_224", None, 192),
+        ("tiny", None, 64),
+        ("tiny", 3, 128),
+    ],
+)
+def test_a_frame_becomes_one_vector_of_the_whole_network_or_of_a_stage(name, stage, width):
+    with torch.device("meta"):
+        vectors, said = build_vectors(TSNConfig(backbone=name, stage=stage), 64)
+
+        assert said == width
+        assert vectors(torch.zeros(2, 3, 64, 64)).shape == (2, width)
+
+
+def test_the_whole_resnet_gives_the_mean_of_its_last_feature_map():
+    vectors, _ = build_vectors(TSNConfig(backbone="timm:resnet10t"), 64)
+    backbone, _ = build(backbone="timm:resnet10t")
+    backbone.net.model.load_state_dict(vectors.net.state_dict())
+    frames = torch.randn(2, 3, 64, 64)
+
+    with torch.no_grad():
+        wanted = backbone.eval()(frames).mean(dim=(2, 3))
+        torch.testing.assert_close(vectors.eval()(frames), wanted)
+
+
+def test_a_vit_is_read_at_its_class_token_behind_the_last_norm():
+    vectors, _ = build_vectors(TSNConfig(backbone="timm:vit_tiny_patch16_224"), 32)
+    frames = torch.randn(2, 3, 32, 32)
+
+    with torch.no_grad():
+        wanted = vectors.eval().net.forward_features(frames)[:, 0]
+        torch.testing.assert_close(vectors(frames), wanted)
+
+
+def test_a_whole_network_starts_from_a_weight_file_that_holds_a_classifier(weight_file):
+    config = TSNConfig(backbone="timm:resnet10t", pretrained=weight_file)
+    vectors, _ = build_vectors(config, 64)
+
+    stored, state = torch.load(weight_file), vectors.net.state_dict()
+    assert "fc.weight" in stored
+    assert all(torch.equal(tensor, stored[key]) for key, tensor in state.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "message"),
+    [
+        ({"backbone": "timm:resnet81"}, "model.backbone", 'timm has no model "resnet81"'),
+        ({"backbone": "timm:resnet10t", "stage": 5}, "model.stage", "must be 0 to 4"),
+        ({"backbone": "timm:resnet10t", "pretrained": "no.pt"}, "model.pretrained", "no such file"),
+        (
+            {"backbone": "timm:resnet26", "pretrained": "{weights}"},
+            "model.pretrained",
+            "cannot load|holds",
+        ),
+    ],
+)
+def test_a_network_that_cannot_give_a_vector_names_the_key(options, key, message, weight_file):
+    if options.get("pretrained") == "{weights}":
+        options = {**options, "pretrained": weight_file}
+
+    with pytest.raises(ConfigError, match=message) as told:
+        build_vectors(TSNConfig(**options), 64)
+
+    assert told.value.key == key
+    assert "\n" not in told.value.message
 
 
 def test_layers_behind_the_stage_are_not_kept():

@@ -3,7 +3,7 @@ import torch
 from slow_transformer import stir
 from torch import nn
 
-from vlf.models.blocks import Block, SelfAttention, init_linears, learned
+from vlf.models.blocks import Block, PostNormBlock, SelfAttention, init_linears, learned
 
 
 def test_attention_is_the_textbook_sum_over_tokens_in_every_head():
@@ -23,6 +23,15 @@ def test_a_block_adds_attention_then_mlp_each_behind_a_norm():
 
     torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
     assert layer.mlp[0].out_features == 12
+
+
+def test_a_post_norm_block_normalises_what_has_been_added():
+    layer = stir(PostNormBlock(width=8, heads=2, mlp_ratio=1.5, dropout=0.0))
+    x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(1))
+
+    wanted = torch.stack([slow.post_norm_block(layer, sequence) for sequence in x])
+
+    torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_dropout_acts_in_training_and_not_in_evaluation():

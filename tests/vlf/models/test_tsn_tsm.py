@@ -35,6 +35,32 @@ def test_a_shift_moves_the_first_fold_back_and_the_second_forward(frames, channe
     assert torch.equal(clips, kept)
 
 
+@pytest.mark.parametrize(
+    ("frames", "channels"), [(8, 64), (8, 20), (5, 13), (4, 7), (1, 16), (1, 5), (2, 8)]
+)
+def test_an_eighth_of_the_channels_each_way_is_bit_for_bit_as_published(frames, channels):
+    x = torch.randn(2, frames, channels, 3, 2)
+    fold = channels // 8
+    out = torch.zeros_like(x)
+    out[:, :-1, :fold] = x[:, 1:, :fold]
+    out[:, 1:, fold : 2 * fold] = x[:, :-1, fold : 2 * fold]
+    out[:, :, 2 * fold :] = x[:, :, 2 * fold :]
+
+    assert torch.equal(Shift(frames, fold)(x.flatten(0, 1)), out.flatten(0, 1))
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenetv2_100"])
+def test_a_network_shifts_an_eighth_of_what_its_convolutions_see(name):
+    with torch.device("meta"):
+        model = build_model(TSMConfig(backbone=f"timm:{name}"), MotionConfig())
+
+    shifted = [m for m in model.modules() if isinstance(m, nn.Sequential) and len(m) == 2]
+    shifted = [(m[0].fold, m[1].in_channels) for m in shifted if isinstance(m[0], Shift)]
+    assert shifted
+    assert all(fold == channels // 8 for fold, channels in shifted)
+    assert name != "mobilenetv2_100" or (3, 24) in shifted
+
+
 def test_gradients_travel_back_to_the_frame_that_the_channel_came_from():
     x = torch.zeros(3, 4, 1, 1, requires_grad=True)
 
@@ -73,7 +99,7 @@ def test_timm_networks_shift_inside_their_residual_blocks(name, stage, shifts):
 
 def test_the_shortcut_of_a_block_stays_in_its_frame():
     model = build_model(TSMConfig(backbone="timm:resnet18"), MotionConfig(frames=2))
-    block = model.f[0].net.model.layer1[0].eval()
+    block = model.f.net.layer1[0].eval()
     nn.init.zeros_(block.bn2.weight)  # the residual branch, where the shift is, gives nothing
 
     x = torch.rand(2, 64, 4, 4)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import slow_transformer as slow
 import torch
@@ -100,6 +102,77 @@ def test_the_whole_is_the_formula_written_out():
         wanted = model.head(tokens.mean(dim=0))
 
         torch.testing.assert_close(model(clip)[0], wanted, rtol=1e-3, atol=1e-3)
+
+
+def sine(place, width):
+    """One position of Vaswani et al., pair by pair."""
+    angles = [place / 10000 ** (2 * (i // 2) / width) for i in range(width)]
+    return torch.tensor([math.cos(a) if i % 2 else math.sin(a) for i, a in enumerate(angles)])
+
+
+def test_sine_positions_are_of_row_and_column_and_of_time_and_not_learned():
+    model = build_model(VLFConfig(positions="sine", width=12, heads=3), DATA)
+
+    for y in range(4):
+        for x in range(4):
+            wanted = torch.cat([sine(y, 6), sine(x, 6)])
+            torch.testing.assert_close(model.g.space_position[4 * y + x], wanted)
+            torch.testing.assert_close(model.h.space_position[4 * y + x], wanted)
+    for t in range(3):
+        torch.testing.assert_close(model.h.time_position[t, 0], sine(t, 12))
+    assert not [name for name, _ in model.named_parameters() if "position" in name]
+
+
+def test_without_positions_h_takes_the_places_of_a_frame_for_a_set():
+    model = stir(build_model(VLFConfig(positions="none"), DATA)).eval()
+    tokens = torch.randn(1, 3, 16, 64)
+
+    with torch.no_grad():
+        torch.testing.assert_close(model.h(tokens), model.h(tokens.flip(2)), rtol=1e-4, atol=1e-4)
+
+
+def test_post_norm_g_and_h_are_the_formula_written_out():
+    config = VLFConfig(width=8, heads=2, stage=3, spatiotemporal_depth=1, norm="post")
+    model = stir(build_model(config, DATA)).eval()
+    tokens = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        seen = [
+            slow.post_norm_block(model.g.blocks[0], places + model.g.space_position)
+            for places in tokens
+        ]
+        torch.testing.assert_close(model.g(tokens), torch.stack(seen), rtol=1e-4, atol=1e-4)
+        both = tokens + model.h.space_position + model.h.time_position
+        wanted = slow.post_norm_block(model.h.blocks[0], both.flatten(0, 1)).mean(dim=0)
+        torch.testing.assert_close(model.h(tokens[None])[0], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_a_class_token_goes_before_all_tokens_and_alone_is_read():
+    config = VLFConfig(width=8, heads=2, stage=3, spatiotemporal_depth=1, readout="class_token")
+    model = stir(build_model(config, DATA)).eval()
+    tokens = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(1))
+
+    with torch.no_grad():
+        places = tokens + model.h.space_position + model.h.time_position
+        sequence = torch.cat([model.h.class_token[0], places.flatten(0, 1)])
+        wanted = slow.norm(model.h.norm, slow.block(model.h.blocks[0], sequence))[0]
+        torch.testing.assert_close(model.h(tokens[None])[0], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_keys_start_as_queries_but_in_an_h_that_reads_a_class_token():
+    model = build_model(VLFConfig(readout="class_token"), DATA)
+
+    def tied(part):
+        query, key, _ = part.blocks[0].attention.qkv.weight.chunk(3)
+        return torch.equal(query, key)
+
+    assert tied(model.g)
+    assert not tied(model.h)
+
+
+def test_a_class_token_without_blocks_is_refused():
+    with pytest.raises(ValueError, match="readout: class_token needs a spatiotemporal_depth"):
+        VLFConfig(readout="class_token", spatiotemporal_depth=0)
 
 
 def test_the_projection_says_when_a_feature_map_is_too_small_for_it():
