@@ -1,0 +1,187 @@
+"""How near to the machine's peak f, g and h of VLF run, in each mode; and TSM beside eager code.
+
+    python benchmarks/parts.py
+    python benchmarks/parts.py --threads 2 --rounds 40
+
+VLF with timm's ResNet-18, width 256, one block of g, four of h, 8 heads, clips of 8x224x224, batch
+1. Peak: the best of a large convolution and a large matrix product under oneDNN. All calls of a
+part take turns in random order in each round; shares are medians of the rounds' times.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from torch import Tensor, nn
+
+from study.environment import device_model
+from study.metrics.macs import count_macs
+from study.metrics.modes import logit_difference, prepare
+from study.settings import CostConfig
+from vlf.config import RunConfig
+from vlf.models import build_model
+
+MODES = ("eager", "channels_last", "medium", "bf16", "compile", "freeze", "onnx")
+DATA = {"name": "video_list", "root": "none", "frames": 8, "size": 224, "num_classes": 174}
+VLF = {
+    "name": "vlf", "backbone": "timm:resnet18", "width": 256, "heads": 8, "spatial_depth": 1,
+    "spatiotemporal_depth": 4,
+}  # fmt: skip
+TSM = {"name": "tsm", "backbone": "timm:resnet50"}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        print(
+            f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}, "
+            f"{args.threads} thread(s), load {os.getloadavg()[0]:.1f}\n"
+        )
+        print("| part | mode | ms | GFLOP/s | share of peak | time / eager | logits differ by |")
+        print("|---|---|---:|---:|---:|---:|---:|")
+        for name, part, clip, macs in parts():
+            report(name, part, clip, macs, args.rounds, args.threads)
+        report_tsm(args.rounds, args.threads)
+
+
+def parts() -> list[tuple[str, nn.Module, Tensor, int]]:
+    """f, g and h with what each is given, and its MACs."""
+    config = RunConfig.model_validate({"data": DATA, "model": VLF})
+    model = build_model(config.model, config.data).eval()
+    macs, _ = count_macs(model, (1, 8, 3, 224, 224))
+    frames = torch.randn(8, 3, 224, 224)
+    tokens = model.f(frames).flatten(2).transpose(1, 2)
+    clip = model.g(tokens)[None]
+    return [
+        ("f", model.f, frames, macs["f"]),
+        ("g", model.g, tokens, macs["g"]),
+        ("h", model.h, clip, macs["h"]),
+        ("VLF", model, frames[None], sum(macs.values())),
+    ]
+
+
+def report(name: str, model: nn.Module, clip: Tensor, macs: int, rounds: int, threads: int) -> None:
+    """One row a mode; peak is measured in the same rounds."""
+    protocol = CostConfig(threads=threads)
+    calls: dict[str, Callable[[], object]] = dict(peaks())
+    differences = {}
+    for mode in MODES:
+        try:
+            run = prepare(model, clip, mode, protocol)
+            differences[mode] = logit_difference(run, model, clip)
+        except Exception as error:
+            print(f"| {name} | {mode} | not measured: {str(error).splitlines()[0][:80]} | | | | |")
+            continue
+        calls[mode] = lambda run=run: run(clip)
+    seconds = time_in_turns(calls, rounds)
+    peak = max(PEAK_FLOPS[key] / statistics.median(seconds[key]) for key in PEAK_FLOPS)
+    for mode, difference in differences.items():
+        median = statistics.median(seconds[mode])
+        ratio = statistics.median(
+            a / b for a, b in zip(seconds[mode], seconds["eager"], strict=True)
+        )
+        flops = 2 * macs / median
+        print(
+            f"| {name} | {mode} | {1e3 * median:.2f} | {flops / 1e9:.0f} | {flops / peak:.0%} "
+            f"| {ratio:.2f} | {difference:.0e} |",
+            flush=True,
+        )
+    print(f"| {name} | peak | | {peak / 1e9:.0f} | | | |", flush=True)
+
+
+PEAK_FLOPS = {
+    "peak convolution": 2 * 8 * 28 * 28 * 256 * 256 * 9,
+    "peak matmul": 2 * 1024**3,
+}
+
+
+def peaks() -> dict[str, Callable[[], object]]:
+    """Calls that keep the arithmetic units busy: a convolution, and a matmul through oneDNN."""
+    x = torch.randn(8, 256, 28, 28).contiguous(memory_format=torch.channels_last)
+    conv = nn.Conv2d(256, 256, 3, padding=1).to(memory_format=torch.channels_last)
+    square = torch.randn(1024, 1024)
+
+    def matmul() -> object:
+        torch.set_float32_matmul_precision("medium")
+        try:
+            return square @ square
+        finally:
+            torch.set_float32_matmul_precision("highest")
+
+    return {"peak convolution": lambda: conv(x), "peak matmul": matmul}
+
+
+def time_in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each call in each round: an untimed and a timed call, in random order."""
+    order = random.Random(0)
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name in order.sample(list(calls), len(calls)):
+            calls[name]()
+            start = perf_counter()
+            calls[name]()
+            seconds[name].append(perf_counter() - start)
+    return seconds
+
+
+class EagerShift(nn.Module):
+    """The shift as frameworks for action recognition write it: split, pad with zeros, join."""
+
+    def __init__(self, frames: int, fold: int) -> None:
+        super().__init__()
+        self.frames, self.fold = frames, fold
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B*T, C, H, W) -> (B*T, C, H, W)."""
+        clips = x.view(-1, self.frames, *x.shape[1:])
+        left, right = clips[:, :, : self.fold], clips[:, :, self.fold : 2 * self.fold]
+        blank = torch.zeros_like(left[:, :1])
+        left = torch.cat([left[:, 1:], blank], dim=1)
+        right = torch.cat([blank, right[:, :-1]], dim=1)
+        return torch.cat([left, right, clips[:, :, 2 * self.fold :]], dim=2).view_as(x)
+
+
+def report_tsm(rounds: int, threads: int) -> None:
+    """Ours in each mode against eager code with `EagerShift`, at the same weights."""
+    import copy
+
+    from vlf.models.tsm import Shift
+
+    config = RunConfig.model_validate({"data": DATA, "model": TSM})
+    model = build_model(config.model, config.data).eval()
+    peer = copy.deepcopy(model)
+    for parent in list(peer.modules()):
+        for key, child in list(parent.named_children()):
+            if isinstance(child, Shift):
+                setattr(parent, key, EagerShift(child.frames, child.fold))
+    clip = torch.randn(1, 8, 3, 224, 224)
+    assert torch.equal(model(clip), peer(clip))
+    calls: dict[str, Callable[[], object]] = {"peer": lambda: peer(clip)}
+    protocol = CostConfig(threads=threads)
+    for mode in ("eager", "channels_last", "freeze"):
+        run = prepare(model, clip, mode, protocol)
+        calls[mode] = lambda run=run: run(clip)
+    seconds = time_in_turns(calls, rounds)
+    print("\nTSM, ResNet-50, 8x224: time over that of eager code with split, zeros and cat")
+    for mode in ("eager", "channels_last", "freeze"):
+        pairs = zip(seconds[mode], seconds["peer"], strict=True)
+        print(f"  {mode:14} {statistics.median(a / b for a, b in pairs):.2f}")
+
+
+if __name__ == "__main__":
+    main()
