@@ -114,12 +114,12 @@ def _freeze(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Forward:
 
 def _onnx(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Forward:
     """Exported, and run by ONNX Runtime on the CPU; calls take and give tensors of the CPU."""
+    if clip.device.type != "cpu" or protocol.precision != "fp32":
+        raise RuntimeError("ONNX Runtime is measured on the CPU in fp32 alone")
     try:
         import onnxruntime
     except ImportError:
         raise RuntimeError("onnxruntime is missing; pip install '.[onnx]'") from None
-    if clip.device.type != "cpu" or protocol.precision != "fp32":
-        raise RuntimeError("ONNX Runtime is measured on the CPU in fp32 alone")
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = f"{folder}/model.onnx"
         torch.onnx.export(

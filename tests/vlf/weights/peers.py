@@ -1,6 +1,5 @@
 """The models of transformers that ours are compared with, small, and with no value left at zero."""
 
-import contextlib
 import os
 
 import torch
@@ -73,8 +72,10 @@ def timesformer_logits(peer, clip, attention):
 
 def save(peer, folder):
     """As transformers saves a model; its path."""
-    with contextlib.redirect_stderr(None):
-        peer.save_pretrained(folder)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    peer.save_pretrained(folder)
     return str(folder)
 
 
