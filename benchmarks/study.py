@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 
 from study.environment import device_model
 from study.grid import expand
-from study.plan import Plan, make_plan
+from study.plan import Choice, Plan, make_plan
 from study.spec import load_study
 from study.store import Store
 from vlf.config import RunConfig
@@ -115,7 +115,7 @@ def run_harness(
 def plan_of(study: str, epochs: int, store: Store) -> Plan:
     """The study's plan on CPU."""
     loaded = load_study(ROOT / study, (f"train.epochs={epochs}",))
-    return make_plan(loaded, expand(loaded), store, "cpu")
+    return make_plan(loaded, expand(loaded), store, "cpu", Choice())
 
 
 def run_plain(study: str, epochs: int, results: Path) -> dict[str, float]:
