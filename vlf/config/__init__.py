@@ -3,7 +3,18 @@
 from pydantic import Field
 
 from vlf.config.base import Config, ConfigError, nearest
-from vlf.config.data import DataConfig, MotionConfig, VideoListConfig
+from vlf.config.data import (
+    DataConfig,
+    FramesConfig,
+    HMDB51Config,
+    JesterConfig,
+    KineticsConfig,
+    MotionConfig,
+    PublishedData,
+    SomethingConfig,
+    UCF101Config,
+    VideoListConfig,
+)
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
@@ -31,15 +42,22 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "FramesConfig",
+    "HMDB51Config",
+    "JesterConfig",
+    "KineticsConfig",
     "ModelConfig",
     "MotionConfig",
+    "PublishedData",
     "RunConfig",
+    "SomethingConfig",
     "TSMConfig",
     "TSNConfig",
     "TimeSformerConfig",
     "TorchvisionConfig",
     "TrainConfig",
     "TransformersConfig",
+    "UCF101Config",
     "VLFConfig",
     "VTNConfig",
     "VTNLongformerConfig",

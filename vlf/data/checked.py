@@ -1,0 +1,57 @@
+"""Which films of a dataset cannot be decoded: each is looked at once, and the answer is kept.
+
+The answers lie in `checked_videos.json` in the dataset's root, by path, size and time of change. In
+a folder that cannot be written every process looks again; the answers are the same.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+
+FILE = "checked_videos.json"
+
+
+def check_once(
+    root: Path, paths: Mapping[str, Path], check: Callable[[str], str]
+) -> dict[str, str]:
+    """Name -> why it cannot be used; "" if it can.
+
+    Args:
+        root: Folder of the dataset.
+        paths: Name -> the file or folder whose change makes an answer old.
+        check: Looks at what a name names.
+    """
+    known = _read(root / FILE)
+    found, looked = {}, False
+    for name, path in paths.items():
+        key = name.removeprefix(f"{root}{os.sep}")
+        state = path.stat()
+        stamp = [state.st_size, state.st_mtime_ns]
+        if known.get(key, [])[:2] != stamp:
+            known[key] = [*stamp, check(name)]
+            looked = True
+        found[name] = str(known[key][2])
+    if looked:
+        _write(root / FILE, known)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        stored = json.loads(path.read_text("utf-8"))
+        if isinstance(stored, dict) and stored.get("av") == av.__version__:
+            films = stored.get("films")
+            return films if isinstance(films, dict) else {}
+    return {}  # missing, damaged, or of a decoder that may say otherwise
+
+
+def _write(path: Path, films: Mapping[str, Any]) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps({"av": av.__version__, "films": films}), "utf-8")
+        os.replace(part, path)
