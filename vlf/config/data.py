@@ -68,52 +68,8 @@ class MotionConfig(ClipData):
         return min(self.train_clips, self.limit or self.train_clips)
 
 
-class VideoListConfig(ClipData):
-    """Video files named by annotation lists (vlf/data/video_list.py).
-
-    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
-
-    Attributes:
-        root: Folder that the paths in the lists start from.
-        train: Annotation list for training, relative to `root`.
-        val: The same for validation; empty when there is none.
-        test: The same for the test.
-        num_classes: Number of classes; labels are 0 to num_classes - 1.
-        class_names: Optional file, one class name a line, relative to `root`.
-        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
-    """
-
-    name: Literal["video_list"] = "video_list"
-    root: str
-    train: str = "train.txt"
-    val: str = "val.txt"
-    test: str = "test.txt"
-    num_classes: int = Field(ge=2)
-    class_names: str = ""
-    views: int = Field(1, ge=1, le=30)
-
-    @property
-    def classes(self) -> int:
-        """As the study file says, so that a study can be planned where the data are not."""
-        return self.num_classes
-
-    def train_size(self) -> int:
-        """Lines of the training list."""
-        path = Path(self.root) / self.train
-        if not path.exists():
-            return 0
-        with path.open("rb") as file:
-            lines = sum(1 for line in file if line.strip())
-        return min(lines, self.limit or lines)
-
-    def files(self) -> tuple[Path, ...]:
-        """The annotation lists and class names (the videos are trusted to be what they were)."""
-        names = (self.train, self.val, self.test, self.class_names)
-        return tuple(Path(self.root) / name for name in names if name)
-
-
-class PublishedData(ClipData):
-    """What datasets share that are read from the files of their publishers (docs/data.md).
+class ListedData(ClipData):
+    """What datasets share whose videos are files that are listed somewhere (docs/data.md).
 
     Attributes:
         root: Folder that other paths start from.
@@ -134,14 +90,59 @@ class PublishedData(ClipData):
     def _paths(self, *names: str) -> tuple[Path, ...]:
         return tuple(Path(self.root) / name for name in names if name)
 
-    def _count(self, name: str, mark: bytes = b"\n") -> int:
-        """How often `mark` stands in a file, at most `limit`; 0 where there is none."""
+    def _count_lines(self, name: str, header: int = 0) -> int:
+        """Lines of a file that are no remark, less its header, at most `limit`."""
         path = Path(self.root) / name
-        count = path.read_bytes().count(mark) if path.is_file() else 0
-        return min(count, self.limit or count)
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        count = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+        return min(max(0, count - header), self.limit or count)
+
+    def _present(self, *names: str, numbers: tuple[int, int]) -> dict[str, str]:
+        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
+        if self.bad == "fail":
+            return {}
+        root = Path(self.root)
+        lists = (path for path in self._paths(*names) if path.is_file())
+        lines = (line for path in lists for line in path.read_bytes().splitlines())
+        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
+        paths = {word[0].decode("utf-8", "replace") for word in words if word}
+        return {"present": _digest(path for path in paths if (root / path).exists())}
 
 
-class FramesConfig(PublishedData):
+class VideoListConfig(ListedData):
+    """Video files named by annotation lists (vlf/data/video_list.py).
+
+    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+
+    Attributes:
+        train: Annotation list for training, relative to `root`.
+        val: The same for validation; empty when there is none.
+        test: The same for the test.
+        num_classes: Number of classes; labels are 0 to num_classes - 1.
+        class_names: Optional file, one class name a line, relative to `root`.
+    """
+
+    name: Literal["video_list"] = "video_list"
+    train: str = "train.txt"
+    val: str = "val.txt"
+    test: str = "test.txt"
+    num_classes: int = Field(ge=2)
+    class_names: str = ""
+
+    def train_size(self) -> int:
+        """Lines of the training list."""
+        return self._count_lines(self.train)
+
+    def files(self) -> tuple[Path, ...]:
+        """The annotation lists and class names (the videos are trusted to be what they were)."""
+        return self._paths(self.train, self.val, self.test, self.class_names)
+
+    def digests(self) -> dict[str, str]:
+        """With `skip`, which of the videos that the lists name are there."""
+        return self._present(self.train, self.val, self.test, numbers=(1, 3))
+
+
+class FramesConfig(ListedData):
     """Folders of image files named by lists (vlf/data/frames.py).
 
     A line is `path num_frames label`, or `path start NUMBER label` as `stretch` says.
@@ -181,7 +182,7 @@ class FramesConfig(PublishedData):
 
     def train_size(self) -> int:
         """Lines of the training list."""
-        return self._count(self.train)
+        return self._count_lines(self.train)
 
     def files(self) -> tuple[Path, ...]:
         """The lists and class names (the images are trusted to be what they were)."""
@@ -189,21 +190,10 @@ class FramesConfig(PublishedData):
 
     def digests(self) -> dict[str, str]:
         """With `skip`, which of the folders that the lists name are there."""
-        if self.bad == "fail":
-            return {}
-        lines = [
-            line.rsplit(maxsplit=count)[0]
-            for path in self._paths(self.train, self.val, self.test)
-            if path.is_file()
-            for line in path.read_text("utf-8-sig", "replace").splitlines()
-            if line.strip()
-            for count in (2, 3)
-        ]
-        root = Path(self.root)
-        return {"folders": _digest(name for name in lines if (root / name).is_dir())}
+        return self._present(self.train, self.val, self.test, numbers=(2, 3))
 
 
-class SomethingConfig(PublishedData):
+class SomethingConfig(ListedData):
     """Something-Something V2 (Goyal et al. 2017, arXiv:1706.04261; vlf/data/something.py).
 
     Attributes:
@@ -225,7 +215,9 @@ class SomethingConfig(PublishedData):
 
     def train_size(self) -> int:
         """Entries of the training file."""
-        return self._count(self.train, b'"id"')
+        path = Path(self.root) / self.train
+        count = path.read_bytes().count(b'"id"') if path.is_file() else 0
+        return min(count, self.limit or count)
 
     def files(self) -> tuple[Path, ...]:
         """Labels and splits (the videos are trusted to be what they were)."""
@@ -238,7 +230,7 @@ class SomethingConfig(PublishedData):
         return {"videos": _digest(index_videos(Path(self.root) / self.videos))}
 
 
-class JesterConfig(PublishedData):
+class JesterConfig(ListedData):
     """Jester (Materzynska et al. 2019), folders of JPEG frames (vlf/data/jester.py).
 
     Attributes:
@@ -260,7 +252,7 @@ class JesterConfig(PublishedData):
 
     def train_size(self) -> int:
         """Lines of the training file."""
-        return self._count(self.train)
+        return self._count_lines(self.train)
 
     def files(self) -> tuple[Path, ...]:
         """Labels and splits (the frames are trusted to be what they were)."""
@@ -273,7 +265,7 @@ class JesterConfig(PublishedData):
         return {"folders": _digest(list_folders(Path(self.root) / self.videos))}
 
 
-class KineticsConfig(PublishedData):
+class KineticsConfig(ListedData):
     """Kinetics-400, -600 or -700 (Kay et al. 2017, arXiv:1705.06950; vlf/data/kinetics.py).
 
     Videos that are missing are left out and counted, whatever `bad` says: YouTube loses some.
@@ -295,7 +287,7 @@ class KineticsConfig(PublishedData):
 
     def train_size(self) -> int:
         """Rows of the training csv, videos that are missing included."""
-        return max(0, self._count(self.train) - 1)
+        return self._count_lines(self.train, header=1)
 
     def files(self) -> tuple[Path, ...]:
         """The csv files (the videos are trusted to be what they were)."""
@@ -307,7 +299,7 @@ class KineticsConfig(PublishedData):
         return {"videos": _digest(name.rpartition("/")[2] for name in names)}
 
 
-class SplitFiles(PublishedData):
+class SplitFiles(ListedData):
     """What UCF101 and HMDB51 share: three splits into training and test, and no validation.
 
     Attributes:
@@ -341,7 +333,7 @@ class UCF101Config(SplitFiles):
 
     def train_size(self) -> int:
         """Lines of the training list."""
-        return self._count(f"{self.splits}/trainlist{self.split:02d}.txt")
+        return self._count_lines(f"{self.splits}/trainlist{self.split:02d}.txt")
 
     def files(self) -> tuple[Path, ...]:
         """Class index and both lists of the split."""

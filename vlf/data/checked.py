@@ -52,6 +52,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, films: Mapping[str, Any]) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):
+    try:
         part.write_text(json.dumps({"av": av.__version__, "films": films}), "utf-8")
         os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlf.config import ConfigError, PublishedData, VideoListConfig
+from vlf.config import ConfigError, ListedData
 from vlf.data import Split
 from vlf.data.checked import check_once
 from vlf.data.film import Film, TimedVideo
@@ -21,6 +21,7 @@ from vlf.data.transforms import crop_clip, resize_frames, short_side
 from vlf.data.video import VideoError
 
 CACHE_BYTES = 512 * 2**20
+CHANGES = "changes its frame size on the way"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class ListedClips:
 
     def __init__(
         self,
-        config: VideoListConfig | PublishedData,
+        config: ListedData,
         split: Split,
         listing: Listing,
         open_film: OpenFilm,
@@ -150,7 +151,7 @@ class ListedClips:
         # One frame at a time: a whole film at its own resolution may not fit into memory.
         resized = [resize_frames(frame[None], side) for frame in frames]
         if len({frame.shape for frame in resized}) > 1:
-            raise VideoError(f'"{item.path}" changes its frame size on the way')
+            raise VideoError(f'"{item.path}" {CHANGES}')
         clip = torch.cat(resized)
         if clip.nbytes <= self._room:
             self._cache[index] = clip
@@ -161,7 +162,7 @@ class ListedClips:
 
 
 def settle(
-    config: PublishedData,
+    config: ListedData,
     split: Split,
     classes: tuple[str, ...],
     items: Sequence[Item],
@@ -208,11 +209,10 @@ def _find_fault(item: Item, open_film: OpenFilm) -> str:
     try:
         film = open_film(item)
         end = film.count() if item.end is None else item.end
-        for _ in film.iterate(item.start, end):
-            pass
+        shapes = {frame.shape for frame in film.iterate(item.start, end)}
     except VideoError as error:
         return str(error)
-    return ""
+    return f'"{item.path}" {CHANGES}' if len(shapes) > 1 else ""
 
 
 def _name(item: Item) -> str:

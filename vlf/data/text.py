@@ -15,7 +15,7 @@ from vlf.config import (
     FramesConfig,
     JesterConfig,
     KineticsConfig,
-    PublishedData,
+    ListedData,
     SomethingConfig,
     VideoListConfig,
     nearest,
@@ -23,7 +23,7 @@ from vlf.config import (
 from vlf.data import Split
 
 
-def open_root(config: VideoListConfig | PublishedData) -> Path:
+def open_root(config: ListedData) -> Path:
     """The dataset's folder.
 
     Raises:

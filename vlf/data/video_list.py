@@ -9,8 +9,8 @@ from pathlib import Path
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import Split
-from vlf.data.film import VideoFile
-from vlf.data.listed import CACHE_BYTES, Item, ListedClips, Listing
+from vlf.data.film import Film, VideoFile
+from vlf.data.listed import CACHE_BYTES, Item, ListedClips, settle
 from vlf.data.text import open_root, read_lines, read_names, split_file
 
 
@@ -30,8 +30,13 @@ class VideoList(ListedClips):
     def __init__(
         self, config: VideoListConfig, split: Split, cache_bytes: int = CACHE_BYTES
     ) -> None:
-        listing = Listing(read_classes(config), read_list(config, split)[: config.limit])
-        super().__init__(config, split, listing, lambda item: VideoFile(item.path), cache_bytes)
+        listing = settle(config, split, read_classes(config), read_list(config, split), _open_video)
+        super().__init__(config, split, listing, _open_video, cache_bytes)
+
+
+def _open_video(item: Item) -> Film:
+    """A video by the numbers of its frames, which is what lines count in."""
+    return VideoFile(item.path)
 
 
 def read_classes(config: VideoListConfig) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     for where, text in read_lines(path, key, "annotation list"):
         if not text.startswith("#"):
             try:
-                items.append(_read_line(text, root, config.num_classes, where))
+                items.append(_read_line(text, root, config, where))
             except ValueError as error:
                 raise ConfigError(key, f"{where}: {error}") from None
     if not items:
@@ -68,13 +73,14 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     return items
 
 
-def _read_line(text: str, root: Path, classes: int, where: str) -> Item:
+def _read_line(text: str, root: Path, config: VideoListConfig, where: str) -> Item:
     *front, label = text.rsplit(maxsplit=1)
     if not front or not is_whole(label):
         form = "`path label` or `path start_frame end_frame label`"
         raise ValueError(f'must be {form}, got "{text}"')
-    if not 0 <= int(label) < classes:
-        raise ValueError(f"label must be 0 to {classes - 1} (data.num_classes), got {label}")
+    if not 0 <= int(label) < config.num_classes:
+        top = config.num_classes - 1
+        raise ValueError(f"label must be 0 to {top} (data.num_classes), got {label}")
     name, start, end = front[0], 0, None
     parts = name.rsplit(maxsplit=2)
     # A file whose own name ends in two numbers is still that file.
@@ -82,9 +88,10 @@ def _read_line(text: str, root: Path, classes: int, where: str) -> Item:
         name, start, end = parts[0], int(parts[1]), int(parts[2])
         if not 0 <= start < end:
             raise ValueError(f"frames must have 0 <= start < end, got {start} and {end}")
-    if not (root / name).is_file():
+    found = (root / name).is_file()
+    if not found and config.bad == "fail":
         raise ValueError(f'no such video: "{root / name}"')
-    return Item(root / name, int(label), start, end, where)
+    return Item(root / name, int(label), start, end, where, found)
 
 
 def is_whole(word: str) -> bool:
