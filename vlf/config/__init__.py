@@ -3,18 +3,7 @@
 from pydantic import Field
 
 from vlf.config.base import Config, ConfigError, nearest
-from vlf.config.data import (
-    DataConfig,
-    FramesConfig,
-    HMDB51Config,
-    JesterConfig,
-    KineticsConfig,
-    ListedData,
-    MotionConfig,
-    SomethingConfig,
-    UCF101Config,
-    VideoListConfig,
-)
+from vlf.config.data import FramesConfig, ListedData, MotionConfig, VideoListConfig
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
@@ -26,6 +15,14 @@ from vlf.config.model import (
     VLFConfig,
     VTNConfig,
     VTNLongformerConfig,
+)
+from vlf.config.published import (
+    DataConfig,
+    HMDB51Config,
+    JesterConfig,
+    KineticsConfig,
+    SomethingConfig,
+    UCF101Config,
 )
 from vlf.config.train import TrainConfig
 

@@ -132,7 +132,7 @@ def read_csv(path: Path, key: str, columns: Sequence[str]) -> Iterator[tuple[str
     """("path:line", column -> value) of every row under the header.
 
     Raises:
-        ConfigError: As `read_file`; or if a column is missing or a row is too short.
+        ConfigError: As `read_file`; or if a column is missing or a row has not as many values.
     """
     rows = csv.reader(io.StringIO(read_file(path, key), newline=""))
     try:
@@ -143,7 +143,7 @@ def read_csv(path: Path, key: str, columns: Sequence[str]) -> Iterator[tuple[str
         for row in rows:
             if not any(row):
                 continue
-            if len(row) < len(header):
+            if len(row) != len(header):  # as of a comma without quotes
                 said = f"has {len(row)} values, the header {len(header)}"
                 raise ConfigError(key, f"{path}:{rows.line_num}: {said}")
             yield f"{path}:{rows.line_num}", dict(zip(header, row, strict=False))

@@ -183,6 +183,7 @@ WRONG = {
         ("annotations/train.csv", "104", "1:44", r':3: time_start and time_end must be .* "1:44"'),
         ("annotations/train.csv", "train,0", "val,0", ":3: has rows of the splits train, val"),
         ("annotations/train.csv", ",84,94,train,0", ",84", ":2: has 3 values, the header 6"),
+        ("annotations/train.csv", "testifying", "a, b", ":2: has 7 values, the header 6"),
         ("annotations/val.csv", "testifying", "testyfying", ':2: .* did you mean "testifying"'),
     ],
     "ucf101": [
