@@ -75,19 +75,21 @@ class ListedData(ClipData):
 
     Attributes:
         root: Folder that other paths start from.
+        num_classes: Number of classes; labels are 0 to num_classes - 1.
         views: Clips averaged at test time, equally spaced shifts of the sampled frames.
         bad: A video that is missing or cannot be decoded ends the run (`fail`), or is left out
             and counted in the record's notes (`skip`: each is decoded once to its end first).
     """
 
     root: str
+    num_classes: int = Field(ge=2)
     views: int = Field(1, ge=1, le=30)
     bad: Literal["fail", "skip"] = "fail"
 
     @property
     def classes(self) -> int:
         """As the study file says, so that a study can be planned where the data are not."""
-        return int(getattr(self, "num_classes"))  # noqa: B009
+        return self.num_classes
 
     def _paths(self, *names: str) -> tuple[Path, ...]:
         return tuple(Path(self.root) / name for name in names if name)
@@ -120,7 +122,6 @@ class VideoListConfig(ListedData):
         train: Annotation list for training, relative to `root`.
         val: The same for validation; empty when there is none.
         test: The same for the test.
-        num_classes: Number of classes; labels are 0 to num_classes - 1.
         class_names: Optional file, one class name a line, relative to `root`.
     """
 
@@ -128,7 +129,6 @@ class VideoListConfig(ListedData):
     train: str = "train.txt"
     val: str = "val.txt"
     test: str = "test.txt"
-    num_classes: int = Field(ge=2)
     class_names: str = ""
 
     def train_size(self) -> int:
@@ -153,7 +153,6 @@ class FramesConfig(ListedData):
         train: List for training, relative to `root`.
         val: The same for validation; empty when there is none.
         test: The same for the test.
-        num_classes: Number of classes; labels are 0 to num_classes - 1.
         class_names: Optional file, one class name a line, relative to `root`.
         template: Name of an image by its number, as Python's str.format writes it.
         first: Number of a folder's first image.
@@ -165,7 +164,6 @@ class FramesConfig(ListedData):
     train: str = "train.txt"
     val: str = "val.txt"
     test: str = "test.txt"
-    num_classes: int = Field(ge=2)
     class_names: str = ""
     template: str = "img_{:05d}.jpg"
     first: int = Field(1, ge=0)
@@ -197,4 +195,4 @@ class FramesConfig(ListedData):
 
 def digest_of(names: Iterable[str]) -> str:
     """One digest of names in any order."""
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest()

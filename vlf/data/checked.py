@@ -7,6 +7,7 @@ a folder that cannot be written every process looks again; the answers are the s
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import av
 
 FILE = "checked_videos.json"
+WRITE_S = 60.0  # an interruption loses so much work
 
 
 def check_once(
@@ -27,17 +29,20 @@ def check_once(
         check: Looks at what a name names.
     """
     known = _read(root / FILE)
-    found, looked = {}, False
+    new: dict[str, Any] = {}
+    found, written = {}, time.monotonic()
     for name, path in paths.items():
         key = name.removeprefix(f"{root}{os.sep}")
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns]
         if known.get(key, [])[:2] != stamp:
-            known[key] = [*stamp, check(name)]
-            looked = True
+            known[key] = new[key] = [*stamp, check(name)]
         found[name] = str(known[key][2])
-    if looked:
-        _write(root / FILE, known)
+        if new and time.monotonic() - written > WRITE_S:
+            _write(root / FILE, new)
+            new, written = {}, time.monotonic()
+    if new:
+        _write(root / FILE, new)
     return found
 
 
@@ -50,7 +55,8 @@ def _read(path: Path) -> dict[str, Any]:
     return {}  # missing, damaged, or of a decoder that may say otherwise
 
 
-def _write(path: Path, films: Mapping[str, Any]) -> None:
+def _write(path: Path, new: Mapping[str, Any]) -> None:
+    films = {**_read(path), **new}  # other jobs may have written meanwhile
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_text(json.dumps({"av": av.__version__, "films": films}), "utf-8")

@@ -109,6 +109,12 @@ def test_each_video_is_looked_at_once_until_it_changes(tmp_path):
     assert len(open_clips(config, "train")) == 3
 
 
+def test_splits_add_to_each_other_s_answers(tmp_path):
+    config = MAKERS["ucf101"](tmp_path, bad="skip")
+    check_data(config)
+    assert len(json.loads((tmp_path / FILE).read_text())["films"]) == 6
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"av": "0.1", "films": {}}', "[1]"])
 def test_a_damaged_or_old_list_of_answers_is_made_anew(tmp_path, content):
     config = MAKERS["ucf101"](tmp_path, bad="skip")
