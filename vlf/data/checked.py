@@ -21,22 +21,23 @@ WRITE_S = 60.0  # an interruption loses so much work
 def check_once(
     root: Path, paths: Mapping[str, Path], check: Callable[[str], str]
 ) -> dict[str, str]:
-    """Name -> why it cannot be used; "" if it can.
+    """Name -> why it cannot be used, with paths inside of `root`; "" if it can.
 
     Args:
         root: Folder of the dataset.
         paths: Name -> the file or folder whose change makes an answer old.
         check: Looks at what a name names.
     """
+    inside = f"{root}{os.sep}"  # left out, so that the answers hold where the dataset is moved to
     known = _read(root / FILE)
     new: dict[str, Any] = {}
     found, written = {}, time.monotonic()
     for name, path in paths.items():
-        key = name.removeprefix(f"{root}{os.sep}")
+        key = name.removeprefix(inside)
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns]
         if known.get(key, [])[:2] != stamp:
-            known[key] = new[key] = [*stamp, check(name)]
+            known[key] = new[key] = [*stamp, check(name).replace(inside, "")]
         found[name] = str(known[key][2])
         if new and time.monotonic() - written > WRITE_S:
             _write(root / FILE, new)

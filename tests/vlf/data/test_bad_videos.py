@@ -109,6 +109,19 @@ def test_each_video_is_looked_at_once_until_it_changes(tmp_path):
     assert len(open_clips(config, "train")) == 3
 
 
+def test_answers_hold_where_a_dataset_is_moved_to(tmp_path):
+    config = MAKERS["ucf101"](tmp_path / "here", bad="skip")
+    spoil(config, truncate)
+    before = open_clips(config, "train").notes
+    assert "; the first is " in before[0]
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = config.model_copy(update={"root": str(tmp_path / "there")})
+    written = (tmp_path / "there" / FILE).stat().st_mtime_ns
+    after = open_clips(moved, "train").notes
+    assert after == tuple(note.replace("/here/", "/there/") for note in before)
+    assert (tmp_path / "there" / FILE).stat().st_mtime_ns == written
+
+
 def test_splits_add_to_each_other_s_answers(tmp_path):
     config = MAKERS["ucf101"](tmp_path, bad="skip")
     check_data(config)
