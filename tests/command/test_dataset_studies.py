@@ -60,11 +60,15 @@ def test_every_dataset_becomes_a_finished_study(tmp_path):
     assert f"{2 * len(MAKERS)} reused" in again.stdout
 
 
-def test_a_plan_tells_what_is_missing_and_trains_on_what_is_there(tmp_path):
+def test_a_plan_tells_what_is_missing_once(tmp_path):
     path = write_study(tmp_path, ["kinetics"])
     plan = run(path, "--plan")
     for note in KINETICS_NOTES:
         assert f"dataset=kinetics: {note}" in plan.stdout
+    path.write_text(path.read_text().replace("factors:\n", "factors:\n  train.epochs: [1, 2]\n"))
+    plan = run(path, "--plan")
+    for note in KINETICS_NOTES:
+        assert f"train.epochs=1, dataset=kinetics and 1 more: {note}" in plan.stdout
 
 
 def test_a_plan_of_data_that_are_elsewhere_is_a_plan(tmp_path):
