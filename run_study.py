@@ -47,7 +47,7 @@ def answer(study: Study, options: Options) -> int:
     session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
         counts = {} if options.modules else recorded_counts(plan)
-        if options.action == "run" or len(counts) < len(plan.cost):
+        if options.action == "run" or len(counts) < len(plan.cost) or plan.reads_files:
             from study.preflight import inspect
 
             counts = inspect(plan, counts, options.action == "run", options.modules)

@@ -47,7 +47,7 @@ def print_plan(
             duration(seconds) if to_run else "-",
         )
         notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
-        notes += [f"{cost.cell.name}: {note}" for note in count.notes]
+    notes += _count_notes(plan, counts)
     console.print(table)
     for note in notes[:20]:
         console.print(f"  {note}", markup=False, soft_wrap=True)
@@ -62,6 +62,18 @@ def print_plan(
         )
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
+
+
+def _count_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
+    """What counts leave out and data miss; said once where several cells share it."""
+    cells: dict[str, list[str]] = {}
+    for cost in plan.cost:
+        for note in counts[cost.cell.name].notes:
+            cells.setdefault(note, []).append(cost.cell.name)
+    return [
+        f"{first} and {len(others)} more: {note}" if others else f"{first}: {note}"
+        for note, (first, *others) in cells.items()
+    ]
 
 
 def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Console) -> None:

@@ -8,6 +8,7 @@ config.) Paths do not count, the contents of the files they name do. No torch.
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic.fields import FieldInfo
 from study.fingerprint import code_fingerprint, fingerprint_of
 from study.runs import SECTIONS
 from study.settings import CostConfig
-from vlf.config import Config, ConfigError, ModelConfig, RunConfig
+from vlf.config import Config, ConfigError, DataConfig, ModelConfig, RunConfig
 
 __all__ = [
     "architecture_digests",
@@ -30,6 +31,7 @@ __all__ = [
 IDENTITY_VERSION = 1
 
 FOLDER = "root"  # the field of a dataset that names the folder of its files
+VIDEOS = "videos"  # and of its videos, which are trusted to be what they were
 
 _said_before: dict[tuple[type[Config], str], dict[str, Any]] = {}  # thousands of cells share them
 _digests: dict[tuple[str, int, int], str] = {}  # (path, bytes, mtime in ns) -> sha256
@@ -95,7 +97,8 @@ def file_digests(config: RunConfig) -> dict[str, str]:
     """Role ("data.train", "model.pretrained") -> sha256 of each file that the run reads.
 
     Of a folder ("model.weights") each file has a role, "model.weights/config.json". A file is read
-    once in a process as long as its size and time of change stay.
+    once in a process as long as its size and time of change stay. What else a dataset says that it
+    depends on (`digests`) is asked for once in a process.
 
     Raises:
         ConfigError: With the key that names a file which is missing or unreadable.
@@ -110,7 +113,7 @@ def file_digests(config: RunConfig) -> dict[str, str]:
                 missing = isinstance(error, FileNotFoundError)
                 message = f"{path} cannot be read ({error.strerror})"
                 raise ConfigError(key, f"no such file: {path}" if missing else message) from None
-    return found
+    return found | {f"data.{role}": digest for role, digest in _state(config.data).items()}
 
 
 def architecture_digests(model: ModelConfig) -> dict[str, str]:
@@ -125,6 +128,12 @@ def architecture_digests(model: ModelConfig) -> dict[str, str]:
     return {
         role: digest for role, digest in file_digests(config).items() if role.startswith("model.")
     }
+
+
+@cache
+def _state(data: DataConfig) -> dict[str, str]:
+    """Listing a folder of 240,000 videos takes a second, and a plan asks for every job."""
+    return data.digests()
 
 
 def _digest(path: Path) -> str:
@@ -151,7 +160,7 @@ def _roles(section: Config) -> dict[str, Path]:
         named = named or [
             f"{name}/{path.name}"
             for name, value in _texts(section)
-            if name != FOLDER and path.parent == Path(value)
+            if name != FOLDER and path.parent in _paths(section, value)
         ]
         roles.update(dict.fromkeys(named or [f"file {position}"], path))
     return roles
@@ -175,7 +184,7 @@ def _said(section: Config) -> dict[str, Any]:
     """Values that differ from the defaults, less those that are paths."""
     key = (type(section), section.model_dump_json())
     if key not in _said_before:
-        paths = {FOLDER, *map(_field_of, _roles(section))}
+        paths = {FOLDER, VIDEOS, *map(_field_of, _roles(section))}
         values = section.model_dump(mode="json")
         _said_before[key] = {
             name: values[name]

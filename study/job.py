@@ -76,7 +76,7 @@ def _train_and_test(
         "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
     }
     notes = (f"{len(checkpoints)} earlier attempt(s) left a checkpoint",) if checkpoints else ()
-    return _measure(answers, trained), artifacts, notes
+    return _measure(answers, trained), artifacts, notes + trained.notes + test.notes
 
 
 def _device(task: Task) -> torch.device:

@@ -105,6 +105,11 @@ class Plan:
         """What is missing."""
         return [job for job in self.jobs if job.status == "to run"]
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether a job that is missing reads files of data, of which some may be missing."""
+        return any(job.status == "to run" and job.cell.config.data.files() for job in self.train)
+
     def outcomes(self) -> list[Outcome]:
         """The report's rows if nothing more were run."""
         return [job.outcome() for job in self.jobs]

@@ -1,5 +1,6 @@
 """Before anything runs: build every cell on the meta device, count it, check its data."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
@@ -35,7 +36,8 @@ def inspect(
     Args:
         plan: Of which every cell that has no counts is built.
         known: Counts that are in records of the same code (study/estimate.py).
-        to_run: Check the data too; a study of data that are elsewhere can be planned.
+        to_run: Check the data too; a study of data that are elsewhere can be planned, and of data
+            that are here the plan's notes tell what is missing.
         depth: Count every module too, so many levels of names deep.
 
     Raises:
@@ -46,7 +48,29 @@ def inspect(
     if to_run:
         check_device(plan)
         check_inputs(plan)
-    return counts
+        return counts
+    return {**counts, **_with_data_notes(plan, counts)}
+
+
+def _with_data_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, CellCounts]:
+    """What a plan says of data that are here, such as how many videos are missing.
+
+    Where each video would be decoded first (`bad: skip`), the record will say it.
+    """
+    seen: dict[DataConfig, tuple[str, ...]] = {}
+    found = {}
+    for job in plan.train:
+        data, name = job.cell.config.data, job.cell.name
+        if job.status == "to run" and name in counts and getattr(data, "bad", "") != "skip":
+            if data not in seen:
+                try:
+                    seen[data] = check_data(data)
+                except ConfigError:  # of data that are not here; a run is refused with this line
+                    seen[data] = ()
+            found[name] = dataclasses.replace(
+                counts[name], notes=(*counts[name].notes, *seen[data])
+            )
+    return found
 
 
 def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str, CellCounts]:

@@ -48,11 +48,13 @@ class Trained:
         model: With the weights of `epoch`.
         epoch: The reported epoch, counted from 1.
         curves: One value an epoch for each of `COLUMNS`; validation is NaN where there is none.
+        notes: What a reader of the numbers must know of the clips.
     """
 
     model: nn.Module
     epoch: int
     curves: Curves
+    notes: tuple[str, ...] = ()
 
 
 def set_determinism(config: RunConfig) -> None:
@@ -300,4 +302,5 @@ class _Run:
         if self.config.train.select == "best" and self.best["epoch"]:
             self.model.load_state_dict(self.best["model"])
             epoch = self.best["epoch"]
-        return Trained(self.model, epoch, self.curves)
+        notes = self.clips.notes + self.validation.notes
+        return Trained(self.model, epoch, self.curves, notes)

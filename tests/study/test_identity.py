@@ -9,6 +9,8 @@ from study.identity import architecture_digests, cost_identity, file_digests, tr
 from study.settings import CostConfig
 from vlf.config import (
     ConfigError,
+    HMDB51Config,
+    KineticsConfig,
     MotionConfig,
     RunConfig,
     TimeSformerConfig,
@@ -113,6 +115,38 @@ def test_digests_are_named_by_role(lists):
     config = lists("here")
 
     assert list(file_digests(config)) == ["data.train", "data.val", "data.test"]
+
+
+def test_split_files_in_a_folder_are_named_by_it_and_where_they_lie_does_not_count(tmp_path):
+    def run(folder, splits, videos):
+        (tmp_path / folder / splits).mkdir(parents=True)
+        (tmp_path / folder / splits / "run_test_split1.txt").write_text("a.avi 1\n", "utf-8")
+        root = str(tmp_path / folder)
+        return RunConfig(data=HMDB51Config(root=root, splits=splits, videos=videos))
+
+    here, there = run("here", "splits", "hmdb51_org"), run("there", "lists", "avi")
+
+    assert list(file_digests(here)) == ["data.splits/run_test_split1.txt"]
+    assert list(file_digests(there)) == ["data.splits/run_test_split1.txt"]
+    assert identity(here) == identity(there)
+    other = there.data.model_copy(update={"split": 2})
+    digests = file_digests(there)
+    assert train_identity(RunConfig(data=other), 0, "cpu", digests) != identity(there)
+
+
+def test_which_clips_of_kinetics_are_here_is_part_of_the_identity(tmp_path):
+    found = []
+    for folder, clips in [("a", "x"), ("b", "xy"), ("c", "xy")]:
+        (tmp_path / folder / "train").mkdir(parents=True)
+        for name in ("train", "val"):
+            (tmp_path / folder / f"{name}.csv").write_text("label\n", "utf-8")
+        for clip in clips:
+            (tmp_path / folder / "train" / f"{clip}_000000_000010.mp4").touch()
+        root = str(tmp_path / folder)
+        data = KineticsConfig(root=root, train="train.csv", test="val.csv")
+        found.append(identity(RunConfig(data=data)))
+
+    assert found[0] != found[1] == found[2]
 
 
 def test_a_renamed_list_is_the_same_list(lists, tmp_path):

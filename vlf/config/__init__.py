@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from vlf.config.base import Config, ConfigError, nearest
-from vlf.config.data import DataConfig, MotionConfig, VideoListConfig
+from vlf.config.data import FramesConfig, ListedData, MotionConfig, VideoListConfig
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
@@ -15,6 +15,14 @@ from vlf.config.model import (
     VLFConfig,
     VTNConfig,
     VTNLongformerConfig,
+)
+from vlf.config.published import (
+    DataConfig,
+    HMDB51Config,
+    JesterConfig,
+    KineticsConfig,
+    SomethingConfig,
+    UCF101Config,
 )
 from vlf.config.train import TrainConfig
 
@@ -31,15 +39,22 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "FramesConfig",
+    "HMDB51Config",
+    "JesterConfig",
+    "KineticsConfig",
+    "ListedData",
     "ModelConfig",
     "MotionConfig",
     "RunConfig",
+    "SomethingConfig",
     "TSMConfig",
     "TSNConfig",
     "TimeSformerConfig",
     "TorchvisionConfig",
     "TrainConfig",
     "TransformersConfig",
+    "UCF101Config",
     "VLFConfig",
     "VTNConfig",
     "VTNLongformerConfig",

@@ -1,9 +1,14 @@
-"""What a run reads. One class a dataset; adding one adds it to `DataConfig` below."""
+"""What a run reads: the embedded clips, and videos or images in lists of one's own.
 
+One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.py.
+"""
+
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlf.config.base import Config
 
@@ -36,6 +41,10 @@ class ClipData(Config):
         """Files whose content decides the accuracy; their digests are part of the identity."""
         return ()
 
+    def digests(self) -> dict[str, str]:
+        """What else decides the accuracy, such as which videos there are: role -> digest."""
+        return {}
+
 
 class MotionConfig(ClipData):
     """The embedded clips, made from a seed: the label is in the motion (vlf/data/motion.py).
@@ -61,48 +70,129 @@ class MotionConfig(ClipData):
         return min(self.train_clips, self.limit or self.train_clips)
 
 
-class VideoListConfig(ClipData):
-    """Video files named by annotation lists (vlf/data/video_list.py).
-
-    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+class ListedData(ClipData):
+    """What datasets share whose videos are files that are listed somewhere (docs/data.md).
 
     Attributes:
-        root: Folder that the paths in the lists start from.
-        train: Annotation list for training, relative to `root`.
-        val: The same for validation; empty when there is none.
-        test: The same for the test.
+        root: Folder that other paths start from.
         num_classes: Number of classes; labels are 0 to num_classes - 1.
-        class_names: Optional file, one class name a line, relative to `root`.
         views: Clips averaged at test time, equally spaced shifts of the sampled frames.
+        bad: A video that is missing or cannot be decoded ends the run (`fail`), or is left out
+            and counted in the record's notes (`skip`: each is decoded once to its end first).
     """
 
-    name: Literal["video_list"] = "video_list"
     root: str
-    train: str = "train.txt"
-    val: str = "val.txt"
-    test: str = "test.txt"
     num_classes: int = Field(ge=2)
-    class_names: str = ""
     views: int = Field(1, ge=1, le=30)
+    bad: Literal["fail", "skip"] = "fail"
 
     @property
     def classes(self) -> int:
         """As the study file says, so that a study can be planned where the data are not."""
         return self.num_classes
 
+    def _paths(self, *names: str) -> tuple[Path, ...]:
+        return tuple(Path(self.root) / name for name in names if name)
+
+    def _count_lines(self, name: str, header: int = 0) -> int:
+        """Lines of a file that are no remark, less its header, at most `limit`."""
+        path = Path(self.root) / name
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        count = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+        return min(max(0, count - header), self.limit or count)
+
+    def _present(self, *names: str, numbers: tuple[int, int]) -> dict[str, str]:
+        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
+        if self.bad == "fail":
+            return {}
+        root = Path(self.root)
+        lists = (path for path in self._paths(*names) if path.is_file())
+        lines = (line for path in lists for line in path.read_bytes().splitlines())
+        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
+        paths = {word[0].decode("utf-8", "replace") for word in words if word}
+        return {"present": digest_of(path for path in paths if (root / path).exists())}
+
+
+class VideoListConfig(ListedData):
+    """Video files named by annotation lists (vlf/data/video_list.py).
+
+    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+
+    Attributes:
+        train: Annotation list for training, relative to `root`.
+        val: The same for validation; empty when there is none.
+        test: The same for the test.
+        class_names: Optional file, one class name a line, relative to `root`.
+    """
+
+    name: Literal["video_list"] = "video_list"
+    train: str = "train.txt"
+    val: str = "val.txt"
+    test: str = "test.txt"
+    class_names: str = ""
+
     def train_size(self) -> int:
         """Lines of the training list."""
-        path = Path(self.root) / self.train
-        if not path.exists():
-            return 0
-        with path.open("rb") as file:
-            lines = sum(1 for line in file if line.strip())
-        return min(lines, self.limit or lines)
+        return self._count_lines(self.train)
 
     def files(self) -> tuple[Path, ...]:
         """The annotation lists and class names (the videos are trusted to be what they were)."""
-        names = (self.train, self.val, self.test, self.class_names)
-        return tuple(Path(self.root) / name for name in names if name)
+        return self._paths(self.train, self.val, self.test, self.class_names)
+
+    def digests(self) -> dict[str, str]:
+        """With `skip`, which of the videos that the lists name are there."""
+        return self._present(self.train, self.val, self.test, numbers=(1, 3))
 
 
-DataConfig = Annotated[MotionConfig | VideoListConfig, Field(discriminator="name")]
+class FramesConfig(ListedData):
+    """Folders of image files named by lists (vlf/data/frames.py).
+
+    A line is `path num_frames label`, or `path start NUMBER label` as `stretch` says.
+
+    Attributes:
+        train: List for training, relative to `root`.
+        val: The same for validation; empty when there is none.
+        test: The same for the test.
+        class_names: Optional file, one class name a line, relative to `root`.
+        template: Name of an image by its number, as Python's str.format writes it.
+        first: Number of a folder's first image.
+        stretch: What NUMBER is: the number of the last image (`end`), or how many there are
+            (`length`).
+    """
+
+    name: Literal["frames"] = "frames"
+    train: str = "train.txt"
+    val: str = "val.txt"
+    test: str = "test.txt"
+    class_names: str = ""
+    template: str = "img_{:05d}.jpg"
+    first: int = Field(1, ge=0)
+    stretch: Literal["end", "length"] = "end"
+
+    @model_validator(mode="after")
+    def _template_has_a_number(self) -> Self:
+        try:
+            differ = self.template.format(1) != self.template.format(2)
+        except (ValueError, LookupError, AttributeError, TypeError):
+            differ = False
+        if not differ:
+            example = "img_{:05d}.jpg"
+            raise ValueError(f'template: must hold one number, as {example}; got "{self.template}"')
+        return self
+
+    def train_size(self) -> int:
+        """Lines of the training list."""
+        return self._count_lines(self.train)
+
+    def files(self) -> tuple[Path, ...]:
+        """The lists and class names (the images are trusted to be what they were)."""
+        return self._paths(self.train, self.val, self.test, self.class_names)
+
+    def digests(self) -> dict[str, str]:
+        """With `skip`, which of the folders that the lists name are there."""
+        return self._present(self.train, self.val, self.test, numbers=(2, 3))
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """One digest of names in any order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode("utf-8", "surrogateescape")).hexdigest()

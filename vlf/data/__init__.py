@@ -13,6 +13,12 @@ Split = Literal["train", "val", "test"]
 DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
     "motion": "vlf.data.motion:Motion",
     "video_list": "vlf.data.video_list:VideoList",
+    "frames": "vlf.data.frames:FrameFolders",
+    "something": "vlf.data.something:Something",
+    "jester": "vlf.data.jester:Jester",
+    "kinetics": "vlf.data.kinetics:Kinetics",
+    "ucf101": "vlf.data.ucf101:UCF101",
+    "hmdb51": "vlf.data.hmdb51:HMDB51",
 }
 
 
@@ -23,11 +29,13 @@ class Clips(Protocol):
         classes: Class names, K of them.
         labels: (N,) int64.
         views: Clips that `load_views` gives for one item.
+        notes: What a reader of the numbers must know, such as how many videos are missing.
     """
 
     classes: tuple[str, ...]
     labels: Tensor
     views: int
+    notes: tuple[str, ...]
 
     def __len__(self) -> int:
         """Number of items, N."""
@@ -39,15 +47,18 @@ class Clips(Protocol):
         """The test views of an item, the same at every call: (views, T, 3, H, W) uint8."""
 
 
-def check_data(config: DataConfig) -> None:
-    """Read what a dataset is listed in, without decoding a clip.
+def check_data(config: DataConfig) -> tuple[str, ...]:
+    """Read what a dataset is listed in; notes on what is left out.
+
+    No clip is decoded, but with `bad: skip` once to see whether it can be.
 
     Raises:
         ConfigError: As `open_clips`.
     """
-    if config.files():  # what is made from a seed has nothing to check
-        for split in ("train", "val", "test"):
-            open_clips(config, split)
+    if not config.files():  # what is made from a seed has nothing to check
+        return ()
+    splits: tuple[Split, ...] = ("train", "val", "test")
+    return tuple(note for split in splits for note in open_clips(config, split).notes)
 
 
 def open_clips(config: DataConfig, split: Split) -> Clips:

@@ -46,6 +46,7 @@ class Motion:
 
     classes = CLASSES
     views = 1
+    notes: tuple[str, ...] = ()
 
     def __init__(self, config: MotionConfig, split: Split) -> None:
         counts = {"train": config.train_clips, "val": config.val_clips, "test": config.test_clips}

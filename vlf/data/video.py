@@ -5,6 +5,7 @@ Shapes: T frames, H and W pixels. Frames are RGB, in the order in which they are
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,12 +17,39 @@ from numpy.typing import NDArray
 
 Frames = NDArray[np.uint8]
 
+WHOLE = 0.9  # of what its header promises; containers round, and some codecs skip a frame
+
 # FFmpeg's own remarks would come between the lines of the live view; errors still are raised.
 av.logging.set_level(None)
 
 
 class VideoError(ValueError):
     """A file that cannot be decoded, or does not have the frame asked for; names the file."""
+
+
+class ShortVideoError(VideoError):
+    """A video that ends before the frame asked for.
+
+    Attributes:
+        count: Frames that it has.
+    """
+
+    count = 0
+
+
+@dataclass(frozen=True)
+class Times:
+    """When the frames of a video are shown, as its packets say.
+
+    Attributes:
+        shown: (T,) float64, ascending, in seconds; empty where the container does not say.
+        count: Frames, T.
+        end: When the last of them ends, in seconds; 0.0 where `shown` is empty.
+    """
+
+    shown: NDArray[np.float64]
+    count: int
+    end: float
 
 
 def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
@@ -44,7 +72,7 @@ def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) 
             if len(found) == len(needed):
                 break
     if len(found) < len(needed):
-        raise VideoError(f'"{path}" has {count} frames; frame {wanted.max()} was asked for')
+        raise _short(path, count, int(wanted.max()))
     if len({frame.shape for frame in found.values()}) > 1:
         raise VideoError(f'"{path}" changes its frame size on the way')
     return np.stack([found[i] for i in wanted.tolist()])
@@ -77,7 +105,46 @@ def iterate_frames(path: Path | str, start: int = 0, end: int | None = None) -> 
         if end is not None and number + 1 >= end:
             return
     if end is not None:
-        raise VideoError(f'"{path}" has {number + 1} frames; frame {end - 1} was asked for')
+        raise _short(path, number + 1, end - 1)
+
+
+def read_times(path: Path | str) -> Times:
+    """When frames are shown, from packets: nothing is decoded. For variable frame rates.
+
+    Raises:
+        VideoError: If the file cannot be read, has no frame, or ends well before its header says.
+    """
+    with _open(path) as (container, stream):
+        packets = [p for p in container.demux(stream) if p.size]
+        promised = stream.frames
+        # Beside sound the header may tell the length of the sound.
+        lasts = container.duration if len(container.streams) == 1 else None
+        base = float(stream.time_base or 0)
+    kept = [p for p in packets if not p.is_discard]
+    if not kept:
+        raise VideoError(f'"{path}" has no frame')
+    if len(packets) < promised * WHOLE - 2:
+        raise VideoError(f'"{path}" is truncated: {len(packets)} of {promised} frames are there')
+    stamps = [p.pts for p in kept if p.pts is not None]
+    if not base or len(stamps) < len(kept):
+        return Times(np.empty(0), len(kept), 0.0)
+    order = np.argsort(stamps)
+    shown = np.array(stamps, dtype=np.float64)[order] * base
+    last = (kept[order[-1]].duration or 0) * base
+    if not last and len(shown) > 1:
+        last = float(np.median(np.diff(shown)))
+    end = float(shown[-1]) + last
+    if lasts and not promised and end < lasts / av.time_base * WHOLE - 0.5:
+        raise VideoError(
+            f'"{path}" is truncated: its frames end after {end:.1f} of {lasts / av.time_base:.1f} s'
+        )
+    return Times(shown, len(kept), end)
+
+
+def _short(path: Path | str, count: int, asked: int) -> ShortVideoError:
+    error = ShortVideoError(f'"{path}" has {count} frames; frame {asked} was asked for')
+    error.count = count
+    return error
 
 
 def _decode(path: Path | str) -> Iterator[av.VideoFrame]:

@@ -1,0 +1,220 @@
+"""What datasets of listed items share: sampling, a cache of decoded frames, views, bad videos.
+
+Shapes: N items, T frames, S pixels of the clip's side.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlf.config import ConfigError, ListedData
+from vlf.data import Split
+from vlf.data.checked import check_once
+from vlf.data.film import Film, TimedVideo
+from vlf.data.sampling import Indices, segment_indices, view_indices
+from vlf.data.transforms import crop_clip, resize_frames, short_side
+from vlf.data.video import VideoError
+
+CACHE_BYTES = 512 * 2**20
+CHANGES = "changes its frame size on the way"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a list: frames `start` to `end` (which is not among them) of a film.
+
+    Attributes:
+        path: The video or folder of images.
+        label: Its class.
+        start: First frame.
+        end: First frame after it; None runs to the end of the film.
+        where: List and line, for messages.
+        found: Whether the film is there.
+    """
+
+    path: Path
+    label: int
+    start: int
+    end: int | None
+    where: str
+    found: bool = True
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The items of one split.
+
+    Attributes:
+        classes: Class names, K of them.
+        items: N of them.
+        notes: What a reader of the numbers must know of them.
+    """
+
+    classes: tuple[str, ...]
+    items: list[Item]
+    notes: tuple[str, ...] = ()
+
+
+OpenFilm = Callable[[Item], Film]
+
+
+def open_video(item: Item) -> Film:
+    """A video by time stamps."""
+    return TimedVideo(item.path)
+
+
+class ListedClips:
+    """One split of a dataset whose items are listed; `Clips` of vlf/data/__init__.py.
+
+    An item's frames are kept in memory once decoded, at the short side that crops are cut from, as
+    long as `cache_bytes` has room; the numbers are the same with the cache and without it.
+
+    Args:
+        config: Frames, size and views.
+        split: For messages.
+        listing: The items.
+        open_film: How to come by an item's frames.
+        cache_bytes: Most bytes of decoded frames to keep.
+
+    Raises:
+        ConfigError: From `load` and `load_views`, if a film cannot be decoded.
+    """
+
+    def __init__(
+        self,
+        config: ListedData,
+        split: Split,
+        listing: Listing,
+        open_film: OpenFilm,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.config, self.split = config, split
+        self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
+        self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
+        self.views = config.views
+        self._open_film = open_film
+        self._films: dict[int, Film] = {}
+        self._lengths: dict[int, int] = {}
+        self._cache: dict[int, Tensor] = {}
+        self._room = cache_bytes
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def load(self, index: int, rng: np.random.Generator) -> Tensor:
+        """A random frame of each segment, a random crop: (T, 3, S, S) uint8."""
+        chosen = segment_indices(self._length(index), self.config.frames, rng)
+        return crop_clip(self._frames(index, chosen), self.config.size, rng)
+
+    def load_views(self, index: int) -> Tensor:
+        """Centres of segments, the centre crop: (views, T, 3, S, S) uint8."""
+        chosen = view_indices(self._length(index), self.config.frames, self.views)
+        clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None).contiguous()
+        return clip.view(*chosen.shape, *clip.shape[1:])
+
+    def _film(self, index: int) -> Film:
+        if index not in self._films:
+            self._films[index] = self._open_film(self.items[index])
+        return self._films[index]
+
+    def _length(self, index: int) -> int:
+        item = self.items[index]
+        if item.end is not None:
+            return item.end - item.start
+        if index not in self._lengths:
+            try:
+                self._lengths[index] = self._film(index).count()
+            except VideoError as error:
+                raise self._blame(item, error) from error
+        return self._lengths[index]
+
+    def _frames(self, index: int, chosen: Indices) -> Tensor:
+        """Frames `chosen` of an item, resized: (len(chosen), 3, h, w) uint8."""
+        item, side = self.items[index], short_side(self.config.size)
+        try:
+            if index not in self._cache and 3 * side**2 * self._length(index) <= self._room:
+                self._keep(index, side)
+            if index in self._cache:
+                return self._cache[index][torch.from_numpy(chosen)]
+            return resize_frames(self._film(index).decode(item.start + chosen), side)
+        except VideoError as error:
+            raise self._blame(item, error) from error
+
+    def _keep(self, index: int, side: int) -> None:
+        item, length = self.items[index], self._length(index)
+        frames = self._film(index).iterate(item.start, item.start + length)
+        # One frame at a time: a whole film at its own resolution may not fit into memory.
+        resized = [resize_frames(frame[None], side) for frame in frames]
+        if len({frame.shape for frame in resized}) > 1:
+            raise VideoError(f'"{item.path}" {CHANGES}')
+        clip = torch.cat(resized)
+        if clip.nbytes <= self._room:
+            self._cache[index] = clip
+            self._room -= clip.nbytes
+
+    def _blame(self, item: Item, error: VideoError) -> ConfigError:
+        return ConfigError(f"data.{self.split}", f"{item.where}: {error}")
+
+
+def settle(
+    config: ListedData,
+    split: Split,
+    classes: tuple[str, ...],
+    items: Sequence[Item],
+    open_film: OpenFilm,
+    missing_is_normal: bool = False,
+) -> Listing:
+    """The items that can be used, as `bad` says, and notes on those that cannot.
+
+    `limit` takes the first of those that are there.
+
+    Raises:
+        ConfigError: If one is missing or broken and `bad` is `fail`, or if none is left.
+    """
+    key = f"data.{split}"
+    there = [item for item in items if item.found]
+    lost = [item for item in items if not item.found]
+    if lost and config.bad == "fail" and not missing_is_normal:
+        more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
+        raise ConfigError(key, f'{lost[0].where}: no such video: "{lost[0].path}"{more}')
+    notes = []
+    if lost:
+        notes.append(f"{split} split: {len(lost)} of {len(items)} videos are missing and left out")
+    there = there[: config.limit]
+    if config.bad == "skip":
+        named = {_name(item): item for item in there}
+        paths = {name: item.path for name, item in named.items()}
+        why = check_once(Path(config.root), paths, lambda name: _find_fault(named[name], open_film))
+        bad = [item for item in there if why[_name(item)]]
+        if bad:
+            first = f"{bad[0].where}: {why[_name(bad[0])]}"
+            say = f"{len(bad)} of {len(there)} videos cannot be decoded and are left out"
+            notes.append(f"{split} split: {say}; the first is {first}")
+        there = [item for item in there if not why[_name(item)]]
+    if items and not there:
+        raise ConfigError(key, f"none of its {len(items)} videos can be used; {notes[-1]}")
+    twice = sum(count - 1 for count in Counter(_name(item) for item in there).values())
+    if twice:
+        notes.append(f"{split} split: {twice} lines name what an earlier line names")
+    return Listing(classes, there, tuple(notes))
+
+
+def _find_fault(item: Item, open_film: OpenFilm) -> str:
+    """Why an item cannot be decoded from its first frame to its last; "" if it can."""
+    try:
+        film = open_film(item)
+        end = film.count() if item.end is None else item.end
+        shapes = {frame.shape for frame in film.iterate(item.start, end)}
+    except VideoError as error:
+        return str(error)
+    return f'"{item.path}" {CHANGES}' if len(shapes) > 1 else ""
+
+
+def _name(item: Item) -> str:
+    """What of which film; unique to what is decoded."""
+    return f"{item.path}" if item.end is None else f"{item.path} {item.start} {item.end}"
