@@ -3,7 +3,14 @@
 from pydantic import Field
 
 from vlf.config.base import Config, ConfigError, nearest
-from vlf.config.data import DataConfig, MotionConfig, VideoListConfig
+from vlf.config.data import (
+    DataConfig,
+    ListData,
+    MotionConfig,
+    PackedConfig,
+    VideoData,
+    VideoListConfig,
+)
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
@@ -31,8 +38,10 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "ListData",
     "ModelConfig",
     "MotionConfig",
+    "PackedConfig",
     "RunConfig",
     "TSMConfig",
     "TSNConfig",
@@ -44,6 +53,7 @@ __all__ = [
     "VTNConfig",
     "VTNLongformerConfig",
     "ViViTConfig",
+    "VideoData",
     "VideoListConfig",
     "nearest",
 ]

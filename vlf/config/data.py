@@ -1,9 +1,9 @@
 """What a run reads. One class a dataset; adding one adds it to `DataConfig` below."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlf.config.base import Config
 
@@ -61,8 +61,29 @@ class MotionConfig(ClipData):
         return min(self.train_clips, self.limit or self.train_clips)
 
 
-class VideoListConfig(ClipData):
-    """Video files named by annotation lists (vlf/data/video_list.py).
+class VideoData(ClipData):
+    """What every dataset of real video has besides: how clips are cut from a video.
+
+    Attributes:
+        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
+        short_side: Side, in pixels, that frames are brought to before a crop of `size` is cut;
+            None is 1.15 times `size`.
+    """
+
+    views: int = Field(1, ge=1, le=30)
+    short_side: int | None = Field(None, ge=8, le=2048)
+
+    @model_validator(mode="after")
+    def _room_for_the_crop(self) -> Self:
+        if self.short_side is not None and self.short_side < self.size:
+            raise ValueError(
+                f"short_side: must be at least data.size ({self.size}), got {self.short_side}"
+            )
+        return self
+
+
+class ListData(VideoData):
+    """Videos named by annotation lists.
 
     A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
 
@@ -73,17 +94,14 @@ class VideoListConfig(ClipData):
         test: The same for the test.
         num_classes: Number of classes; labels are 0 to num_classes - 1.
         class_names: Optional file, one class name a line, relative to `root`.
-        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
     """
 
-    name: Literal["video_list"] = "video_list"
     root: str
     train: str = "train.txt"
     val: str = "val.txt"
     test: str = "test.txt"
     num_classes: int = Field(ge=2)
     class_names: str = ""
-    views: int = Field(1, ge=1, le=30)
 
     @property
     def classes(self) -> int:
@@ -105,4 +123,25 @@ class VideoListConfig(ClipData):
         return tuple(Path(self.root) / name for name in names if name)
 
 
-DataConfig = Annotated[MotionConfig | VideoListConfig, Field(discriminator="name")]
+class VideoListConfig(ListData):
+    """Video files, decoded when they are asked for (vlf/data/video_list.py)."""
+
+    name: Literal["video_list"] = "video_list"
+
+
+class PackedConfig(ListData):
+    """Videos as small JPEG frames, made by `python -m vlf.data.pack` (vlf/data/packed.py).
+
+    Attributes:
+        index: What is packed, with a digest of every video's frames, relative to `root`.
+    """
+
+    name: Literal["packed"] = "packed"
+    index: str = Field("index.jsonl", min_length=1)
+
+    def files(self) -> tuple[Path, ...]:
+        """Lists, class names and the index, whose digests stand for the frames themselves."""
+        return (*super().files(), Path(self.root) / self.index)
+
+
+DataConfig = Annotated[MotionConfig | VideoListConfig | PackedConfig, Field(discriminator="name")]

@@ -12,6 +12,7 @@ Split = Literal["train", "val", "test"]
 
 DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
     "motion": "vlf.data.motion:Motion",
+    "packed": "vlf.data.packed:Packed",
     "video_list": "vlf.data.video_list:VideoList",
 }
 

@@ -7,6 +7,7 @@ Empty lines and lines that begin with `#` are left out.
 Shapes: N items, T frames, S pixels of the clip's side.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlf.config import ConfigError, VideoListConfig
+from vlf.config import ConfigError, ListData
 from vlf.data import Split
 from vlf.data.sampling import Indices, segment_indices, view_indices
 from vlf.data.transforms import crop_clip, resize_frames, short_side
@@ -58,14 +59,13 @@ class VideoList:
             from `load` and `load_views`, if a video cannot be decoded.
     """
 
-    def __init__(
-        self, config: VideoListConfig, split: Split, cache_bytes: int = CACHE_BYTES
-    ) -> None:
+    def __init__(self, config: ListData, split: Split, cache_bytes: int = CACHE_BYTES) -> None:
         self.config, self.split = config, split
         self.classes = read_classes(config)
-        self.items = read_list(config, split)[: config.limit]
+        self.items = self._read()[: config.limit]
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views
+        self.side = config.short_side or short_side(config.size)
         self._lengths: dict[int, int] = {}
         self._cache: dict[int, Tensor] = {}
         self._room = cache_bytes
@@ -84,6 +84,9 @@ class VideoList:
         clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None).contiguous()
         return clip.view(*chosen.shape, *clip.shape[1:])
 
+    def _read(self) -> list[Item]:
+        return read_list(self.config, self.split)
+
     def _length(self, index: int) -> int:
         item = self.items[index]
         if item.end is not None:
@@ -97,7 +100,7 @@ class VideoList:
 
     def _frames(self, index: int, chosen: Indices) -> Tensor:
         """Frames `chosen` of an item, resized: (len(chosen), 3, h, w) uint8."""
-        item, side = self.items[index], short_side(self.config.size)
+        item, side = self.items[index], self.side
         try:
             if index not in self._cache and 3 * side**2 * self._length(index) <= self._room:
                 self._keep(index, side)
@@ -120,7 +123,7 @@ class VideoList:
         return ConfigError(f"data.{self.split}", f"{item.where}: {error}")
 
 
-def read_classes(config: VideoListConfig) -> tuple[str, ...]:
+def read_classes(config: ListData) -> tuple[str, ...]:
     """Class names: the lines of `class_names`, or "0", "1" and so on.
 
     Raises:
@@ -138,8 +141,15 @@ def read_classes(config: VideoListConfig) -> tuple[str, ...]:
     return names
 
 
-def read_list(config: VideoListConfig, split: Split) -> list[Item]:
+def read_list(
+    config: ListData, split: Split, exists: Callable[[Path], bool] = Path.is_file
+) -> list[Item]:
     """The items of one split; none for a split without a list.
+
+    Args:
+        config: Which lists.
+        split: Which of them.
+        exists: Whether there is such a video.
 
     Raises:
         ConfigError: If the list or a video is missing, or a line cannot be read.
@@ -158,7 +168,7 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
         text = line.strip()
         if text and not text.startswith("#"):
             try:
-                items.append(_read_line(text, root, config.num_classes, f"{path}:{number}"))
+                items.append(_read_line(text, root, config.num_classes, f"{path}:{number}", exists))
             except ValueError as error:
                 raise ConfigError(key, f"{path}:{number}: {error}") from None
     if not items:
@@ -166,7 +176,9 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     return items
 
 
-def _read_line(text: str, root: Path, classes: int, where: str) -> Item:
+def _read_line(
+    text: str, root: Path, classes: int, where: str, exists: Callable[[Path], bool]
+) -> Item:
     *front, label = text.rsplit(maxsplit=1)
     if not front or not _is_whole(label):
         form = "`path label` or `path start_frame end_frame label`"
@@ -176,11 +188,11 @@ def _read_line(text: str, root: Path, classes: int, where: str) -> Item:
     name, start, end = front[0], 0, None
     parts = name.rsplit(maxsplit=2)
     # A file whose own name ends in two numbers is still that file.
-    if len(parts) == 3 and all(map(_is_whole, parts[1:])) and not (root / name).is_file():
+    if len(parts) == 3 and all(map(_is_whole, parts[1:])) and not exists(root / name):
         name, start, end = parts[0], int(parts[1]), int(parts[2])
         if not 0 <= start < end:
             raise ValueError(f"frames must have 0 <= start < end, got {start} and {end}")
-    if not (root / name).is_file():
+    if not exists(root / name):
         raise ValueError(f'no such video: "{root / name}"')
     return Item(root / name, int(label), start, end, where)
 
@@ -189,7 +201,7 @@ def _is_whole(word: str) -> bool:
     return word.removeprefix("-").isdecimal()
 
 
-def _root(config: VideoListConfig) -> Path:
+def _root(config: ListData) -> Path:
     root = Path(config.root)
     if not root.is_dir():
         made = " (clips cut from films are made by `python -m vlf.data.footage FOLDER`)"

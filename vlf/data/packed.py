@@ -1,0 +1,267 @@
+"""Videos as small JPEG frames, one file a video: read many times faster than H.264 is decoded.
+
+`python -m vlf.data.pack` makes a folder of
+
+    train.txt, val.txt, test.txt, classes.txt   as `video_list` has them
+    index.jsonl                                 settings, then a line a video, sorted by its name
+    videos/NAME.pack                            the frames of the video NAME
+
+A .pack file is its frames' JPEGs one after the other, then N + 1 offsets of where they begin and
+end (64 bits, little endian), then N (as wide), then MAGIC. Frame i is the i-th that the decoder
+shows, so lists hold for both. Pillow and simplejpeg (the extra `jpeg`, about twice as fast) decode
+with the same library at its exact settings and give the same pixels.
+
+Shapes: N frames of a video, H and W pixels as packed.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vlf.config import ConfigError, PackedConfig
+from vlf.data import Split
+from vlf.data.sampling import Indices
+from vlf.data.transforms import resize_frames
+from vlf.data.video import Frames, VideoError
+from vlf.data.video_list import Item, VideoList, read_list
+
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
+FORMAT = 1
+MAGIC = b"vlfpack1"
+VIDEOS = "videos"  # folder of the .pack files
+Chroma = Literal["half", "full"]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a folder was packed.
+
+    Attributes:
+        size: Short side, in pixels.
+        quality: Of the JPEGs, 1 to 100.
+        chroma: Colour at "half" the resolution each way (4:2:0), or at "full" (4:4:4).
+        format: Of files and index.
+    """
+
+    size: int
+    quality: int = 90
+    chroma: Chroma = "half"
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One packed video.
+
+    Attributes:
+        frames: N.
+        height: H.
+        width: W.
+        bytes: Of its .pack file.
+        sha256: Of its .pack file.
+        source_bytes: Of the video that it was made from.
+    """
+
+    frames: int
+    height: int
+    width: int
+    bytes: int
+    sha256: str
+    source_bytes: int
+
+
+class Packed(VideoList):
+    """One split of a packed folder; the operating system keeps in memory what is read often.
+
+    Raises:
+        ConfigError: As `VideoList`; if the index is missing or a line of it cannot be read, or a
+            list names what is not packed.
+    """
+
+    config: PackedConfig
+
+    def __init__(self, config: PackedConfig, split: Split) -> None:
+        root = Path(config.root)
+        path = root / config.index
+        try:
+            _, entries = read_index(path)
+        except VideoError as error:
+            raise ConfigError("data.index", str(error)) from None
+        self.entries = {root / name: entry for name, entry in entries.items()}
+        super().__init__(config, split)
+
+    def _read(self) -> list[Item]:
+        items = read_list(self.config, self.split, self.entries.__contains__)
+        for item in items:
+            frames = self.entries[item.path].frames
+            if item.end is not None and item.end > frames:
+                text = f'"{item.path}" has {frames} frames; frame {item.end - 1} was asked for'
+                raise self._blame(item, VideoError(text))
+        return items
+
+    def _length(self, index: int) -> int:
+        item = self.items[index]
+        end = self.entries[item.path].frames if item.end is None else item.end
+        return end - item.start
+
+    def _frames(self, index: int, chosen: Indices) -> Tensor:
+        item = self.items[index]
+        entry = self.entries[item.path]
+        path = pack_path(Path(self.config.root), item.path.relative_to(self.config.root).as_posix())
+        try:
+            frames = read_pack(path, entry, item.start + chosen)
+        except VideoError as error:
+            raise self._blame(item, error) from error
+        if min(entry.height, entry.width) == self.side:
+            return torch.from_numpy(frames).permute(0, 3, 1, 2)
+        return resize_frames(frames, self.side)
+
+
+def pack_path(folder: Path, name: str) -> Path:
+    """Where the frames of a video are."""
+    return folder / VIDEOS / f"{name}.pack"
+
+
+def write_pack(path: Path, frames: Iterable[Frames], packing: Packing, source_bytes: int) -> Entry:
+    """Write (H, W, 3) uint8 frames, of any size, as a .pack file; whole or not at all.
+
+    Raises:
+        VideoError: If there is no frame, or not all have one size.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    offsets, digest, shape = [0], hashlib.sha256(), (0, 0)
+    with part.open("wb") as file:
+        for frame in frames:
+            small = resize_frames(frame[None], packing.size)[0].permute(1, 2, 0).numpy()
+            if len(offsets) > 1 and small.shape[:2] != shape:
+                raise VideoError("changes its frame size on the way")
+            shape = small.shape[0], small.shape[1]
+            jpeg = _encode(small, packing)
+            digest.update(jpeg)
+            file.write(jpeg)
+            offsets.append(offsets[-1] + len(jpeg))
+        if len(offsets) == 1:
+            raise VideoError("has no frame")
+        tail = np.array([*offsets, len(offsets) - 1], "<u8").tobytes() + MAGIC
+        digest.update(tail)
+        file.write(tail)
+    os.replace(part, path)
+    size = offsets[-1] + len(tail)
+    return Entry(len(offsets) - 1, *shape, size, digest.hexdigest(), source_bytes)
+
+
+def read_pack(path: Path, entry: Entry, indices: Indices) -> Frames:
+    """Frames number `indices` of a .pack file, in any order: (len(indices), H, W, 3) uint8.
+
+    Raises:
+        VideoError: If it is missing, is not the file of the index, or lacks a frame; names it.
+    """
+    low, high = int(indices.min()), int(indices.max())
+    if low < 0 or high >= entry.frames:
+        raise VideoError(f'"{path}" has {entry.frames} frames; frame {high} was asked for')
+    frames = np.empty((len(indices), entry.height, entry.width, 3), np.uint8)
+    try:
+        with path.open("rb", buffering=0) as file:
+            offsets = _read_offsets(file.fileno(), path, entry, low, high)
+            first: dict[int, int] = {}  # frame -> where it already is among `frames`
+            for place, index in enumerate(indices.tolist()):
+                if index in first:
+                    frames[place] = frames[first[index]]
+                    continue
+                first[index] = place
+                begin, end = offsets[index - low], offsets[index - low + 1]
+                frames[place] = _decode(os.pread(file.fileno(), end - begin, begin))
+    except FileNotFoundError:
+        raise VideoError(f'no such file: "{path}" (pack again: what is there is kept)') from None
+    except (OSError, ValueError, SyntaxError) as error:
+        if isinstance(error, VideoError):
+            raise
+        raise VideoError(f'"{path}" cannot be read: {error} (`--check` tests all files)') from error
+    return frames
+
+
+def _read_offsets(file: int, path: Path, entry: Entry, low: int, high: int) -> Sequence[int]:
+    """Where frames `low` to `high` begin, and where the last of them ends."""
+    size = os.fstat(file).st_size
+    if size != entry.bytes:
+        raise VideoError(f'"{path}" has {size} bytes, its line in the index says {entry.bytes}')
+    begin = size - len(MAGIC) - 8 - 8 * (entry.frames + 1)
+    some = os.pread(file, 8 * (high - low + 2), begin + 8 * low)
+    return struct.unpack(f"<{high - low + 2}Q", some)
+
+
+def _encode(frame: Frames, packing: Packing) -> bytes:
+    # Always Pillow: the bytes, and so the digests, do not depend on what else is installed.
+    buffer = io.BytesIO()
+    subsampling = {"full": 0, "half": 2}[packing.chroma]
+    Image.fromarray(frame).save(buffer, "JPEG", quality=packing.quality, subsampling=subsampling)
+    return buffer.getvalue()
+
+
+def _decode(jpeg: bytes) -> Frames:
+    """(H, W, 3) uint8."""
+    if simplejpeg is not None:
+        return cast(Frames, simplejpeg.decode_jpeg(jpeg, colorspace="RGB"))
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        return np.asarray(image)
+
+
+def read_index(path: Path) -> tuple[Packing, dict[str, Entry]]:
+    """How a folder was packed, and its videos by name.
+
+    Raises:
+        VideoError: If it is missing, of another format, or a line cannot be read.
+    """
+    if not path.is_file():
+        made = " (packed folders are made by `python -m vlf.data.pack`)"
+        raise VideoError(f'no such index: "{path}"{made}')
+    first, *lines = path.read_text("utf-8").split("\n")
+    number = 1
+    try:
+        packing = Packing(**json.loads(first))
+        if packing.format != FORMAT:
+            raise ValueError(f"format {packing.format} is not known, only {FORMAT}")
+        entries = {}
+        for number, line in enumerate(lines, start=2):
+            if line:
+                name, entry = _read_entry(line)
+                entries[name] = entry
+    except (ValueError, TypeError, KeyError) as error:
+        raise VideoError(f"{path}:{number}: is no line of an index: {error}") from None
+    return packing, entries
+
+
+def _read_entry(line: str) -> tuple[str, Entry]:
+    fields = json.loads(line)
+    return fields.pop("video"), Entry(**fields)
+
+
+def index_line(name: str, entry: Entry) -> str:
+    """The line of a video in an index."""
+    return json.dumps({"video": name, **dataclasses.asdict(entry)}) + "\n"
+
+
+def write_index(path: Path, packing: Packing, entries: Mapping[str, Entry]) -> None:
+    """Write an index, whole or not at all; the same videos make the same bytes."""
+    part = path.with_name(f"{path.name}.part")
+    lines = [json.dumps(dataclasses.asdict(packing)) + "\n"]
+    lines += [index_line(name, entries[name]) for name in sorted(entries)]
+    part.write_text("".join(lines), "utf-8")
+    os.replace(part, path)
