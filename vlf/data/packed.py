@@ -20,10 +20,10 @@ import io
 import json
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ FORMAT = 1
 MAGIC = b"vlfpack1"
 VIDEOS = "videos"  # folder of the .pack files
 Chroma = Literal["half", "full"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -233,23 +234,21 @@ def read_index(path: Path) -> tuple[Packing, dict[str, Entry]]:
         made = " (packed folders are made by `python -m vlf.data.pack`)"
         raise VideoError(f'no such index: "{path}"{made}')
     first, *lines = path.read_text("utf-8").split("\n")
-    number = 1
+    packing = _parse_line(first, f"{path}:1", lambda fields: Packing(**fields))
+    if packing.format != FORMAT:
+        raise VideoError(f"{path}:1: format {packing.format} is not known, only {FORMAT}")
+    numbered = [(number, line) for number, line in enumerate(lines, start=2) if line]
+    return packing, dict(_parse_line(line, f"{path}:{n}", _entry_of) for n, line in numbered)
+
+
+def _parse_line(line: str, where: str, make: Callable[[dict[str, Any]], T]) -> T:
     try:
-        packing = Packing(**json.loads(first))
-        if packing.format != FORMAT:
-            raise ValueError(f"format {packing.format} is not known, only {FORMAT}")
-        entries = {}
-        for number, line in enumerate(lines, start=2):
-            if line:
-                name, entry = _read_entry(line)
-                entries[name] = entry
-    except (ValueError, TypeError, KeyError) as error:
-        raise VideoError(f"{path}:{number}: is no line of an index: {error}") from None
-    return packing, entries
+        return make(json.loads(line))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise VideoError(f"{where}: is no line of an index: {error}") from None
 
 
-def _read_entry(line: str) -> tuple[str, Entry]:
-    fields = json.loads(line)
+def _entry_of(fields: dict[str, Any]) -> tuple[str, Entry]:
     return fields.pop("video"), Entry(**fields)
 
 

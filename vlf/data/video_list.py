@@ -7,6 +7,7 @@ Empty lines and lines that begin with `#` are left out.
 Shapes: N items, T frames, S pixels of the clip's side.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ class VideoList:
         self._lengths: dict[int, int] = {}
         self._cache: dict[int, Tensor] = {}
         self._room = cache_bytes
+        self._lock = threading.Lock()  # of the cache: loaders are threads
 
     def __len__(self) -> int:
         return len(self.items)
@@ -115,9 +117,10 @@ class VideoList:
         frames = iterate_frames(item.path, item.start, item.start + length)
         # One frame at a time: a whole film at its own resolution may not fit into memory.
         clip = torch.cat([resize_frames(frame[None], side) for frame in frames])
-        if clip.nbytes <= self._room:
-            self._cache[index] = clip
-            self._room -= clip.nbytes
+        with self._lock:
+            if index not in self._cache and clip.nbytes <= self._room:
+                self._cache[index] = clip
+                self._room -= clip.nbytes
 
     def _blame(self, item: Item, error: VideoError) -> ConfigError:
         return ConfigError(f"data.{self.split}", f"{item.where}: {error}")

@@ -248,7 +248,7 @@ def test_names_that_a_list_cannot_hold_are_refused(tmp_path, videos):
     bad.write_bytes((videos / NAMES[0]).read_bytes())
     listed = find_source(videos / "test.txt", None).lists["test.txt"][0]
     moved = type(listed)(bad, 0, 0, None, "list:1")
-    with pytest.raises(ValueError, match="list:1: .*cannot stand in a list"):
+    with pytest.raises(ValueError, match=r"list:1: .*cannot stand in a list"):
         pack(Source(tmp_path, {"test.txt": [moved]}), tmp_path / "out", Packing(32))
     with pytest.raises(ValueError, match="is not inside of"):
         pack(Source(tmp_path / "x", {"test.txt": [moved]}), tmp_path / "out", Packing(32))
