@@ -23,6 +23,7 @@ from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
 from vlf.data.ahead import load_ahead
+from vlf.data.augment import Augment, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.models import build_model
@@ -154,6 +155,7 @@ class _Part:
 class _Batch:
     """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,)."""
 
+    step: int
     clips: Tensor
     labels: Tensor
     weight: float
@@ -172,6 +174,7 @@ class _Run:
         self.loaders = loaders
         self.clips: Clips = open_clips(config.data, "train")
         self.validation: Clips = open_clips(config.data, "val")
+        self.augment = Augment(config.data, self.clips.classes)
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
         self.trained = group.wrap(self.model, device)
@@ -197,10 +200,11 @@ class _Run:
                 rate = batch.rate
                 for group in self.optimizer.param_groups:
                     group["lr"] = rate
-                labels = batch.labels.to(self.device)
-                loss, logits = self._step(normalize(batch.clips, self.device), labels, batch.weight)
+                clips, targets = self._mix(batch)
+                loss, logits = self._step(clips, targets, batch.weight)
                 if batch.weight:
-                    part.loss_sum += loss.double() * len(labels)
+                    part.loss_sum += loss.double() * len(targets)
+                    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
                     part.right += (logits.argmax(dim=1) == labels).sum()
                 part.step += 1
                 if not batch.is_last and self.group.agree(should_stop, self.device):
@@ -238,19 +242,31 @@ class _Run:
         load = partial(self._load, self.epoch)
         with closing(load_ahead(load, items, self.loaders, 2 * size)) as loaded:
             for step, (items, weight) in enumerate(shares[first:], start=first):
-                clips = torch.stack(list(islice(loaded, len(items))))
+                clips, labels = zip(*islice(loaded, len(items)), strict=True)
                 rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
-                labels = self.clips.labels[items]
-                yield _Batch(clips, labels, weight, rate, step == steps - 1)
+                batch = torch.stack(clips), torch.tensor(labels)
+                yield _Batch(step, *batch, weight, rate, step == steps - 1)
 
-    def _load(self, epoch: int, index: int) -> Tensor:
-        return self.clips.load(index, rng("clip", self.seed, epoch, index))
+    def _load(self, epoch: int, index: int) -> tuple[Tensor, int]:
+        clip = self.clips.load(index, rng("clip", self.seed, epoch, index))
+        label = int(self.clips.labels[index])
+        return self.augment(clip, label, rng("augment", self.seed, epoch, index))
 
-    def _step(self, clips: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def _mix(self, batch: _Batch) -> tuple[Tensor, Tensor]:
+        """Normalized clips on the device, and their labels (B,), or shares of classes (B, K)."""
+        train = self.config.train
+        clips, labels = normalize(batch.clips, self.device), batch.labels.to(self.device)
+        if not (train.mixup or train.cutmix):
+            return clips, labels
+        draws = rng("mix", self.seed, self.epoch, batch.step)
+        classes = len(self.clips.classes)
+        return mix_clips(clips, labels, classes, train.mixup, train.cutmix, draws)
+
+    def _step(self, clips: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         train = self.config.train
         with autocast(train.precision, self.device):
             logits = self.trained(clips)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:

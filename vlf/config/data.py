@@ -7,6 +7,18 @@ from pydantic import Field, model_validator
 
 from vlf.config.base import Config
 
+Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(strict=False)]
+Jitter = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=0.5)],
+    ],
+    Field(strict=False),
+]
+Pair = Annotated[tuple[str | int, str | int], Field(strict=False)]
+
 
 class ClipData(Config):
     """What every dataset has: the shape of a clip and the number of classes.
@@ -62,22 +74,53 @@ class MotionConfig(ClipData):
 
 
 class VideoData(ClipData):
-    """What every dataset of real video has besides: how clips are cut from a video.
+    """What every dataset of real video has besides: how clips are cut (docs/loading.md).
 
     Attributes:
-        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
+        sampling: Which frames make a clip. "segments": one of each of T equal parts of the video
+            (TSN); "uniform": the same, all at one place of their part; "dense": T frames that are
+            `stride` apart.
+        stride: Of "dense", in frames of the video.
+        views: Clips of a video whose answers are averaged at test time, times `crops`.
+        crops: Of each of these clips: 1 the centre, 3 along the long side, 5 corners and centre.
         short_side: Side, in pixels, that frames are brought to before a crop of `size` is cut;
             None is 1.15 times `size`.
+        crop: Of training clips. "random": any place; "multi_scale": one of 13 places, each side one
+            of `crop_scales` times the short side, scaled to `size` (TSN).
+        crop_scales: Of "multi_scale", largest first.
+        jitter: Largest change of brightness, contrast, saturation and hue of training clips.
+        flip: Probability that a training clip is mirrored left to right.
+        flip_swaps: Pairs of classes, by name or number, that mirroring turns into each other; []
+            says that no label knows left from right.
+        rand_augment: RandAugment operations a training clip.
+        rand_magnitude: Their strength, 0 to 30.
     """
 
+    sampling: Literal["segments", "uniform", "dense"] = "segments"
+    stride: int = Field(1, ge=1, le=1024)
     views: int = Field(1, ge=1, le=30)
+    crops: Literal[1, 3, 5] = 1
     short_side: int | None = Field(None, ge=8, le=2048)
+    crop: Literal["random", "multi_scale"] = "random"
+    crop_scales: Scales = Field((1.0, 0.875, 0.75, 0.66), min_length=1)
+    jitter: Jitter = (0.0, 0.0, 0.0, 0.0)
+    flip: float = Field(0.0, ge=0, le=1)
+    flip_swaps: list[Pair] | None = None
+    rand_augment: int = Field(0, ge=0, le=14)
+    rand_magnitude: int = Field(9, ge=0, le=30)
 
     @model_validator(mode="after")
-    def _room_for_the_crop(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.short_side is not None and self.short_side < self.size:
             raise ValueError(
                 f"short_side: must be at least data.size ({self.size}), got {self.short_side}"
+            )
+        if self.stride > 1 and self.sampling != "dense":
+            raise ValueError(f"stride: is of sampling: dense, not of {self.sampling}")
+        if self.flip and self.flip_swaps is None:
+            raise ValueError(
+                "flip_swaps: must name the pairs of classes that mirroring swaps, or be [] where "
+                "no label knows left from right"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Video files named by annotation lists, decoded with PyAV and sampled as TSN does.
+"""Video files named by annotation lists, decoded with PyAV.
 
 A line is `path label` or `path start_frame end_frame label`: paths are relative to the root and may
 hold spaces, frames count from 0, and `end_frame` is the first that no longer belongs to the clip.
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from vlf.config import ConfigError, ListData
 from vlf.data import Split
-from vlf.data.sampling import Indices, segment_indices, view_indices
-from vlf.data.transforms import crop_clip, resize_frames, short_side
+from vlf.data.sampling import Indices, draw_indices, fixed_indices
+from vlf.data.transforms import crop_clip, crop_scaled, crop_views, resize_frames, short_side
 from vlf.data.video import VideoError, count_frames, decode_frames, iterate_frames
 
 CACHE_BYTES = 512 * 2**20
@@ -65,7 +65,7 @@ class VideoList:
         self.classes = read_classes(config)
         self.items = self._read()[: config.limit]
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
-        self.views = config.views
+        self.views = config.views * config.crops
         self.side = config.short_side or short_side(config.size)
         self._lengths: dict[int, int] = {}
         self._cache: dict[int, Tensor] = {}
@@ -76,15 +76,18 @@ class VideoList:
         return len(self.items)
 
     def load(self, index: int, rng: np.random.Generator) -> Tensor:
-        """A random frame of each segment, a random crop: (T, 3, S, S) uint8."""
-        chosen = segment_indices(self._length(index), self.config.frames, rng)
-        return crop_clip(self._frames(index, chosen), self.config.size, rng)
+        """Random frames, a random crop, as the config says: (T, 3, S, S) uint8."""
+        clip = self._frames(index, draw_indices(self._length(index), self.config, rng))
+        if self.config.crop == "multi_scale":
+            return crop_scaled(clip, self.config.size, self.config.crop_scales, rng)
+        return crop_clip(clip, self.config.size, rng)
 
     def load_views(self, index: int) -> Tensor:
-        """Centres of segments, the centre crop: (views, T, 3, S, S) uint8."""
-        chosen = view_indices(self._length(index), self.config.frames, self.views)
-        clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None).contiguous()
-        return clip.view(*chosen.shape, *clip.shape[1:])
+        """The test's frames and crops: (views * crops, T, 3, S, S) uint8."""
+        chosen = fixed_indices(self._length(index), self.config)  # (views, T)
+        frames = self._frames(index, chosen.ravel())
+        crops = crop_views(frames, self.config.size, self.config.crops)
+        return crops.unflatten(1, chosen.shape).transpose(0, 1).flatten(0, 1)
 
     def _read(self) -> list[Item]:
         return read_list(self.config, self.split)

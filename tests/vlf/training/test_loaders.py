@@ -10,7 +10,8 @@ from vlf.config import ConfigError, RunConfig
 from vlf.data import open_clips
 from vlf.data.video import write_video
 from vlf.evaluate import evaluate
-from vlf.train import StoppedError, train_model
+from vlf.parallel import Group
+from vlf.train import StoppedError, _Run, train_model
 
 CPU = torch.device("cpu")
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1", "lr")
@@ -31,8 +32,23 @@ def root(tmp_path_factory):
     return folder
 
 
-def small_run(root, **train):
-    data = {"name": "video_list", "root": str(root), "num_classes": 3, "frames": 2, "size": 16}
+VARIED = {
+    "sampling": "dense",
+    "stride": 2,
+    "views": 2,
+    "crops": 3,
+    "crop": "multi_scale",
+    "jitter": [0.2, 0.2, 0.2, 0.1],
+    "flip": 0.5,
+    "flip_swaps": [[0, 1]],
+    "rand_augment": 2,
+}
+
+
+def small_run(root, data=None, **train):
+    data = {"name": "video_list", "root": str(root), "num_classes": 3, "frames": 2, "size": 16} | (
+        data or {}
+    )
     model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1, "dropout": 0.1}
     train = {"epochs": 3, "batch_size": 2, "lr": 1e-3, **train}
     return RunConfig.model_validate({"data": data, "model": model, "train": train})
@@ -58,6 +74,42 @@ def alone(root, tmp_path_factory):
 def test_any_number_of_loaders_makes_the_same_numbers(root, tmp_path, alone, loaders):
     assert_same(fit(small_run(root), tmp_path, loaders=loaders), alone)
     assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("train", [{}, {"mixup": 0.4, "cutmix": 1.0}])
+def test_variations_and_mixed_batches_are_the_same_too_when_it_was_stopped(root, tmp_path, train):
+    config = small_run(root, VARIED, epochs=2, **train)
+    whole = fit(config, tmp_path / "whole")
+    asked = iter(range(100))
+    with pytest.raises(StoppedError):
+        fit(config, tmp_path / "a", loaders=3, should_stop=lambda: next(asked) == 2)
+    resumed = fit(config, tmp_path / "b", resume_from=tmp_path / "a" / "checkpoint.pt", loaders=2)
+    assert_same(resumed, whole)
+    plain = fit(small_run(root, epochs=2), tmp_path / "plain")
+    assert plain.curves["train_loss"] != whole.curves["train_loss"]
+
+
+def test_a_mirrored_clip_is_trained_on_with_its_swapped_label(root):
+    config = small_run(root, {"flip": 1.0, "flip_swaps": [[0, 1]]})
+    plain, flipped = (_Run(one, 0, CPU, Group(), 0) for one in (small_run(root), config))
+    for (clips, labels), (mirrored, swapped) in zip(
+        *([(b.clips, b.labels) for b in run._batches(0)] for run in (plain, flipped)), strict=True
+    ):
+        assert torch.equal(mirrored, clips.flip(-1))
+        assert swapped.tolist() == [{0: 1, 1: 0, 2: 2}[label] for label in labels.tolist()]
+
+
+def test_mixed_labels_weigh_the_loss_by_their_shares(root):
+    run = _Run(small_run(root, mixup=1.0, batch_size=9), 0, CPU, Group(), 0)
+    (batch,) = run._batches(0)
+    clips, shares = run._mix(batch)
+    with torch.no_grad():
+        run.model.eval()
+        logs = run.model(clips).log_softmax(1)
+        assert ((shares > 0.01) & (shares < 0.99)).any()
+        expected = -(shares * logs).sum(1).mean()
+    loss, _ = run._step(clips, shares, 1.0)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_the_test_split_gets_the_same_scores(root, alone):
