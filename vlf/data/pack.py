@@ -23,15 +23,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vlf.config import ConfigError, DataConfig, VideoListConfig
-from vlf.data import Split, open_clips
+from vlf.config import ConfigError
+from vlf.data.pack_source import PackError, Source, find_source
 from vlf.data.packed import (
     Chroma,
     Entry,
@@ -43,53 +41,12 @@ from vlf.data.packed import (
     write_pack,
 )
 from vlf.data.video import VideoError, iterate_frames
-from vlf.data.video_list import Item, read_list
 
 INDEX, JOURNAL, CLASSES = "index.jsonl", "index.journal", "classes.txt"
-ANY_LABEL = 2**31  # a list alone does not say how many classes there are
-
-
-class PackError(ValueError):
-    """What was asked for cannot be packed; one line says why."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is to be packed.
-
-    Attributes:
-        root: Folder that names of videos are relative to.
-        lists: File name -> its items.
-        classes: Names; empty if they are not known.
-    """
-
-    root: Path
-    lists: Mapping[str, Sequence[Item]]
-    classes: tuple[str, ...] = ()
-
-    def videos(self) -> dict[str, Path]:
-        """Name -> file, each once, in the order of the lists."""
-        items = [item for some in self.lists.values() for item in some]
-        return {self.name_of(item): item.path for item in items}
-
-    def name_of(self, item: Item) -> str:
-        """Path relative to `root`.
-
-        Raises:
-            PackError: If it lies elsewhere, or could not stand on a line of a list.
-        """
-        path = Path(os.path.normpath(item.path))
-        if not path.is_relative_to(os.path.normpath(self.root)):
-            raise PackError(f'{item.where}: "{item.path}" is not inside of "{self.root}"')
-        name = path.relative_to(os.path.normpath(self.root)).as_posix()
-        if len(name.splitlines()) != 1 or name != name.strip() or name.startswith("#"):
-            text = "a name that begins with `#` or a space, or holds a line break"
-            raise PackError(f"{item.where}: {text}, cannot stand in a list: {name!r}")
-        return name
 
 
 @dataclass
-class Packed:
+class Progressed:
     """What a run has come to.
 
     Attributes:
@@ -110,7 +67,7 @@ def pack(
     workers: int = 1,
     skip_broken: bool = False,
     console: Console | None = None,
-) -> Packed:
+) -> Progressed:
     """Pack what is not there yet; then write lists and index, if nothing was broken.
 
     Args:
@@ -125,7 +82,7 @@ def pack(
         PackError: If `out` was packed in another way, or a name cannot be packed.
     """
     videos = source.videos()
-    found = Packed(_what_is_there(out, packing))
+    found = Progressed(_what_is_there(out, packing))
     waiting = {name: path for name, path in videos.items() if not _is_done(out, name, path, found)}
     out.mkdir(parents=True, exist_ok=True)
     columns = TextColumn("packing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -178,7 +135,7 @@ def _words(packing: Packing) -> str:
     return f"--size {packing.size} --quality {packing.quality} --chroma {packing.chroma}"
 
 
-def _is_done(out: Path, name: str, path: Path, found: Packed) -> bool:
+def _is_done(out: Path, name: str, path: Path, found: Progressed) -> bool:
     """Whether a video is packed, as far as sizes tell; `--check` reads it all."""
     entry, packed = found.entries.get(name), pack_path(out, name)
     if entry is None or not packed.is_file() or packed.stat().st_size != entry.bytes:
@@ -216,7 +173,7 @@ def _pack_one(path: Path, target: Path, packing: Packing) -> Entry | str:
         return text if str(path) in text else f'"{path}" {text}'
 
 
-def _finish(source: Source, out: Path, packing: Packing, found: Packed) -> None:
+def _finish(source: Source, out: Path, packing: Packing, found: Progressed) -> None:
     for file, items in source.lists.items():
         lines = []
         for item in items:
@@ -250,54 +207,6 @@ def check(out: Path) -> list[str]:
             if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
                 wrong.append(f'"{path}" is not what its line in the index says')
     return wrong
-
-
-def find_source(path: Path, root: Path | None) -> Source:
-    """What a study's `base.data`, or one annotation list, names.
-
-    Raises:
-        PackError: If it is neither, or names no video files.
-        ConfigError: As the dataset.
-    """
-    if not path.is_file():
-        raise PackError(f"no such study or annotation list: {path}")
-    if path.suffix not in (".yaml", ".yml"):
-        folder = str(root or path.parent)
-        listed = VideoListConfig(root=folder, train=str(path.resolve()), num_classes=ANY_LABEL)
-        return Source(Path(folder), {path.name: read_list(listed, "train")})
-    section = _data_section(path)
-    if root is not None:
-        section["root"] = str(root)
-    try:
-        config: DataConfig = TypeAdapter(DataConfig).validate_python(section)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["base.data", *map(str, first["loc"][1:])])
-        raise PackError(f"{path}: {key}: {first['msg']}") from None
-    if not config.files() or config.name == "packed":
-        raise PackError(f"{path}: base.data.name: {config.name} has no video files to pack")
-    everything = config.model_copy(update={"limit": None})
-    lists, classes = {}, ()
-    for split in get_args(Split):
-        clips: Any = open_clips(everything, split)
-        if not hasattr(clips, "items"):
-            raise PackError(f"{path}: base.data.name: {config.name} has no video files to pack")
-        classes = clips.classes
-        if clips.items:
-            lists[f"{split}.txt"] = clips.items
-    return Source(Path(getattr(config, "root", "")), lists, classes)
-
-
-def _data_section(path: Path) -> dict[str, Any]:
-    """`base.data` of a study file, merged over that of the file it extends."""
-    try:
-        text = yaml.safe_load(path.read_text("utf-8")) or {}
-        below = _data_section(path.parent / text["extends"]) if "extends" in text else {}
-        own = (text.get("base") or {}).get("data") or {}
-        return {**(below if own.get("name", below.get("name")) == below.get("name") else {}), **own}
-    except (yaml.YAMLError, OSError, AttributeError, TypeError) as error:
-        line = " ".join(str(error).split())
-        raise PackError(f"{path}: cannot be read as a study file: {line}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,7 +54,7 @@ class Packing:
     """How a folder was packed.
 
     Attributes:
-        size: Short side, in pixels.
+        size: Short side, in pixels; a smaller video keeps its own.
         quality: Of the JPEGs, 1 to 100.
         chroma: Colour at "half" the resolution each way (4:2:0), or at "full" (4:4:4).
         format: Of files and index.
@@ -150,7 +150,8 @@ def write_pack(path: Path, frames: Iterable[Frames], packing: Packing, source_by
     offsets, digest, shape = [0], hashlib.sha256(), (0, 0)
     with part.open("wb") as file:
         for frame in frames:
-            small = resize_frames(frame[None], packing.size)[0].permute(1, 2, 0).numpy()
+            side = min(packing.size, *frame.shape[:2])  # larger would be no finer
+            small = resize_frames(frame[None], side)[0].permute(1, 2, 0).numpy()
             if len(offsets) > 1 and small.shape[:2] != shape:
                 raise VideoError("changes its frame size on the way")
             shape = small.shape[0], small.shape[1]

@@ -14,7 +14,8 @@ from PIL import Image
 from study.identity import file_digests, train_identity
 from vlf.config import ConfigError, PackedConfig, RunConfig, VideoListConfig
 from vlf.data import open_clips, packed
-from vlf.data.pack import Source, check, find_source, main, pack
+from vlf.data.pack import check, main, pack
+from vlf.data.pack_source import Source, find_source
 from vlf.data.packed import Packing, pack_path, read_index, read_pack, write_pack
 from vlf.data.seeds import rng
 from vlf.data.video import VideoError, decode_frames, write_video
@@ -112,6 +113,14 @@ def test_a_packed_file_is_jpegs_that_others_can_read(folder):
     with Image.open(folder / "one.jpg") as image:
         assert image.size == (49, 37)
         assert np.asarray(image)[..., 2].mean() == pytest.approx(40, abs=3)
+
+
+def test_a_video_that_is_smaller_is_packed_as_it_is(tmp_path):
+    small = [picture(level, (20, 30)) for level in range(3)]
+    entry = write_pack(tmp_path / "small", small, Packing(64), 0)
+    assert (entry.frames, entry.height, entry.width) == (3, 20, 30)
+    frames = read_pack(tmp_path / "small", entry, np.array([2]))
+    assert np.abs(frames[0].astype(int) - small[2]).mean() < 3
 
 
 def test_full_chroma_keeps_colours_that_half_of_it_blurs(tmp_path):
