@@ -44,11 +44,13 @@ def check_data(config: DataConfig) -> None:
     """Read what a dataset is listed in, without decoding a clip.
 
     Raises:
-        ConfigError: As `open_clips`.
+        ConfigError: As `open_clips` and `Augment`.
     """
+    from vlf.data.augment import Augment
+
     if config.files():  # what is made from a seed has nothing to check
         for split in ("train", "val", "test"):
-            open_clips(config, split)
+            Augment(config, open_clips(config, split).classes)
 
 
 def open_clips(config: DataConfig, split: Split) -> Clips:

@@ -25,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import get_args
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -213,6 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Return 0, 1 if a video is broken, or 2 if what was asked for cannot be packed."""
     args = _parse(argv)
     console = Console(stderr=True)
+    torch.set_num_threads(1)  # each worker is one
     try:
         packing = Packing(args.size, args.quality, args.chroma)
         source = find_source(args.source, args.root)

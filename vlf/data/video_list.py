@@ -62,7 +62,7 @@ class VideoList:
 
     def __init__(self, config: ListData, split: Split, cache_bytes: int = CACHE_BYTES) -> None:
         self.config, self.split = config, split
-        self.classes = read_classes(config)
+        self.classes = self._read_classes()
         self.items = self._read()[: config.limit]
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views * config.crops
@@ -88,6 +88,9 @@ class VideoList:
         frames = self._frames(index, chosen.ravel())
         crops = crop_views(frames, self.config.size, self.config.crops)
         return crops.unflatten(1, chosen.shape).transpose(0, 1).flatten(0, 1)
+
+    def _read_classes(self) -> tuple[str, ...]:
+        return read_classes(self.config)
 
     def _read(self) -> list[Item]:
         return read_list(self.config, self.split)

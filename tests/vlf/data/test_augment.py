@@ -8,6 +8,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as pixels
 
 from vlf.config import ConfigError, MotionConfig, VideoListConfig
+from vlf.data import check_data
 from vlf.data.augment import SIGNED, UNSIGNED, Augment, jitter, mix_clips
 
 CLASSES = ("push left", "push right", "hold", "lift")
@@ -74,6 +75,15 @@ def test_wrong_pairs_are_told(pairs, message):
     with pytest.raises(ConfigError, match=message) as caught:
         Augment(config(flip=0.5, flip_swaps=pairs), CLASSES)
     assert caught.value.key == "data.flip_swaps"
+
+
+def test_wrong_pairs_are_told_before_anything_runs(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    for name in ("train.txt", "test.txt"):
+        (tmp_path / name).write_text("a.mp4 0\n")
+    data = config(root=str(tmp_path), val="", flip=0.5, flip_swaps=[["push", "pull"]])
+    with pytest.raises(ConfigError, match="must name a class name, or 0 to 3, got 'push'"):
+        check_data(data)
 
 
 def test_flipping_must_say_which_labels_it_swaps():
