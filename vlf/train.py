@@ -237,10 +237,10 @@ class _Run:
         order = rng("order", self.seed, self.epoch).permutation(len(self.clips)).tolist()
         steps = -(-len(order) // size)
         shares = [self.group.share(order[at * size : (at + 1) * size]) for at in range(steps)]
-        items = chain.from_iterable(items for items, _ in shares[first:])
+        waiting = chain.from_iterable(items for items, _ in shares[first:])
         # Two batches ahead: one that is slow to decode has the time of the other.
         load = partial(self._load, self.epoch)
-        with closing(load_ahead(load, items, self.loaders, 2 * size)) as loaded:
+        with closing(load_ahead(load, waiting, self.loaders, 2 * size)) as loaded:
             for step, (items, weight) in enumerate(shares[first:], start=first):
                 clips, labels = zip(*islice(loaded, len(items)), strict=True)
                 rate = learning_rate(self.config.train, self.epoch * steps + step, steps)

@@ -26,14 +26,16 @@ def _grow(x: float) -> float:
 
 def _shear(clip: Tensor, right: float, down: float) -> Tensor:
     angles = [float(np.degrees(np.arctan(0.3 * share))) for share in (right, down)]
-    return pixels.affine(clip, 0.0, [0, 0], 1.0, shear=angles, center=[0.0, 0.0])
+    sheared: Tensor = pixels.affine(clip, 0.0, [0, 0], 1.0, shear=angles, center=[0.0, 0.0])
+    return sheared
 
 
 def _shift(clip: Tensor, right: float, down: float) -> Tensor:
     # 150 pixels of the 331 that the search behind the list was made at.
     sides = clip.shape[-1], clip.shape[-2]
     way = [int(150 / 331 * side * x) for side, x in zip(sides, (right, down), strict=True)]
-    return pixels.affine(clip, 0.0, way, 1.0, shear=[0.0, 0.0])
+    shifted: Tensor = pixels.affine(clip, 0.0, way, 1.0, shear=[0.0, 0.0])
+    return shifted
 
 
 # Cubuk et al. 2019 (arXiv:1909.13719); ranges as torchvision has them. x is the magnitude as a

@@ -87,7 +87,8 @@ class VideoList:
         chosen = fixed_indices(self._length(index), self.config)  # (views, T)
         frames = self._frames(index, chosen.ravel())
         crops = crop_views(frames, self.config.size, self.config.crops)
-        return crops.unflatten(1, chosen.shape).transpose(0, 1).flatten(0, 1)
+        crops = crops.view(len(crops), *chosen.shape, *crops.shape[2:])
+        return crops.transpose(0, 1).flatten(0, 1)
 
     def _read_classes(self) -> tuple[str, ...]:
         return read_classes(self.config)
