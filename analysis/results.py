@@ -191,6 +191,17 @@ class Results:
         """All outcomes of a cell."""
         return self._by_cell[variant.cell]
 
+    def views(self, variant: Variant) -> list[int]:
+        """Test clips (times crops) that an answer is averaged over; [] where nobody knows yet."""
+        records = [one.record for one in self.jobs(variant) if one.status in ("done", "reused")]
+        found = {
+            int(measurement.conditions["views"])
+            for record in records
+            for measurement in (record.measurements if record else ())
+            if measurement.metric == "top1" and "views" in measurement.conditions
+        }
+        return sorted(found)
+
     def arrays(self, variant: Variant, name: str) -> list[dict[str, NDArray[Any]]]:
         """An artifact of every finished seed; what cannot be read is told in `problems`."""
         return list(self.arrays_by_seed(variant, name).values())

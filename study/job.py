@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from study.environment import snapshot
+from study.executors.placement import available_cores
 from study.failure import Clock, failed_record, reason_of, record_of
 from study.record import Artifact, Measurement, Record
 from study.stop import is_stop_requested
@@ -18,6 +19,8 @@ from study.task import Event, Notify, Task
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
 from vlf.train import StoppedError, Trained, train_model
+
+MOST_LOADERS = 8  # of one GPU, where the study does not say
 
 
 class NoDeviceError(RuntimeError):
@@ -60,6 +63,7 @@ def _train_and_test(
 ) -> tuple[tuple[Measurement, ...], Mapping[str, Artifact], tuple[str, ...]]:
     device = _device(task)
     checkpoints = store.checkpoints(task.key)
+    loaders = loaders_of(task, device)
     trained = train_model(
         task.config,
         task.seed,
@@ -68,9 +72,10 @@ def _train_and_test(
         resume_from=checkpoints[0] if checkpoints else None,
         on_epoch=lambda done, total: notify(Event(task.name, "epoch", done, total)),
         should_stop=is_stop_requested,
+        loaders=loaders,
     )
     test = open_clips(task.config.data, "test")
-    answers = evaluate(trained.model, test, device, task.config.train.precision)
+    answers = evaluate(trained.model, test, device, task.config.train.precision, loaders)
     artifacts = {
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
         "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
@@ -85,6 +90,17 @@ def _device(task: Task) -> torch.device:
     if not torch.cuda.is_available():
         raise NoDeviceError(f"asked for a GPU and found none on {platform.node()}")
     return torch.device("cuda", task.gpu or 0)
+
+
+def loaders_of(task: Task, device: torch.device) -> int:
+    """Threads that load clips ahead; none for clips that are made and not read."""
+    if not task.config.data.files():
+        return 0
+    if task.loaders is not None:
+        return task.loaders
+    if device.type == "cpu":
+        return 0
+    return min(MOST_LOADERS, available_cores() // max(1, torch.cuda.device_count()))
 
 
 def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:

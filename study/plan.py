@@ -164,6 +164,7 @@ def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Ta
         attempt=new_attempt(),
         estimate_s=estimate_s,
         slurm=job.cell.slurm,
+        loaders=plan.study.run.loaders,
     )
 
 

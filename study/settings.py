@@ -82,6 +82,8 @@ class RunSettings(Config):
             job never falls back in silence.
         max_retries: Times that a failed cell is tried again by later plain runs.
         timeout_min: A training job is ended after so many minutes; None never.
+        loaders: Threads of a training process that decode real video ahead of the step; None takes
+            none on CPU, whose cores are training, and the cores a GPU, at most 8, beside one.
     """
 
     executor: Literal["process", "inline", "slurm"] = "process"
@@ -89,6 +91,7 @@ class RunSettings(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_retries: int = Field(1, ge=0, le=100)
     timeout_min: float | None = Field(None, gt=0)
+    loaders: int | None = Field(None, ge=0, le=256)
     slurm: SlurmSettings = SlurmSettings()
 
 

@@ -24,6 +24,7 @@ class Task:
         estimate_s: Expected time, for the view of what is left.
         gpu: Index of the GPU it has to itself, or of the first of several; None on CPU.
         slurm: Settings that its levels put over `run.slurm`.
+        loaders: `run.loaders`; not in the config, since it can change no number.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Task:
     estimate_s: float
     gpu: int | None = None
     slurm: Mapping[str, object] = field(default_factory=dict)
+    loaders: int | None = None
 
 
 @dataclass(frozen=True)

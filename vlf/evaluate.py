@@ -3,12 +3,15 @@
 Shapes: B clips, V views a clip, T frames, K classes, N clips of the split.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from vlf.data import Clips
+from vlf.data.ahead import load_ahead
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB, which timm's backbones were trained with
 STD = (0.229, 0.224, 0.225)
@@ -54,18 +57,20 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def evaluate(model: nn.Module, clips: Clips, device: torch.device, precision: str) -> Predictions:
-    """Score every clip of a split, in its order, in eval mode."""
+def evaluate(
+    model: nn.Module, clips: Clips, device: torch.device, precision: str, loaders: int = 0
+) -> Predictions:
+    """Score every clip of a split, in its order, in eval mode; `loaders` threads decode ahead."""
     model.eval()
     step = max(1, BATCH_CLIPS // clips.views)
     scores = []
-    with torch.inference_mode():
-        for start in range(0, len(clips), step):
-            items = range(start, min(start + step, len(clips)))
-            views = torch.stack([clips.load_views(i) for i in items])  # (B, V, T, 3, H, W)
+    ahead = load_ahead(clips.load_views, range(len(clips)), loaders, 2 * step)
+    with torch.inference_mode(), closing(ahead) as loaded:
+        while some := list(islice(loaded, step)):
+            views = torch.stack(some)  # (B, V, T, 3, H, W)
             batch = normalize(views.flatten(0, 1), device)  # (B*V, T, 3, H, W)
             with autocast(precision, device):
                 logits = model(batch)
-            probabilities = logits.float().softmax(dim=1).unflatten(0, (len(items), -1))
+            probabilities = logits.float().softmax(dim=1).unflatten(0, (len(some), -1))
             scores.append(probabilities.mean(dim=1).cpu())  # (B, K)
     return Predictions(torch.cat(scores).clone(), clips.labels, clips.classes, clips.views)

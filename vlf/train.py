@@ -7,9 +7,11 @@ a generator: dropout's.
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from torch.nn import functional as F
 from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
+from vlf.data.ahead import load_ahead
+from vlf.data.augment import Augment, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.models import build_model
@@ -74,6 +78,7 @@ def train_model(
     resume_from: Path | None = None,
     on_epoch: OnEpoch = lambda done, epochs: None,
     should_stop: Callable[[], bool] = lambda: False,
+    loaders: int = 0,
 ) -> Trained:
     """Train from scratch, or from a checkpoint, to the last epoch.
 
@@ -85,6 +90,8 @@ def train_model(
         resume_from: A checkpoint of this run, perhaps of an earlier attempt; unreadable is none.
         on_epoch: Told after each epoch.
         should_stop: Asked after each step; if so, a checkpoint is written at once.
+        loaders: Threads of each process that load clips ahead; any number makes the same numbers
+            (vlf/data/ahead.py).
 
     Raises:
         StoppedError: If `should_stop` said so; a run resumed from the checkpoint ends in the same
@@ -94,10 +101,11 @@ def train_model(
         ProcessesError: If one of `train.processes` died, or has no GPU.
     """
     if (size := config.train.processes) == 1:
-        return _train(config, seed, checkpoint, resume_from, Group(), device, on_epoch, should_stop)
-    body = partial(_train_in_group, config, seed, checkpoint, resume_from)
+        at = checkpoint, resume_from, loaders
+        return _train(config, seed, *at, Group(), device, on_epoch, should_stop)
+    body = partial(_train_in_group, config, seed, checkpoint, resume_from, loaders)
     run_in_group(body, size, device, on_epoch, should_stop)
-    run = _Run(config, seed, device, Group())
+    run = _Run(config, seed, device, Group(), loaders=0)
     if (state := read_checkpoint(checkpoint)) is not None:
         run.restore(state)
     return run.finish()
@@ -113,12 +121,13 @@ def _train(
     seed: int,
     checkpoint: Path,
     resume_from: Path | None,
+    loaders: int,
     group: Group,
     device: torch.device,
     on_epoch: OnEpoch,
     should_stop: Callable[[], bool],
 ) -> Trained:
-    run = _Run(config, seed, device, group)
+    run = _Run(config, seed, device, group, loaders)
     if resume_from is not None and (state := read_checkpoint(resume_from)) is not None:
         run.restore(state)
     epochs = config.train.epochs
@@ -148,6 +157,7 @@ class _Part:
 class _Batch:
     """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,)."""
 
+    step: int
     clips: Tensor
     labels: Tensor
     weight: float
@@ -158,11 +168,15 @@ class _Batch:
 class _Run:
     """The state of a run between epochs; with a group, one process's."""
 
-    def __init__(self, config: RunConfig, seed: int, device: torch.device, group: Group) -> None:
+    def __init__(
+        self, config: RunConfig, seed: int, device: torch.device, group: Group, loaders: int
+    ) -> None:
         set_determinism(config)
         self.config, self.seed, self.device, self.group = config, seed, device, group
+        self.loaders = loaders
         self.clips: Clips = open_clips(config.data, "train")
         self.validation: Clips = open_clips(config.data, "val")
+        self.augment = Augment(config.data, self.clips.classes)
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
         self.trained = group.wrap(self.model, device)
@@ -183,19 +197,21 @@ class _Run:
         self._seed_dropout()
         self.model.train()
         part, rate = self.part, 0.0
-        for batch in self._batches(part.step):
-            rate = batch.rate
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            labels = batch.labels.to(self.device)
-            loss, logits = self._step(normalize(batch.clips, self.device), labels, batch.weight)
-            if batch.weight:
-                part.loss_sum += loss.double() * len(labels)
-                part.right += (logits.argmax(dim=1) == labels).sum()
-            part.step += 1
-            if not batch.is_last and self.group.agree(should_stop, self.device):
-                part.seconds += time.perf_counter() - start
-                return False
+        with closing(self._batches(part.step)) as batches:
+            for batch in batches:
+                rate = batch.rate
+                for group in self.optimizer.param_groups:
+                    group["lr"] = rate
+                clips, targets = self._mix(batch)
+                loss, logits = self._step(clips, targets, batch.weight)
+                if batch.weight:
+                    part.loss_sum += loss.double() * len(targets)
+                    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
+                    part.right += (logits.argmax(dim=1) == labels).sum()
+                part.step += 1
+                if not batch.is_last and self.group.agree(should_stop, self.device):
+                    part.seconds += time.perf_counter() - start
+                    return False
         self._end_epoch(rate, start)
         return True
 
@@ -217,23 +233,42 @@ class _Run:
         for name, value in zip(COLUMNS, values, strict=True):
             self.curves[name].append(float(value))
 
-    def _batches(self, first: int) -> Iterator[_Batch]:
+    def _batches(self, first: int) -> Generator[_Batch]:
         """From step `first` on; this process's share of each."""
         size = self.config.train.batch_size
         order = rng("order", self.seed, self.epoch).permutation(len(self.clips)).tolist()
         steps = -(-len(order) // size)
-        for step in range(first, steps):
-            items, weight = self.group.share(order[step * size : (step + 1) * size])
-            clips = [self.clips.load(i, rng("clip", self.seed, self.epoch, i)) for i in items]
-            rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
-            labels = self.clips.labels[items]
-            yield _Batch(torch.stack(clips), labels, weight, rate, step == steps - 1)
+        shares = [self.group.share(order[at * size : (at + 1) * size]) for at in range(steps)]
+        waiting = chain.from_iterable(items for items, _ in shares[first:])
+        # Two batches ahead: one that is slow to decode has the time of the other.
+        load = partial(self._load, self.epoch)
+        with closing(load_ahead(load, waiting, self.loaders, 2 * size)) as loaded:
+            for step, (items, weight) in enumerate(shares[first:], start=first):
+                clips, labels = zip(*islice(loaded, len(items)), strict=True)
+                rate = learning_rate(self.config.train, self.epoch * steps + step, steps)
+                batch = torch.stack(clips), torch.tensor(labels)
+                yield _Batch(step, *batch, weight, rate, step == steps - 1)
 
-    def _step(self, clips: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def _load(self, epoch: int, index: int) -> tuple[Tensor, int]:
+        clip = self.clips.load(index, rng("clip", self.seed, epoch, index))
+        label = int(self.clips.labels[index])
+        return self.augment(clip, label, rng("augment", self.seed, epoch, index))
+
+    def _mix(self, batch: _Batch) -> tuple[Tensor, Tensor]:
+        """Normalized clips on the device, and their labels (B,), or shares of classes (B, K)."""
+        train = self.config.train
+        clips, labels = normalize(batch.clips, self.device), batch.labels.to(self.device)
+        if not (train.mixup or train.cutmix):
+            return clips, labels
+        draws = rng("mix", self.seed, self.epoch, batch.step)
+        classes = len(self.clips.classes)
+        return mix_clips(clips, labels, classes, train.mixup, train.cutmix, draws)
+
+    def _step(self, clips: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         train = self.config.train
         with autocast(train.precision, self.device):
             logits = self.trained(clips)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=train.label_smoothing)
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:
@@ -244,7 +279,8 @@ class _Run:
     def _validate(self) -> tuple[float, float]:
         if not len(self.validation) or self.group.rank:  # rank 0 answers for all
             return float("nan"), float("nan")
-        answers = evaluate(self.model, self.validation, self.device, self.config.train.precision)
+        precision = self.config.train.precision
+        answers = evaluate(self.model, self.validation, self.device, precision, self.loaders)
         top1 = answers.top(1)
         if self.config.train.select == "best" and top1 > self.best["val_top1"]:
             weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}

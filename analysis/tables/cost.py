@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis.numbers import NONE, decimals_for, fixed, interval
 from analysis.results import Results, Variant
-from analysis.tables.notes import absent, cost_notes
+from analysis.tables.notes import absent, cost_notes, views_remarks
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = (
@@ -26,6 +26,7 @@ def cost_table(results: Results) -> Table:
         align=("left", *[right] * (len(HEADER) - 1)),
         caption="Timings in detail: median over timing rounds [95 % interval], and the "
         "slow tail of the latency. Peak memory is of a fresh process.",
+        remarks=views_remarks(results),
     )
 
 

@@ -41,8 +41,8 @@ def main_table(results: Results) -> Table:
 
     A cell without a result keeps its row and shows why.
     """
-    columns = [*_level_columns(results), *_accuracy_columns(results), *_count_columns(results)]
-    columns += _cost_columns(results)
+    columns = [*_level_columns(results), *_accuracy_columns(results)]
+    columns += [*_view_columns(results), *_count_columns(results), *_cost_columns(results)]
     return Table(
         name="table",
         header=tuple(column.header for column in columns),
@@ -109,6 +109,17 @@ def _corrected_p(results: Results, variant: Variant) -> Entry:
     flip = difference.p_flip if difference else None
     notes = (f"exact sign-flip p = {p_value(flip)}, not corrected",) if flip is not None else ()
     return Entry(p_value(p), notes=notes)
+
+
+def _view_columns(results: Results) -> list[Column]:
+    """How many views an answer takes, where it is not one everywhere."""
+    if all(views == 1 for variant in results.variants for views in results.views(variant)):
+        return []
+
+    def show(variant: Variant) -> Entry:
+        return Entry(", ".join(map(str, results.views(variant))) or NONE)
+
+    return [Column("views", show)]
 
 
 def _count_columns(results: Results) -> list[Column]:

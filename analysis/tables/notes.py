@@ -109,6 +109,17 @@ def quoted_batch(results: Results) -> int | None:
     return first if first in measured else next(iter(measured), None)
 
 
+def views_remarks(results: Results) -> tuple[str, ...]:
+    """That costs are those of one view, where answers take several."""
+    most = max((views for v in results.variants for views in results.views(v)), default=1)
+    if most == 1:
+        return ()
+    return (
+        "MACs, latency, throughput and memory are of one view; an answer takes as many times the "
+        "MACs as it has views.",
+    )
+
+
 def main_remarks(results: Results) -> tuple[str, ...]:
     """What marks and corrected p values mean, as far as the table has any."""
     remarks = []
@@ -128,7 +139,7 @@ def main_remarks(results: Results) -> tuple[str, ...]:
         "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
         "best at 5 %; a MAC is one multiply-accumulate, two FLOPs."
     )
-    return tuple(remarks)
+    return (*remarks, *views_remarks(results))
 
 
 def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:

@@ -73,10 +73,12 @@ class Maker:
         report = ReportConfig(baseline=baseline)
         return Study(**{**values, "report": report, **changes})
 
-    def train(self, levels, seed, top1, *, status="done", reason="", detail="", numbers=None):
+    def train(
+        self, levels, seed, top1, *, status="done", reason="", detail="", numbers=None, views=1
+    ):
         record = None
         if status in ("done", "reused"):
-            record = self._record("train", levels, seed, self._accuracy(top1))
+            record = self._record("train", levels, seed, self._accuracy(top1, views))
             record = self._with_artifacts(record, top1)
         elif status == "failed":
             record = self._record(
@@ -145,8 +147,8 @@ class Maker:
             )
         return outcomes
 
-    def _accuracy(self, top1):
-        test = {"split": "test", "views": 1}
+    def _accuracy(self, top1, views):
+        test = {"split": "test", "views": views}
         return (
             Measurement("top1", "%", "higher", (float(top1),), conditions=test),
             Measurement("top5", "%", "higher", (min(100.0, top1 + 15.0),), conditions=test),

@@ -3,7 +3,14 @@
 from pydantic import Field
 
 from vlf.config.base import Config, ConfigError, nearest
-from vlf.config.data import FramesConfig, ListedData, MotionConfig, VideoListConfig
+from vlf.config.data import (
+    FramesConfig,
+    ListedData,
+    MotionConfig,
+    OwnLists,
+    PackedConfig,
+    VideoListConfig,
+)
 from vlf.config.model import (
     ModelConfig,
     TimeSformerConfig,
@@ -46,6 +53,8 @@ __all__ = [
     "ListedData",
     "ModelConfig",
     "MotionConfig",
+    "OwnLists",
+    "PackedConfig",
     "RunConfig",
     "SomethingConfig",
     "TSMConfig",

@@ -6,11 +6,26 @@ One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vlf.config.base import Config
+from vlf.config.folder import pack_path
+
+Scales = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(strict=False)]
+Jitter = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=0.5)],
+    ],
+    Field(strict=False),
+]
+Pairs = Annotated[
+    tuple[Annotated[tuple[str | int, str | int], Field(strict=False)], ...], Field(strict=False)
+]
 
 
 class ClipData(Config):
@@ -73,18 +88,62 @@ class MotionConfig(ClipData):
 class ListedData(ClipData):
     """What datasets share whose videos are files that are listed somewhere (docs/data.md).
 
+    How clips are cut from them, and varied, is in docs/loading.md.
+
     Attributes:
         root: Folder that other paths start from.
         num_classes: Number of classes; labels are 0 to num_classes - 1.
-        views: Clips averaged at test time, equally spaced shifts of the sampled frames.
         bad: A video that is missing or cannot be decoded ends the run (`fail`), or is left out
             and counted in the record's notes (`skip`: each is decoded once to its end first).
+        sampling: Which frames make a clip. "segments": one of each of T equal parts of the video
+            (TSN); "uniform": the same, all at one place of their part; "dense": T frames that are
+            `stride` apart.
+        stride: Of "dense", in frames of the video.
+        views: Clips of a video whose answers are averaged at test time, times `crops`.
+        crops: Of each of these clips: 1 the centre, 3 along the long side, 5 corners and centre.
+        short_side: Side, in pixels, that frames are brought to before a crop of `size` is cut;
+            None is 1.15 times `size`.
+        crop: Of training clips. "random": any place; "multi_scale": one of 13 places, each side one
+            of `crop_scales` times the short side, scaled to `size` (TSN).
+        crop_scales: Of "multi_scale", largest first.
+        jitter: Largest change of brightness, contrast, saturation and hue of training clips.
+        flip: Probability that a training clip is mirrored left to right.
+        flip_swaps: Pairs of classes, by name or number, that mirroring turns into each other; []
+            says that no label knows left from right.
+        rand_augment: RandAugment operations a training clip.
+        rand_magnitude: Their strength, 0 to 30.
     """
 
     root: str
     num_classes: int = Field(ge=2)
-    views: int = Field(1, ge=1, le=30)
     bad: Literal["fail", "skip"] = "fail"
+    sampling: Literal["segments", "uniform", "dense"] = "segments"
+    stride: int = Field(1, ge=1, le=1024)
+    views: int = Field(1, ge=1, le=30)
+    crops: Literal[1, 3, 5] = 1
+    short_side: int | None = Field(None, ge=8, le=2048)
+    crop: Literal["random", "multi_scale"] = "random"
+    crop_scales: Scales = Field((1.0, 0.875, 0.75, 0.66), min_length=1)
+    jitter: Jitter = (0.0, 0.0, 0.0, 0.0)
+    flip: float = Field(0.0, ge=0, le=1)
+    flip_swaps: Pairs | None = None
+    rand_augment: int = Field(0, ge=0, le=14)
+    rand_magnitude: int = Field(9, ge=0, le=30)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.short_side is not None and self.short_side < self.size:
+            raise ValueError(
+                f"short_side: must be at least data.size ({self.size}), got {self.short_side}"
+            )
+        if self.stride > 1 and self.sampling != "dense":
+            raise ValueError(f"stride: is of sampling: dense, not of {self.sampling}")
+        if self.flip and self.flip_swaps is None:
+            raise ValueError(
+                "flip_swaps: must name the pairs of classes that mirroring swaps, or be [] where "
+                "no label knows left from right"
+            )
+        return self
 
     @property
     def classes(self) -> int:
@@ -101,31 +160,17 @@ class ListedData(ClipData):
         count = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
         return min(max(0, count - header), self.limit or count)
 
-    def _present(self, *names: str, numbers: tuple[int, int]) -> dict[str, str]:
-        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
-        if self.bad == "fail":
-            return {}
-        root = Path(self.root)
-        lists = (path for path in self._paths(*names) if path.is_file())
-        lines = (line for path in lists for line in path.read_bytes().splitlines())
-        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
-        paths = {word[0].decode("utf-8", "replace") for word in words if word}
-        return {"present": digest_of(path for path in paths if (root / path).exists())}
 
-
-class VideoListConfig(ListedData):
-    """Video files named by annotation lists (vlf/data/video_list.py).
-
-    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+class OwnLists(ListedData):
+    """What datasets share that are named by lists of one's own.
 
     Attributes:
-        train: Annotation list for training, relative to `root`.
+        train: List for training, relative to `root`.
         val: The same for validation; empty when there is none.
         test: The same for the test.
         class_names: Optional file, one class name a line, relative to `root`.
     """
 
-    name: Literal["video_list"] = "video_list"
     train: str = "train.txt"
     val: str = "val.txt"
     test: str = "test.txt"
@@ -136,24 +181,64 @@ class VideoListConfig(ListedData):
         return self._count_lines(self.train)
 
     def files(self) -> tuple[Path, ...]:
-        """The annotation lists and class names (the videos are trusted to be what they were)."""
+        """The lists and class names (videos and images are trusted to be what they were)."""
         return self._paths(self.train, self.val, self.test, self.class_names)
 
     def digests(self) -> dict[str, str]:
         """With `skip`, which of the videos that the lists name are there."""
-        return self._present(self.train, self.val, self.test, numbers=(1, 3))
+        return self._present((1, 3))
+
+    def path_of(self, name: str) -> Path:
+        """Where the video is that a list calls `name`."""
+        return Path(self.root) / name
+
+    def _present(self, numbers: tuple[int, int]) -> dict[str, str]:
+        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
+        if self.bad == "fail":
+            return {}
+        lists = (path for path in self._paths(self.train, self.val, self.test) if path.is_file())
+        lines = (line for path in lists for line in path.read_bytes().splitlines())
+        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
+        paths = {word[0].decode("utf-8", "replace") for word in words if word}
+        return {"present": digest_of(path for path in paths if self.path_of(path).exists())}
 
 
-class FramesConfig(ListedData):
+class VideoListConfig(OwnLists):
+    """Video files, decoded when they are asked for (vlf/data/video_list.py).
+
+    A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
+    """
+
+    name: Literal["video_list"] = "video_list"
+
+
+class PackedConfig(OwnLists):
+    """Videos as small JPEG frames, made by `python -m vlf.data.pack` (vlf/data/packed.py).
+
+    Lines are those of `video_list`.
+
+    Attributes:
+        index: What is packed, with a digest of every video's frames, relative to `root`.
+    """
+
+    name: Literal["packed"] = "packed"
+    index: str = Field("index.jsonl", min_length=1)
+
+    def path_of(self, name: str) -> Path:
+        """Its frames."""
+        return pack_path(Path(self.root), name)
+
+    def files(self) -> tuple[Path, ...]:
+        """Lists, class names and the index, whose digests stand for the frames themselves."""
+        return (*super().files(), Path(self.root) / self.index)
+
+
+class FramesConfig(OwnLists):
     """Folders of image files named by lists (vlf/data/frames.py).
 
     A line is `path num_frames label`, or `path start NUMBER label` as `stretch` says.
 
     Attributes:
-        train: List for training, relative to `root`.
-        val: The same for validation; empty when there is none.
-        test: The same for the test.
-        class_names: Optional file, one class name a line, relative to `root`.
         template: Name of an image by its number, as Python's str.format writes it.
         first: Number of a folder's first image.
         stretch: What NUMBER is: the number of the last image (`end`), or how many there are
@@ -161,10 +246,6 @@ class FramesConfig(ListedData):
     """
 
     name: Literal["frames"] = "frames"
-    train: str = "train.txt"
-    val: str = "val.txt"
-    test: str = "test.txt"
-    class_names: str = ""
     template: str = "img_{:05d}.jpg"
     first: int = Field(1, ge=0)
     stretch: Literal["end", "length"] = "end"
@@ -180,17 +261,9 @@ class FramesConfig(ListedData):
             raise ValueError(f'template: must hold one number, as {example}; got "{self.template}"')
         return self
 
-    def train_size(self) -> int:
-        """Lines of the training list."""
-        return self._count_lines(self.train)
-
-    def files(self) -> tuple[Path, ...]:
-        """The lists and class names (the images are trusted to be what they were)."""
-        return self._paths(self.train, self.val, self.test, self.class_names)
-
     def digests(self) -> dict[str, str]:
         """With `skip`, which of the folders that the lists name are there."""
-        return self._present(self.train, self.val, self.test, numbers=(2, 3))
+        return self._present((2, 3))
 
 
 def digest_of(names: Iterable[str]) -> str:

@@ -34,6 +34,11 @@ def list_folders(folder: Path) -> set[str]:
         return {entry.name for entry in entries if entry.is_dir()}
 
 
+def pack_path(folder: Path, name: str) -> Path:
+    """Where the frames of a video are in a folder that `python -m vlf.data.pack` made."""
+    return folder / "videos" / f"{name}.pack"
+
+
 def _rank(name: str) -> tuple[int, str]:
     suffix = os.path.splitext(name)[1].lower()
     return VIDEO_SUFFIXES.index(suffix) if suffix in VIDEO_SUFFIXES else -1, name

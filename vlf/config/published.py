@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vlf.config.data import FramesConfig, ListedData, MotionConfig, VideoListConfig, digest_of
+from vlf.config.data import (
+    FramesConfig,
+    ListedData,
+    MotionConfig,
+    PackedConfig,
+    VideoListConfig,
+    digest_of,
+)
 from vlf.config.folder import index_videos, list_folders
 
 
@@ -184,6 +191,7 @@ class HMDB51Config(SplitFiles):
 DataConfig = Annotated[
     MotionConfig
     | VideoListConfig
+    | PackedConfig
     | FramesConfig
     | SomethingConfig
     | JesterConfig

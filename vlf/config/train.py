@@ -21,6 +21,10 @@ class TrainConfig(Config):
         milestones: Shares of all epochs at which "step" lowers the rate.
         warmup_epochs: Linear warm-up, in epochs; may be a fraction.
         label_smoothing: Of the cross entropy.
+        mixup: Both parameters of the Beta distribution that two clips of a batch, and their labels,
+            are blended by; 0 blends none.
+        cutmix: The same for a box of one clip that is put into another; with `mixup` too, each
+            batch draws one of them.
         clip_norm: Largest norm of the gradient; 0 does not clip.
         precision: "fp32", or "bf16" mixed precision.
         matmul_precision: As torch.set_float32_matmul_precision takes it.
@@ -39,6 +43,8 @@ class TrainConfig(Config):
     milestones: tuple[float, ...] = Field((0.6, 0.9), strict=False)
     warmup_epochs: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixup: float = Field(0.0, ge=0, le=100)
+    cutmix: float = Field(0.0, ge=0, le=100)
     clip_norm: float = Field(1.0, ge=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     matmul_precision: Literal["highest", "high", "medium"] = "highest"

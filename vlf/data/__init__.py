@@ -12,6 +12,7 @@ Split = Literal["train", "val", "test"]
 
 DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
     "motion": "vlf.data.motion:Motion",
+    "packed": "vlf.data.packed:Packed",
     "video_list": "vlf.data.video_list:VideoList",
     "frames": "vlf.data.frames:FrameFolders",
     "something": "vlf.data.something:Something",
@@ -53,12 +54,16 @@ def check_data(config: DataConfig) -> tuple[str, ...]:
     No clip is decoded, but with `bad: skip` once to see whether it can be.
 
     Raises:
-        ConfigError: As `open_clips`.
+        ConfigError: As `open_clips` and `Augment`.
     """
+    from vlf.data.augment import Augment
+
     if not config.files():  # what is made from a seed has nothing to check
         return ()
     splits: tuple[Split, ...] = ("train", "val", "test")
-    return tuple(note for split in splits for note in open_clips(config, split).notes)
+    opened = [open_clips(config, split) for split in splits]
+    Augment(config, opened[0].classes)
+    return tuple(note for clips in opened for note in clips.notes)
 
 
 def open_clips(config: DataConfig, split: Split) -> Clips:

@@ -80,8 +80,8 @@ class TimedVideo:
         """From its packets."""
         if not self._packets:
             times = read_times(self.path)
-            self._packets = times.count
             self._steps = even_steps(times.shown, times.end)
+            self._packets = times.count  # last: another thread that sees it needs the steps
         return self._packets
 
     def decode(self, numbers: Indices) -> Frames:

@@ -13,8 +13,8 @@ from vlf.config import ConfigError, FramesConfig
 from vlf.data import Split
 from vlf.data.film import Film, ImageFolder
 from vlf.data.listed import Item, ListedClips, settle
-from vlf.data.text import open_root, read_lines, read_names, split_file
-from vlf.data.video_list import is_whole
+from vlf.data.text import open_root, read_lines, split_file
+from vlf.data.video_list import is_whole, read_classes
 
 FORM = "`path num_frames label` or `path start {} label`"
 
@@ -28,12 +28,9 @@ class FrameFolders(ListedClips):
     """
 
     def __init__(self, config: FramesConfig, split: Split) -> None:
-        classes = tuple(str(k) for k in range(config.num_classes))
-        if config.class_names:
-            path = open_root(config) / config.class_names
-            classes = read_names(path, "data.class_names", config.num_classes)
         open_film = partial(_open_folder, config)
-        listing = settle(config, split, classes, read_list(config, split), open_film)
+        items = read_list(config, split)
+        listing = settle(config, split, read_classes(config), items, open_film)
         super().__init__(config, split, listing, open_film)
 
 

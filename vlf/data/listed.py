@@ -3,6 +3,7 @@
 Shapes: N items, T frames, S pixels of the clip's side.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from vlf.config import ConfigError, ListedData
 from vlf.data import Split
 from vlf.data.checked import check_once
 from vlf.data.film import Film, TimedVideo
-from vlf.data.sampling import Indices, segment_indices, view_indices
-from vlf.data.transforms import crop_clip, resize_frames, short_side
+from vlf.data.sampling import Indices, draw_indices, fixed_indices
+from vlf.data.transforms import crop_clip, crop_scaled, crop_views, resize_frames, short_side
 from vlf.data.video import VideoError
 
 CACHE_BYTES = 512 * 2**20
@@ -72,10 +73,11 @@ class ListedClips:
     """One split of a dataset whose items are listed; `Clips` of vlf/data/__init__.py.
 
     An item's frames are kept in memory once decoded, at the short side that crops are cut from, as
-    long as `cache_bytes` has room; the numbers are the same with the cache and without it.
+    long as `cache_bytes` has room; the numbers are the same with the cache and without it. Several
+    threads may load at a time (vlf/data/ahead.py).
 
     Args:
-        config: Frames, size and views.
+        config: How clips are cut.
         split: For messages.
         listing: The items.
         open_film: How to come by an item's frames.
@@ -96,30 +98,36 @@ class ListedClips:
         self.config, self.split = config, split
         self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
-        self.views = config.views
-        self._open_film = open_film
+        self.views = config.views * config.crops
+        self.side = config.short_side or short_side(config.size)
+        self.open_film = open_film
         self._films: dict[int, Film] = {}
         self._lengths: dict[int, int] = {}
         self._cache: dict[int, Tensor] = {}
         self._room = cache_bytes
+        self._lock = threading.Lock()  # of the cache
 
     def __len__(self) -> int:
         return len(self.items)
 
     def load(self, index: int, rng: np.random.Generator) -> Tensor:
-        """A random frame of each segment, a random crop: (T, 3, S, S) uint8."""
-        chosen = segment_indices(self._length(index), self.config.frames, rng)
-        return crop_clip(self._frames(index, chosen), self.config.size, rng)
+        """Random frames, a random crop, as the config says: (T, 3, S, S) uint8."""
+        clip = self._frames(index, draw_indices(self._length(index), self.config, rng))
+        if self.config.crop == "multi_scale":
+            return crop_scaled(clip, self.config.size, self.config.crop_scales, rng)
+        return crop_clip(clip, self.config.size, rng)
 
     def load_views(self, index: int) -> Tensor:
-        """Centres of segments, the centre crop: (views, T, 3, S, S) uint8."""
-        chosen = view_indices(self._length(index), self.config.frames, self.views)
-        clip = crop_clip(self._frames(index, chosen.ravel()), self.config.size, None).contiguous()
-        return clip.view(*chosen.shape, *clip.shape[1:])
+        """The test's frames and crops: (views * crops, T, 3, S, S) uint8."""
+        chosen = fixed_indices(self._length(index), self.config)  # (views, T)
+        frames = self._frames(index, chosen.ravel())
+        crops = crop_views(frames, self.config.size, self.config.crops)
+        crops = crops.view(len(crops), *chosen.shape, *crops.shape[2:])
+        return crops.transpose(0, 1).flatten(0, 1)
 
     def _film(self, index: int) -> Film:
         if index not in self._films:
-            self._films[index] = self._open_film(self.items[index])
+            self._films[index] = self.open_film(self.items[index])
         return self._films[index]
 
     def _length(self, index: int) -> int:
@@ -135,7 +143,7 @@ class ListedClips:
 
     def _frames(self, index: int, chosen: Indices) -> Tensor:
         """Frames `chosen` of an item, resized: (len(chosen), 3, h, w) uint8."""
-        item, side = self.items[index], short_side(self.config.size)
+        item, side = self.items[index], self.side
         try:
             if index not in self._cache and 3 * side**2 * self._length(index) <= self._room:
                 self._keep(index, side)
@@ -153,9 +161,10 @@ class ListedClips:
         if len({frame.shape for frame in resized}) > 1:
             raise VideoError(f'"{item.path}" {CHANGES}')
         clip = torch.cat(resized)
-        if clip.nbytes <= self._room:
-            self._cache[index] = clip
-            self._room -= clip.nbytes
+        with self._lock:
+            if index not in self._cache and clip.nbytes <= self._room:
+                self._cache[index] = clip
+                self._room -= clip.nbytes
 
     def _blame(self, item: Item, error: VideoError) -> ConfigError:
         return ConfigError(f"data.{self.split}", f"{item.where}: {error}")

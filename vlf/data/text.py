@@ -12,10 +12,10 @@ from typing import Any
 
 from vlf.config import (
     ConfigError,
-    FramesConfig,
     JesterConfig,
     KineticsConfig,
     ListedData,
+    OwnLists,
     SomethingConfig,
     VideoListConfig,
     nearest,
@@ -38,7 +38,7 @@ def open_root(config: ListedData) -> Path:
 
 
 def split_file(
-    config: VideoListConfig | FramesConfig | SomethingConfig | JesterConfig | KineticsConfig,
+    config: OwnLists | SomethingConfig | JesterConfig | KineticsConfig,
     split: Split,
     what: str,
 ) -> Path | None:

@@ -1,9 +1,11 @@
-"""Frames to the size that a model takes: short side, then a square crop; never a flip.
+"""Frames to the size that a model takes: short side, then a square crop.
 
-A flip changes labels such as "move right", so there is none.
+What changes more than place and scale is in vlf/data/augment.py.
 
 Shapes: T frames, H and W pixels as decoded, S pixels of the clip's side.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ def resize_frames(frames: Frames, side: int) -> Tensor:
     scale = side / min(height, width)
     shape = (max(side, round(height * scale)), max(side, round(width * scale)))
     if shape == (height, width):
-        return clip.contiguous()
+        return clip
     return F.interpolate(clip, shape, mode="bilinear", antialias=True)
 
 
@@ -46,3 +48,52 @@ def crop_clip(clip: Tensor, size: int, rng: np.random.Generator | None) -> Tenso
     else:
         top, left = (int(rng.integers(0, room + 1)) for room in spare)
     return clip[:, :, top : top + size, left : left + size]
+
+
+def crop_views(clip: Tensor, size: int, crops: int) -> Tensor:
+    """Squares of `size` for the test, the same of all frames: (T, 3, h, w) -> (crops, T, 3, S, S).
+
+    1 is the centre; 3 begin, middle and end of the long side; 5 the corners and the centre.
+    """
+    down, right = clip.shape[2] - size, clip.shape[3] - size
+    centre = (down // 2, right // 2)
+    if crops == 1:
+        places = [centre]
+    elif crops == 3 and down > right:
+        places = [(0, centre[1]), centre, (down, centre[1])]
+    elif crops == 3:
+        places = [(centre[0], 0), centre, (centre[0], right)]
+    else:
+        places = [(0, 0), (0, right), (down, 0), (down, right), centre]
+    return torch.stack([clip[:, :, top : top + size, left : left + size] for top, left in places])
+
+
+# TSN's places of a crop, in quarters of the room: (down, right).
+PLACES = (
+    (0, 0), (0, 4), (4, 0), (4, 4), (2, 2), (2, 0), (2, 4), (4, 2), (0, 2),
+    (1, 1), (1, 3), (3, 1), (3, 3),
+)  # fmt: skip
+
+
+def crop_scaled(
+    clip: Tensor, size: int, scales: Sequence[float], rng: np.random.Generator
+) -> Tensor:
+    """TSN's multi-scale crop, the same of all frames: (T, 3, h, w) -> (T, 3, S, S).
+
+    Height and width are short side times a scale each, at most one scale apart, at one of PLACES.
+    """
+    short = min(clip.shape[2:])
+    pairs = [
+        (int(short * a), int(short * b))
+        for i, a in enumerate(scales)
+        for j, b in enumerate(scales)
+        if abs(i - j) <= 1
+    ]
+    height, width = pairs[rng.integers(len(pairs))]
+    down, right = PLACES[rng.integers(len(PLACES))]
+    top = (clip.shape[2] - height) // 4 * down
+    left = (clip.shape[3] - width) // 4 * right
+    cut = clip[:, :, top : top + height, left : left + width]
+    if (height, width) == (size, size):
+        return cut
+    return F.interpolate(cut, (size, size), mode="bilinear", antialias=True)

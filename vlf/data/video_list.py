@@ -1,13 +1,11 @@
-"""Video files named by annotation lists, decoded with PyAV and sampled as TSN does.
+"""Video files named by annotation lists, decoded with PyAV.
 
 A line is `path label` or `path start_frame end_frame label`: paths are relative to the root and may
 hold spaces, frames count from 0, and `end_frame` is the first that no longer belongs to the clip.
 Empty lines and lines that begin with `#` are left out.
 """
 
-from pathlib import Path
-
-from vlf.config import ConfigError, VideoListConfig
+from vlf.config import ConfigError, OwnLists, VideoListConfig
 from vlf.data import Split
 from vlf.data.film import Film, VideoFile
 from vlf.data.listed import CACHE_BYTES, Item, ListedClips, settle
@@ -30,16 +28,18 @@ class VideoList(ListedClips):
     def __init__(
         self, config: VideoListConfig, split: Split, cache_bytes: int = CACHE_BYTES
     ) -> None:
-        listing = settle(config, split, read_classes(config), read_list(config, split), _open_video)
-        super().__init__(config, split, listing, _open_video, cache_bytes)
+        listing = settle(
+            config, split, read_classes(config), read_list(config, split), open_by_number
+        )
+        super().__init__(config, split, listing, open_by_number, cache_bytes)
 
 
-def _open_video(item: Item) -> Film:
+def open_by_number(item: Item) -> Film:
     """A video by the numbers of its frames, which is what lines count in."""
     return VideoFile(item.path)
 
 
-def read_classes(config: VideoListConfig) -> tuple[str, ...]:
+def read_classes(config: OwnLists) -> tuple[str, ...]:
     """Class names: the lines of `class_names`, or "0", "1" and so on.
 
     Raises:
@@ -51,13 +51,14 @@ def read_classes(config: VideoListConfig) -> tuple[str, ...]:
     return read_names(path, "data.class_names", config.num_classes)
 
 
-def read_list(config: VideoListConfig, split: Split) -> list[Item]:
+def read_list(config: OwnLists, split: Split) -> list[Item]:
     """The items of one split; none for a split without a list.
 
     Raises:
-        ConfigError: If the list or a video is missing, or a line cannot be read.
+        ConfigError: If the list is missing or a line cannot be read; with `bad: fail`, if a line
+            names a video that is not there.
     """
-    key, root = f"data.{split}", open_root(config)
+    key = f"data.{split}"
     path = split_file(config, split, "an annotation list")
     if path is None:
         return []
@@ -65,7 +66,7 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     for where, text in read_lines(path, key, "annotation list"):
         if not text.startswith("#"):
             try:
-                items.append(_read_line(text, root, config, where))
+                items.append(_read_line(text, config, where))
             except ValueError as error:
                 raise ConfigError(key, f"{where}: {error}") from None
     if not items:
@@ -73,7 +74,7 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     return items
 
 
-def _read_line(text: str, root: Path, config: VideoListConfig, where: str) -> Item:
+def _read_line(text: str, config: OwnLists, where: str) -> Item:
     *front, label = text.rsplit(maxsplit=1)
     if not front or not is_whole(label):
         form = "`path label` or `path start_frame end_frame label`"
@@ -84,14 +85,15 @@ def _read_line(text: str, root: Path, config: VideoListConfig, where: str) -> It
     name, start, end = front[0], 0, None
     parts = name.rsplit(maxsplit=2)
     # A file whose own name ends in two numbers is still that file.
-    if len(parts) == 3 and all(map(is_whole, parts[1:])) and not (root / name).is_file():
+    if len(parts) == 3 and all(map(is_whole, parts[1:])) and not config.path_of(name).is_file():
         name, start, end = parts[0], int(parts[1]), int(parts[2])
         if not 0 <= start < end:
             raise ValueError(f"frames must have 0 <= start < end, got {start} and {end}")
-    found = (root / name).is_file()
+    path = config.path_of(name)
+    found = path.is_file()
     if not found and config.bad == "fail":
-        raise ValueError(f'no such video: "{root / name}"')
-    return Item(root / name, int(label), start, end, where, found)
+        raise ValueError(f'no such video: "{path}"')
+    return Item(path, int(label), start, end, where, found)
 
 
 def is_whole(word: str) -> bool:

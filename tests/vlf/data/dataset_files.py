@@ -13,9 +13,13 @@ from vlf.config import (
     HMDB51Config,
     JesterConfig,
     KineticsConfig,
+    PackedConfig,
     SomethingConfig,
     UCF101Config,
 )
+from vlf.data.pack import pack
+from vlf.data.pack_source import find_source
+from vlf.data.packed import Packing
 
 SHAPE = {"frames": 4, "size": 32}
 LENGTH = 8
@@ -36,6 +40,20 @@ def make_frames(root, **changes):
     (root / "names.txt").write_text("run\nsit down\nwave\n")
     values = {"val": "", "num_classes": 3, "class_names": "names.txt", **SHAPE, **changes}
     return FramesConfig(root=str(root), **values)
+
+
+def make_packed(root, **changes):
+    names = ["run", "sit down", "wave"]
+    films = root / "films"
+    for split, number in (("train", 0), ("test", 1)):
+        for label, name in enumerate(names):
+            encode(films / name / f"{number}.mp4", levels(label))
+        lines = [f"{name}/{number}.mp4 {label}\n" for label, name in enumerate(names)]
+        (films / f"{split}.txt").write_text("".join(lines))
+        pack(find_source(films / f"{split}.txt", None), root, Packing(37))
+    (root / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    values = {"val": "", "num_classes": 3, "class_names": "names.txt", **SHAPE, **changes}
+    return PackedConfig(root=str(root), **values)
 
 
 # labels.json is not in the order of its numbers here, and its numbers are text, as published.
@@ -163,6 +181,7 @@ def make_hmdb51(root, **changes):
 
 
 MAKERS = {
+    "packed": make_packed,
     "frames": make_frames,
     "something": make_something,
     "jester": make_jester,

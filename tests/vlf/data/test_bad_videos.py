@@ -32,7 +32,7 @@ SPOILS = {
     "a web page": lambda path: path.write_bytes(b"<html>This video is not available</html>"),
     "sound alone": spoil_with_sound,
 }
-OF_VIDEOS = ["something", "kinetics", "ucf101", "hmdb51"]
+OF_VIDEOS = ["packed", "something", "kinetics", "ucf101", "hmdb51"]
 OF_IMAGES = ["frames", "jester"]
 
 

