@@ -6,8 +6,8 @@
 Every reader makes the same test clip of the same H.264 files: 8 frames, the centres of TSN's
 segments, short side 128, centre crop 112; one thread each. In each round each takes a turn over
 all files, in random order; the ratio of a round is made of its turns, so that what slows the
-machine slows all, and the table shows the median of the rounds' ratios with its quartiles.
-Files are in the page cache.
+machine slows all, and the table shows the median of the rounds' ratios with its quartiles; so does
+the processor's time, which other work on the machine disturbs less. Files are in the page cache.
 
 Before anything is timed, every frame must be nearest to the frame of the same number that PyAV
 gives, among its neighbours in time; the mean difference of pixels is shown. Then a loop that takes
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -52,6 +52,14 @@ from vlf.data.video_list import VideoList
 FRAMES, SIDE, SIZE = 8, 128, 112
 STEP_S = 0.03
 Read = Callable[[int], Tensor]  # number of a video -> (T, 3, S, S)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one clip takes in one round, on the clock and of the processor."""
+
+    wall_ms: float
+    cpu_ms: float
 
 
 @dataclass(frozen=True)
@@ -217,16 +225,17 @@ def exact(files: Files, read: Read) -> tuple[int, float]:
     return wrong, statistics.mean(differences)
 
 
-def compare(readers: dict[str, Read], videos: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds a clip of each reader in each round."""
+def compare(readers: dict[str, Read], videos: int, rounds: int) -> dict[str, list[Turn]]:
+    """What a clip takes of each reader in each round."""
     order = random.Random(0)
-    found: dict[str, list[float]] = {name: [] for name in readers}
+    found: dict[str, list[Turn]] = {name: [] for name in readers}
     for _ in range(rounds):
         for name in order.sample([*readers], len(readers)):
-            start = perf_counter()
+            start, cpu = perf_counter(), process_time()
             for number in range(videos):
                 readers[name](number)
-            found[name].append((perf_counter() - start) / videos)
+            ms = 1e3 / videos
+            found[name].append(Turn(ms * (perf_counter() - start), ms * (process_time() - cpu)))
     return found
 
 
@@ -244,22 +253,30 @@ def wait_for(read: Read, videos: int, loaders: int, clips: int) -> float:
     return statistics.mean(waits)
 
 
+def ratio_to(base: Sequence[Turn], turns: Sequence[Turn], what: str) -> str:
+    """Median of the rounds' ratios, and their quartiles."""
+    pairs = zip(base, turns, strict=True)
+    ratios = [getattr(one, what) / getattr(other, what) for one, other in pairs]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return f"{middle:.1f} ({low:.1f} to {high:.1f})"
+
+
 def report(files: Files, args: argparse.Namespace) -> None:
     """Both tables."""
     readers = find_readers(files)
     checked = {name: exact(files, read) for name, read in readers.items()}
     times = compare(readers, len(files.paths), args.rounds)
     base = times[next(iter(READERS))]
-    print("\n| reader | clips/s | ms a clip | times PyAV | quartiles | wrong frames | pixels |")
-    print("|---|---|---|---|---|---|---|")
-    for name, took in times.items():
-        ratios = [a / b for a, b in zip(base, took, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        ms = 1e3 * statistics.median(took)
+    print("\n| reader | clips/s | ms | times PyAV | CPU, ms | times PyAV | wrong frames | pixels |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, turns in times.items():
+        wall, cpu = ([getattr(turn, what) for turn in turns] for what in ("wall_ms", "cpu_ms"))
+        ratios = [ratio_to(base, turns, what) for what in ("wall_ms", "cpu_ms")]
+        ms = statistics.median(wall)
         wrong, difference = checked[name]
         print(
-            f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {middle:.1f} | {low:.1f} to {high:.1f} "
-            f"| {wrong} of {FRAMES * len(files.paths)} | {difference:.2f} |"
+            f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {ratios[0]} | {statistics.median(cpu):.2f} "
+            f"| {ratios[1]} | {wrong} of {FRAMES * len(files.paths)} | {difference:.2f} |"
         )
     print(
         f"\n| wait of a {1e3 * STEP_S:.0f} ms step, ms | {' | '.join(map(str, LOADERS))} loaders |"

@@ -138,6 +138,7 @@ def test_stopped_inside_an_epoch_it_goes_on_with_other_loaders(root, tmp_path, a
     assert_same(resumed, alone)
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_batch_have_loaders_each(root, tmp_path):
     config = small_run(root, processes=2, epochs=1)
     with_them = fit(config, tmp_path / "with", loaders=2)
