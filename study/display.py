@@ -21,12 +21,12 @@ def print_plan(
     estimates: Mapping[str, float],
     console: Console,
     as_json: bool,
-) -> None:
-    """Cells with parameters, MACs and what is to run, then the time that would take."""
+) -> int:
+    """Cells with parameters, MACs and what is to run, then the time that would take; 0."""
     wall_s = _wall_s(plan, estimates)
     if as_json:
         print(json.dumps(_plan_values(plan, counts, estimates, wall_s), indent=1))
-        return
+        return 0
     table = Table(title=plan.study.question, title_justify="left", title_style="bold")
     for factor in plan.study.factors:
         table.add_column(factor)
@@ -62,6 +62,7 @@ def print_plan(
         )
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
+    return 0
 
 
 def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Console) -> None:

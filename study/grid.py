@@ -12,6 +12,7 @@ from study.wording import InvalidError
 from vlf.config import RunConfig
 
 MAX_CELLS = 100_000
+MAX_RUNS = 300_000  # cells x seeds
 QUICK_CLIPS = 64
 QUICK_EPOCHS = 2
 
@@ -108,6 +109,9 @@ def _combinations(study: Study) -> Iterable[dict[str, Level]]:
         kept.update(dict.fromkeys(added))
     if not kept:
         raise study.error(("exclude",), "leaves no cell")
+    if (runs := len(kept) * len(study.seeds)) > MAX_RUNS:
+        message = f"{len(kept):,} cells x {len(study.seeds):,} seeds = {runs:,} training runs"
+        raise study.error(("seeds",), f"{message}, more than {MAX_RUNS:,}; use fewer seeds")
     for index in sorted(kept):
         chosen = {
             name: study.factors[name][level]
