@@ -140,6 +140,8 @@ class Options:
         return dataclasses.replace(study, run=run)
 
     def _check_folder(self) -> None:
+        if self.study.stem in (".", ".."):
+            raise StudyError(f"{self.study}: its name without .yaml names no folder for the report")
         first = self.report_folder.relative_to(self.results).parts[0]
         if first in STORE_FOLDERS:
             taken = ", ".join(STORE_FOLDERS)
