@@ -53,7 +53,10 @@ HOSTILE = {
     ),
     "a claim of brackets": (HEAD + "claims: ['top1" + "[" * 400_000 + "']", ":3: claims[0]: "),
     "a number of a million digits": (HEAD + f"seeds: [{'1' * 900_000}]", "is too large a number"),
-    "a key of a million letters": (HEAD + f"? {chr(39)}{'x' * 900_000}{chr(39)}\n: 1", "unknown key"),
+    "a key of a million letters": (
+        HEAD + f"? {chr(39)}{'x' * 900_000}{chr(39)}\n: 1",
+        "unknown key",
+    ),
     "a null byte": (HEAD + 'extends: "a\\0b.yaml"', ":3: extends: holds the control character"),
     "an escape of a terminal": (HEAD + 'report: {title: "\\e[31m"}', "holds the control character"),
     "a name no system takes": (HEAD + "extends: " + "a" * 5000, ":3: extends: "),

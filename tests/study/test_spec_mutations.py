@@ -43,8 +43,9 @@ WORDS = (
 )  # fmt: skip
 TOKENS = ["", *YAML.replace("\n", " ").split(" "), *WORDS]
 VALUES = (
-    None, True, 0, -1, 3, 2**63, 10**30, 0.5, 1e308, float("inf"), float("nan"), "", " ", "8", "1e3",
-    "a" * 300, "../../x", "/etc/passwd", "/dev/zero", "<script>alert(1)</script>", "$x$", "%s {0}",
+    None, True, 0, -1, 3, 2**63, 10**30, 0.5, 1e308, float("inf"), float("nan"), "", " ", "8",
+    "1e3", "a" * 300, "../../x", "/etc/passwd", "/dev/zero", "<script>alert(1)</script>", "$x$",
+    "%s {0}",
     "\u202e", "VLF", "tsn", "slurm", "model.width", [], {}, [[]], [0, 0], list(range(100)),
     {"a": {"b": {}}}, {"name": "tsn"}, {"": 1}, {"a,b": {}}, {"model.width": [8, 8]},
 )  # fmt: skip

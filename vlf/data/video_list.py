@@ -21,6 +21,7 @@ from vlf.data.transforms import crop_clip, resize_frames, short_side
 from vlf.data.video import VideoError, count_frames, decode_frames, iterate_frames
 
 CACHE_BYTES = 512 * 2**20
+MAX_TOLD = 500  # characters of a line's complaint
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def read_classes(config: VideoListConfig) -> tuple[str, ...]:
     path = _root(config) / config.class_names
     if not path.is_file():
         raise ConfigError("data.class_names", f'no such file: "{path}"')
-    names = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+    lines = _read_lines(path, "data.class_names")
+    names = tuple(line.strip() for line in lines if line.strip())
     if len(names) != config.num_classes:
         message = f"{path} has {len(names)} names, data.num_classes is {config.num_classes}"
         raise ConfigError("data.class_names", message)
@@ -154,16 +156,31 @@ def read_list(config: VideoListConfig, split: Split) -> list[Item]:
     if not path.is_file():
         raise ConfigError(key, f'no such annotation list: "{path}"')
     items = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(_read_lines(path, key), start=1):
         text = line.strip()
         if text and not text.startswith("#"):
             try:
                 items.append(_read_line(text, root, config.num_classes, f"{path}:{number}"))
-            except ValueError as error:
-                raise ConfigError(key, f"{path}:{number}: {error}") from None
+            except (ValueError, OSError) as error:  # OSError: a name that no file system takes
+                raise ConfigError(key, f"{path}:{number}: {str(error)[:MAX_TOLD]}") from None
     if not items:
         raise ConfigError(key, f"{path}: has no line that names a video")
     return items
+
+
+def _read_lines(path: Path, key: str) -> list[str]:
+    """Lines as an editor counts them.
+
+    Raises:
+        ConfigError: If the file is no text, with the line that is not.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(key, f"{path}:{number}: is not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _read_line(text: str, root: Path, classes: int, where: str) -> Item:
