@@ -10,6 +10,7 @@ its own; afterwards open files, processes and memory are compared with those bef
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -70,7 +71,10 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         study = write_study(Path(folder), args.cells)
-        measure_commands(study, args.cells, args.rounds)
+        for option in ("--plan", "--status"):
+            measure_command(study, option, args.cells, args.rounds)
+        finish(study)
+        measure_command(study, "--status", args.cells, args.rounds, "finished, ")
         measure_jobs("inline", Path(folder) / "inline", args.jobs)
         measure_jobs("process", Path(folder) / "process", max(1, args.jobs // 20))
     return 0
@@ -92,26 +96,55 @@ def write_study(folder: Path, cells: int) -> Path:
     return path
 
 
-def measure_commands(study: Path, cells: int, rounds: int) -> None:
-    """Print the medians of `--plan` and `--status` of a study that has no record."""
-    for option, loads_torch in (("--plan", True), ("--status", False)):
-        results = str(study.parent / "results")
-        argv = [str(study), option, "--results", results]
-        code = MEASURED.format(root=str(ROOT), loads_torch=loads_torch, argv=argv)
-        found = []
-        for _ in range(rounds):
-            start = time.perf_counter()
-            done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-            wall = time.perf_counter() - start
-            spent = json.loads(done.stderr.splitlines()[-1])
-            found.append({**spent, "wall": wall})
-        median = {name: statistics.median(one[name] for one in found) for name in found[0]}
-        rest = median["all"] - median["import"] - median["count"]
-        print(
-            f"{option} of {cells:,} cells: {median['wall']:.2f} s, of it importing torch "
-            f"{median['import']:.2f} s, counting {median['count']:.2f} s, the rest {rest:.2f} s",
-            flush=True,
+def finish(study: Path) -> None:
+    """Write a record of every job, as if all had run; not synced, which is not what is timed."""
+    from study.grid import expand
+    from study.plan import Choice, make_plan, task_of
+    from study.record import Measurement
+    from study.spec import load_study
+    from study.store import Store
+
+    loaded, store = load_study(study), Store(study.parent / "results")
+    plan = make_plan(loaded, expand(loaded), store, "cpu", Choice())
+    store.records.mkdir(parents=True)
+    top1 = (Measurement("top1", "%", "higher", (50.0,), conditions={"split": "test"}),)
+    for job in plan.train:
+        record = dataclasses.replace(
+            empty_record(task_of(plan, job, store.root)), measurements=top1
         )
+        (store.records / f"{job.key.name}.json").write_text(record.to_json(), "utf-8")
+    latency = tuple(
+        Measurement(name, "ms", "lower", (1.0,) * 40, None, {"batch_size": size}, tuple(range(40)))
+        for name in ("latency", "throughput")
+        for size in (1, 8)
+    )
+    for job in {job.key.name: job for job in plan.cost}.values():
+        record = dataclasses.replace(
+            empty_record(task_of(plan, plan.train[0], store.root)),
+            kind="cost", identity=job.key.identity, seed=None, config=job.key.config,
+            fingerprint=job.key.fingerprint, timing_run="run", measurements=latency,
+        )  # fmt: skip
+        (store.records / f"{job.key.name}.run.json").write_text(record.to_json(), "utf-8")
+
+
+def measure_command(study: Path, option: str, cells: int, rounds: int, what: str = "") -> None:
+    """Print the medians of a command."""
+    results = str(study.parent / "results")
+    argv = [str(study), option, "--results", results]
+    code = MEASURED.format(root=str(ROOT), loads_torch=option == "--plan", argv=argv)
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        wall = time.perf_counter() - start
+        found.append({**json.loads(done.stderr.splitlines()[-1]), "wall": wall})
+    median = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    rest = median["all"] - median["import"] - median["count"]
+    print(
+        f"{option} of {cells:,} cells: {what}{median['wall']:.2f} s, of it importing torch "
+        f"{median['import']:.2f} s, counting {median['count']:.2f} s, the rest {rest:.2f} s",
+        flush=True,
+    )
 
 
 def measure_jobs(executor: str, root: Path, jobs: int) -> None:
@@ -147,13 +180,16 @@ def measure_jobs(executor: str, root: Path, jobs: int) -> None:
 
 def end_at_once(task, notify):
     """A job that writes its record, synced to disk, and nothing else."""
-    import dataclasses
-
-    from study.failure import Clock, failed_record
     from study.store import Store
 
-    record = dataclasses.replace(failed_record(task, Clock(), ""), status="done")
-    return Store(task.root).add(task.key, record)
+    return Store(task.root).add(task.key, empty_record(task))
+
+
+def empty_record(task):
+    """A record that nothing was measured for."""
+    from study.failure import Clock, failed_record
+
+    return dataclasses.replace(failed_record(task, Clock(), ""), status="done")
 
 
 def open_files() -> int:

@@ -262,10 +262,13 @@ def _choose_timings(
     A cell may have been timed in many runs, for other studies too. As few runs as possible stand in
     one table: first the one that holds most of the cells, the newest of equals.
     """
-    found = {
+    # Thousands of cells may share an architecture, and so their cost records.
+    by_key = {key.name: key for key in keys.values()}
+    read = {
         name: {record.timing_run: record for record in store.done(key)}
-        for name, key in keys.items()
+        for name, key in by_key.items()
     }
+    found = {name: read[key.name] for name, key in keys.items()}
     usable = {name: found[name].keys() & found[baselines[name]].keys() for name in keys}
     holds = Counter(run for runs in usable.values() for run in runs)
     newest = {run: record.started for runs in found.values() for run, record in runs.items()}

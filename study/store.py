@@ -24,6 +24,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Key:
     fingerprint: str
     config: Mapping[str, Any]
 
-    @property
+    @cached_property
     def variant(self) -> str:
         """Short hash of the code and the full config: a changed default is another variant."""
         text = json.dumps([self.fingerprint, self.config], sort_keys=True)
