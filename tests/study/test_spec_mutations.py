@@ -97,7 +97,7 @@ def mutate_tree(draw, text):
     try:
         tree = yaml.safe_load(text)
         every = list(places(tree))
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+    except (yaml.YAMLError, ValueError, TypeError, IndexError, RecursionError):
         return text
     if not every:
         return text
