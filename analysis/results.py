@@ -1,5 +1,7 @@
 """What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
 
+import hashlib
+import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +47,7 @@ class Results:
         outcomes: One a planned job.
         root: Folder that artifact paths start from.
         problems: Artifacts that could not be read, in words; grows as figures ask for them.
+        damaged: Outcomes with the name of an artifact that is not what its record says.
         ledger: When the claims were written, and the looks taken at them.
     """
 
@@ -52,6 +55,7 @@ class Results:
     outcomes: Sequence[Outcome]
     root: Path
     problems: list[str] = field(default_factory=list)
+    damaged: list[tuple[Outcome, str]] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
 
     @cached_property
@@ -213,7 +217,12 @@ class Results:
         try:
             if not path.resolve().is_relative_to(self.root.resolve()):
                 raise ValueError("lies outside of the results folder")
-            with np.load(path, allow_pickle=False) as file:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != artifact.sha256:
+                if (outcome, name) not in self.damaged:
+                    self.damaged.append((outcome, name))
+                raise ValueError("damaged: its digest is not the one in its record")
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 return {key: file[key] for key in file.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             text = f"{name} of {outcome.cell}, seed {outcome.seed}, could not be read: {error}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.plan import Choice, check_only
 from study.settings import SlurmSettings
-from study.spec import Study, StudyError
+from study.spec import Study, StudyError, load_study
 from study.wording import InvalidError, validate
 from study.yaml_file import resolve_scalar
 
@@ -36,6 +36,9 @@ exit codes:
 
 docs/study_format.md has the study file, docs/slurm.md clusters, docs/architecture.md the code.
 """
+
+# Of the results folder; a study's report has a folder of its own there.
+STORE_FOLDERS = ("records", "artifacts", "attempts", "leases", "slurm", "quick")
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,22 @@ class Options:
         return self.results.joinpath(*parts[after:])
 
     @property
+    def reporting(self) -> tuple[Path, Path, bool]:
+        """Where the report goes, where records are, and whether only claims are to be shown."""
+        return self.report_folder, self.results, self.action == "claims"
+
+    @property
     def choice(self) -> Choice:
         """What the plan is asked for."""
         return Choice(self.only, self.retry_failed, self.accept_code)
+
+    def load(self) -> Study:
+        """The study file, read, with the settings of the command line.
+
+        Raises:
+            StudyError: If the file or an option is wrong.
+        """
+        return self.apply(load_study(self.study, self.overrides, self.quick))
 
     def apply(self, study: Study) -> Study:
         """The study with the settings of the command line before its own.
@@ -101,6 +117,7 @@ class Options:
             StudyError: If `--only` names what the study does not have.
         """
         check_only(study, self.only)
+        self._check_folder()
         wanted = {"executor": self.executor, "workers": self.workers, "device": self.device}
         given = {name: value for name, value in wanted.items() if value is not None}
         run = study.run.model_copy(update=given)
@@ -121,6 +138,15 @@ class Options:
             option = "--detach" if self.detach else "--cancel"
             raise StudyError(f"{option}: goes with --executor slurm (run.executor: slurm)")
         return dataclasses.replace(study, run=run)
+
+    def _check_folder(self) -> None:
+        if self.study.stem in (".", ".."):
+            raise StudyError(f"{self.study}: its name without .yaml names no folder for the report")
+        first = self.report_folder.relative_to(self.results).parts[0]
+        if first in STORE_FOLDERS:
+            taken = ", ".join(STORE_FOLDERS)
+            message = f"its report would lie in {self.results / first}, with what the store keeps"
+            raise StudyError(f"{self.study}: {message}; rename the file (taken: {taken})")
 
 
 def parse_options(argv: list[str] | None) -> Options:

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -244,13 +245,18 @@ def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
         digests = architecture_digests(architecture)
     except ConfigError:  # on another machine, as above
         digests = {"absent": "yes"}
-    identity = cost_identity(architecture, clip, protocol, model, device, version("torch"), digests)
+    identity = cost_identity(architecture, clip, protocol, model, device, _torch(), digests)
     config = {
         "model": architecture.model_dump(mode="json"),
         "clip": clip,
         "protocol": protocol.model_dump(mode="json"),
     }
     return Key("cost", identity, fingerprint_of(cell.config, "cost"), config)
+
+
+@cache
+def _torch() -> str:
+    return version("torch")  # reads and parses a file, in 2 ms
 
 
 def _choose_timings(
@@ -261,10 +267,13 @@ def _choose_timings(
     A cell may have been timed in many runs, for other studies too. As few runs as possible stand in
     one table: first the one that holds most of the cells, the newest of equals.
     """
-    found = {
+    # Thousands of cells may share an architecture, and so their cost records.
+    by_key = {key.name: key for key in keys.values()}
+    read = {
         name: {record.timing_run: record for record in store.done(key)}
-        for name, key in keys.items()
+        for name, key in by_key.items()
     }
+    found = {name: read[key.name] for name, key in keys.items()}
     usable = {name: found[name].keys() & found[baselines[name]].keys() for name in keys}
     holds = Counter(run for runs in usable.values() for run in runs)
     newest = {run: record.started for runs in found.values() for run, record in runs.items()}

@@ -105,18 +105,19 @@ class Record:
         try:
             values = json.loads(text)
             checksum = values.pop("checksum")
-            schema = values["schema"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            schema = values.pop("schema")
+            if schema != SCHEMA_VERSION:
+                raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
+            if _checksum({"schema": schema, **values}) != checksum:
+                raise RecordError("its checksum does not match its content")
+            values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
+            values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
+            values["notes"] = tuple(values["notes"])
+            return cls(**values)
+        except RecordError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(f"not a whole record ({type(error).__name__})") from None
-        if schema != SCHEMA_VERSION:
-            raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
-        if _checksum(values) != checksum:
-            raise RecordError("its checksum does not match its content")
-        del values["schema"]
-        values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
-        values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
-        values["notes"] = tuple(values["notes"])
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
     """
     if node is None:
         return (0,)
-    seeds: list[int] = []
+    seeds: dict[int, None] = {}  # in the file's order
     for one in items(node, "whole numbers"):
         seed = one.value
         if not isinstance(seed, int) or isinstance(seed, bool):
@@ -92,7 +92,7 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
             raise one.error(f"must be from 0 to {2**32 - 1}, got {seed}")
         if seed in seeds:
             raise one.error(f"the seed {seed} stands twice")
-        seeds.append(seed)
+        seeds[seed] = None
     if not seeds:
         raise node.error("needs at least one seed")
     return tuple(seeds)

@@ -228,7 +228,7 @@ def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
 
     session = Session(plan(study, store), store, Console(quiet=True))
     with pytest.raises(KeyboardInterrupt):
-        session.run(Work(Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
+        session.run(Work(lambda: None, Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
 
     assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
     assert {outcome.status for outcome in session.outcomes()} == {"not run"}
