@@ -33,6 +33,7 @@ def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
     from analysis import ledger, registry
     from study.display import print_plan, print_sum, print_warnings
+    from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.estimate import estimate_times, recorded_counts
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, make_settled_plan
@@ -64,16 +65,16 @@ def answer(study: Study, options: Options) -> int:
             return session.say_detached()
     if options.compare:
         from analysis.compare import compare_results
-        from study.elsewhere import outcomes_elsewhere
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         return compare_results(study, *both, options.gate, console)
     from analysis.terminal import report_study
 
-    outcomes, folders = session.outcomes(), (options.report_folder, options.results)
+    outcomes = with_other_devices(session.outcomes(), plan, store)
+    folders = options.report_folder, options.results
     code = report_study(study, outcomes, *folders, console, options.action == "claims")
     print_sum(outcomes, console)
-    return code or exit_code(outcomes)
+    return code or exit_code(outcomes, options.cost_only)
 
 
 if __name__ == "__main__":

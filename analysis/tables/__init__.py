@@ -7,6 +7,7 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "effects": "analysis.tables.effects:effects_table",
     "clips": "analysis.tables.clips:clips_table",
     "cost": "analysis.tables.cost:cost_table",
+    "devices": "analysis.tables.devices:devices_table",
     "modes": "analysis.tables.modes:modes_table",
     "parts": "analysis.tables.parts:parts_table",
     "published": "analysis.tables.published:published_table",
