@@ -147,6 +147,10 @@ class Results:
             samples.setdefault(int(self._rounds[row]), []).append(float(self._values[row]))
         return {round_: median(values) for round_, values in samples.items()}
 
+    def values(self, variant: Variant, metric: str, part: str = "", batch: int = 0) -> list[float]:
+        """Every sample of a metric; none without a result."""
+        return [float(self._values[row]) for row in self._rows(variant, metric, part, batch)]
+
     def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """Median over rounds with its interval; None without a result."""
         values = list(self.by_round(variant, metric, batch).values())

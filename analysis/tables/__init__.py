@@ -10,6 +10,7 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "devices": "analysis.tables.devices:devices_table",
     "modes": "analysis.tables.modes:modes_table",
     "parts": "analysis.tables.parts:parts_table",
+    "peak": "analysis.tables.peak:peak_table",
     "published": "analysis.tables.published:published_table",
     "status": "analysis.tables.status:status_table",
 }

@@ -7,6 +7,8 @@ from study.metrics.latency import measure_latency
 from study.metrics.macs import count, measure_macs
 from study.metrics.memory import measure_peak_memory
 from study.metrics.parameters import measure_parameters
+from study.metrics.part_latency import measure_part_latency
+from study.metrics.peak import measure_peak
 from study.metrics.second_count import measure_second_count
 from study.metrics.subject import (
     Count,
@@ -26,6 +28,8 @@ METRICS: dict[str, Metric] = {
     "macs": Count(measure_macs),
     "second_count": Count(measure_second_count),
     "latency": SideBySide(measure_latency),
+    "part_latency": SideBySide(measure_part_latency),
+    "peak_rate": SideBySide(measure_peak),
     "throughput": Derived(derive_throughput),
     "peak_memory": Isolated(measure_peak_memory),
 }

@@ -49,6 +49,7 @@ def test_every_cell_is_answered_and_the_good_ones_are_measured(timings):
         assert {m.metric for m in timings[name].measurements} == {
             *("parameters", "macs", "latency", "throughput", "peak_memory"),
             *("fvcore_macs", "fvcore_extras", "activations"),
+            *("part_latency", "peak_rate_fp32"),
         }
 
 

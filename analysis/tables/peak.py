@@ -1,0 +1,100 @@
+"""Computing or waiting? What a model achieves of the machine's own peak, whole and by part."""
+
+from statistics import median
+
+from analysis.numbers import NONE, fixed, significant
+from analysis.results import Results, Variant
+from analysis.tables.notes import quoted_batch
+from analysis.tables.parts import ordered_parts
+from analysis.tables.table import Align, Entry, Table
+
+PART_TIME = "part_latency"
+ARITHMETIC = {"bf16": "bf16", "fp16": "fp16", "medium": ""}  # mode -> its own; "" has no peak
+
+
+def peak_table(results: Results) -> Table | None:
+    """One row a cell: MACs a second, as a share of the machine's peak; None without a peak.
+
+    Of each part: its share of the time of a call, and of the peak while it runs.
+    """
+    batch = quoted_batch(results)
+    peaks = {v.cell: peak for v in results.variants if (peak := _peak(results, v))}
+    if batch is None or not peaks:
+        return None
+    parts = [p for p in ordered_parts(results, "macs") if _is_timed(results, p, batch)]
+    header = ["cell", "latency (ms)", "GMAC/s", "of the peak (%)"]
+    for part in parts:
+        header += [f"{part}: time (%)", f"{part}: of the peak (%)"]
+    if parts:
+        header.append("between parts: time (%)")
+    rows = [
+        (
+            Entry(variant.label),
+            *_whole(results, variant, batch),
+            *(e for part in parts for e in _part(results, variant, part, batch)),
+            *((_between(results, variant, parts, batch),) if parts else ()),
+        )
+        for variant in results.variants
+    ]
+    right: Align = "right"
+    low, high = min(peaks.values()), max(peaks.values())
+    peak = significant(high) if low == high else f"{significant(low)} to {significant(high)}"
+    return Table(
+        name="peak",
+        header=tuple(header),
+        rows=tuple(rows),
+        align=("left", *[right] * (len(header) - 1)),
+        caption=f"Achieved share of the machine's own peak at batch {batch}: multiply-accumulates "
+        f"over median latency, against the fastest large matrix product beside it ({peak} GMAC/s). "
+        "Parts are timed by hooks in eager calls of their own.",
+        remarks=(
+            "A high share computes; a low one waits for memory, small shapes or launches. More "
+            "than 100 % is possible where a convolution needs fewer multiplications than it is "
+            "counted for (Winograd).",
+        ),
+    )
+
+
+def _peak(results: Results, variant: Variant, mode: str = "") -> float | None:
+    """The highest rate of a product in the arithmetic of a mode, in GMAC/s."""
+    arithmetic = ARITHMETIC.get(mode or results.mode, results.study.cost.precision)
+    # A convolution may use TF32 where the study says fp32: then that is the ceiling.
+    names = ("fp32", "tf32") if arithmetic == "fp32" else (arithmetic,)
+    rates = [r for name in names for r in results.values(variant, f"peak_rate_{name}")]
+    return max(rates, default=None)
+
+
+def _whole(results: Results, variant: Variant, batch: int) -> tuple[Entry, Entry, Entry]:
+    macs, latency = results.count(variant, "macs"), results.cost(variant, "latency", batch)
+    peak = _peak(results, variant)
+    if macs is None or latency is None:
+        return Entry(NONE), Entry(NONE), Entry(NONE)
+    rate = macs * batch / latency.value / 1e6  # MAC a ms -> GMAC/s
+    share = fixed(100 * rate / peak, 1) if peak else NONE
+    return Entry(significant(latency.value)), Entry(significant(rate)), Entry(share)
+
+
+def _part(results: Results, variant: Variant, part: str, batch: int) -> tuple[Entry, Entry]:
+    ms, whole = (_time(results, variant, name, batch) for name in (part, ""))
+    macs, peak = results.count(variant, "macs", part), _peak(results, variant, "eager")
+    if not ms or not whole:
+        return Entry(NONE), Entry(NONE)
+    share = fixed(100 * macs * batch / ms / 1e6 / peak, 1) if macs and peak else NONE
+    return Entry(fixed(100 * ms / whole, 1)), Entry(share)
+
+
+def _between(results: Results, variant: Variant, parts: list[str], batch: int) -> Entry:
+    whole = _time(results, variant, "", batch)
+    if not whole:
+        return Entry(NONE)
+    inside = sum(_time(results, variant, part, batch) or 0.0 for part in parts)
+    return Entry(fixed(100 * max(0.0, whole - inside) / whole, 1))
+
+
+def _time(results: Results, variant: Variant, part: str, batch: int) -> float | None:
+    samples = results.values(variant, results.in_mode(PART_TIME, "eager"), part, batch)
+    return median(samples) if samples else None
+
+
+def _is_timed(results: Results, part: str, batch: int) -> bool:
+    return any(_time(results, variant, part, batch) for variant in results.variants)
