@@ -11,6 +11,7 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "modes": "analysis.tables.modes:modes_table",
     "parts": "analysis.tables.parts:parts_table",
     "peak": "analysis.tables.peak:peak_table",
+    "throughput": "analysis.tables.throughput:throughput_table",
     "published": "analysis.tables.published:published_table",
     "status": "analysis.tables.status:status_table",
 }
