@@ -170,7 +170,7 @@ def parse_options(argv: list[str] | None) -> Options:
         compare=args.compare,
         gate=args.gate,
         cost_only=args.cost_only,
-        device_name=args.device_name,
+        device_name=args.device_name or "",
     )
 
 
@@ -282,7 +282,6 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--device-name",
         type=_name,
-        default="",
         metavar="NAME",
         help="what this machine is called in cost records, such as jetson-nano; costs under "
         "another name are another device's",

@@ -4,7 +4,7 @@ from statistics import median
 
 from analysis.numbers import NONE, fixed, significant
 from analysis.results import Results, Variant
-from analysis.tables.notes import quoted_batch
+from analysis.tables.notes import aside_notes, quoted_batch
 from analysis.tables.parts import ordered_parts
 from analysis.tables.table import Align, Entry, Table
 
@@ -71,7 +71,8 @@ def _whole(results: Results, variant: Variant, batch: int) -> tuple[Entry, Entry
         return Entry(NONE), Entry(NONE), Entry(NONE)
     rate = macs * batch / latency.value / 1e6  # MAC a ms -> GMAC/s
     share = fixed(100 * rate / peak, 1) if peak else NONE
-    return Entry(significant(latency.value)), Entry(significant(rate)), Entry(share)
+    notes = () if peak else aside_notes(results, variant, "machine's peak")
+    return Entry(significant(latency.value)), Entry(significant(rate)), Entry(share, notes=notes)
 
 
 def _part(results: Results, variant: Variant, part: str, batch: int) -> tuple[Entry, Entry]:

@@ -19,7 +19,7 @@ def throughput_table(results: Results) -> Table | None:
         header=("cell", *(f"batch {batch}" for batch in batches), "largest batch"),
         rows=tuple(_row(results, variant, batches) for variant in results.variants),
         align=("left", *[right] * (len(batches) + 1)),
-        caption="Clips a second (and peak memory in MiB) over batch sizes: median of up to 5 calls "
+        caption="Clips a second (and peak memory in MiB) over batch sizes: median of up to 3 calls "
         "in a fresh process each, not paired with other cells.",
     )
 

@@ -12,7 +12,7 @@ from study.metrics.subject import Reading, Subject
 from study.record import Measurement
 from study.settings import CostConfig
 
-CALLS = 5
+CALLS = 3
 MEMORY_SHARE = 0.5  # of what is available, that a batch may take on CPU
 
 
@@ -25,7 +25,7 @@ def sweep_sizes(protocol: CostConfig) -> Sequence[int]:
 def measure_at_batch(
     build: Callable[[], Subject], batch_size: int, protocol: CostConfig
 ) -> Reading:
-    """Clips a second at one batch size, of up to 5 calls after a first one, and the peak memory.
+    """Clips a second at one batch size, of up to 3 calls after a first one, and the peak memory.
 
     Metrics "sweep_throughput" (clips/s) and "sweep_memory" (MiB, as `measure_peak_memory`). Not
     paired with other cells, unlike "throughput": each size is in a fresh process, so that one which

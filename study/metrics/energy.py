@@ -46,7 +46,7 @@ def measure_energy(
         return {}
     try:
         meter = find_meter(subjects[0].clip.device.type)
-    except (OSError, RuntimeError, ImportError, ValueError) as error:
+    except (OSError, RuntimeError, ImportError, ValueError, AttributeError) as error:
         note = f"energy not measured: {error}"
         return {subject.name: Reading(notes=(note,)) for subject in subjects}
     samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
@@ -123,7 +123,9 @@ def _reading(
     subject: Subject, samples: Sequence[float], meter: Meter, protocol: CostConfig
 ) -> Reading:
     if min(samples) <= 0:
-        return Reading(notes=(f"energy not measured: the counter of {meter.name} did not move",))
+        return Reading(
+            notes=(f"energy not measured: the counter of {meter.name} stood still or wrapped",)
+        )
     at: dict[str, str | int | float] = {
         "batch_size": protocol.batch_sizes[0],
         "clip": subject.clip_label,
