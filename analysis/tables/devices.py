@@ -9,7 +9,7 @@ from analysis.numbers import NONE, decimals_for, interval
 from analysis.provenance import machine
 from analysis.results import Results, Variant, record_rounds
 from analysis.statistics import Estimate, median_interval, median_ratio
-from analysis.tables.notes import quoted_batch
+from analysis.tables.notes import quoted_batch, unstable
 from analysis.tables.table import Align, Entry, Table
 from study.record import Elsewhere, Record
 
@@ -94,8 +94,10 @@ def _block(results: Results, variant: Variant, device: _Device, batch: int) -> t
         return Entry(NONE), Entry(NONE)
     latency = median_interval(list(rounds.values()))
     text = interval(latency, min(3, decimals_for([latency.value])))
-    notes = (f"{device.label}: made by {_code(cost.record)}",) if cost.is_other_code else ()
-    return Entry(text, notes=notes), _ratio(results, variant, cost, rounds, batch)
+    notes = unstable(list(rounds.values()), batch)
+    notes += [f"made by {_code(cost.record)}"] if cost.is_other_code else []
+    notes = [f"{device.label}: {note}" for note in notes]
+    return Entry(text, notes=tuple(notes)), _ratio(results, variant, cost, rounds, batch)
 
 
 def _ratio(

@@ -81,6 +81,11 @@ def _unstable(results: Results, variant: Variant) -> list[str]:
     """Whether the quoted latency's rounds disagree too much to be printed as if they did not."""
     batch = quoted_batch(results)
     rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
+    return unstable(rounds, batch or 0)
+
+
+def unstable(rounds: Sequence[float], batch: int) -> list[str]:
+    """One note if a latency's rounds disagree too much, or none."""
     if not rounds:
         return []
     independent = len(rounds) / correlation_time(rounds)

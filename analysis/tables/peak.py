@@ -4,7 +4,7 @@ from statistics import median
 
 from analysis.numbers import NONE, fixed, significant
 from analysis.results import Results, Variant
-from analysis.tables.notes import aside_notes, quoted_batch
+from analysis.tables.notes import aside_notes, cost_notes, quoted_batch
 from analysis.tables.parts import ordered_parts
 from analysis.tables.table import Align, Entry, Table
 
@@ -46,7 +46,8 @@ def peak_table(results: Results) -> Table | None:
         align=("left", *[right] * (len(header) - 1)),
         caption=f"Achieved share of the machine's own peak at batch {batch}: multiply-accumulates "
         f"over median latency, against the fastest large matrix product beside it ({peak} GMAC/s). "
-        "Parts are timed by hooks in eager calls of their own.",
+        "Parts are timed by hooks in eager calls of their own; their shares of the time are "
+        "medians of shares within a call.",
         remarks=(
             "A high share computes; a low one waits for memory, small shapes or launches. More "
             "than 100 % is possible where a convolution needs fewer multiplications than it is "
@@ -72,30 +73,37 @@ def _whole(results: Results, variant: Variant, batch: int) -> tuple[Entry, Entry
     rate = macs * batch / latency.value / 1e6  # MAC a ms -> GMAC/s
     share = fixed(100 * rate / peak, 1) if peak else NONE
     notes = () if peak else aside_notes(results, variant, "machine's peak")
-    return Entry(significant(latency.value)), Entry(significant(rate)), Entry(share, notes=notes)
+    shown = Entry(significant(latency.value), notes=cost_notes(results, variant))
+    return shown, Entry(significant(rate)), Entry(share, notes=notes)
 
 
 def _part(results: Results, variant: Variant, part: str, batch: int) -> tuple[Entry, Entry]:
-    ms, whole = (_time(results, variant, name, batch) for name in (part, ""))
+    times, shares = _times(results, variant, part, batch), _shares(results, variant, part, batch)
     macs, peak = results.count(variant, "macs", part), _peak(results, variant, "eager")
-    if not ms or not whole:
+    if not times or not shares:
         return Entry(NONE), Entry(NONE)
-    share = fixed(100 * macs * batch / ms / 1e6 / peak, 1) if macs and peak else NONE
-    return Entry(fixed(100 * ms / whole, 1)), Entry(share)
+    rate = (macs or 0.0) * batch / median(times) / 1e6
+    share = fixed(100 * rate / peak, 1) if macs and peak else NONE
+    return Entry(fixed(100 * median(shares), 1)), Entry(share)
 
 
 def _between(results: Results, variant: Variant, parts: list[str], batch: int) -> Entry:
-    whole = _time(results, variant, "", batch)
-    if not whole:
+    """What a call spends in no part: 1 less the parts' shares of that call."""
+    found = [s for part in parts if (s := _shares(results, variant, part, batch))]
+    if not found:
         return Entry(NONE)
-    inside = sum(_time(results, variant, part, batch) or 0.0 for part in parts)
-    return Entry(fixed(100 * max(0.0, whole - inside) / whole, 1))
+    return Entry(fixed(100 * median(1 - sum(call) for call in zip(*found, strict=True)), 1))
 
 
-def _time(results: Results, variant: Variant, part: str, batch: int) -> float | None:
-    samples = results.values(variant, results.in_mode(PART_TIME, "eager"), part, batch)
-    return median(samples) if samples else None
+def _shares(results: Results, variant: Variant, part: str, batch: int) -> list[float]:
+    """A part's share of each call, within the call: what slows a call for a while is in both."""
+    whole = _times(results, variant, "", batch)
+    return [a / b for a, b in zip(_times(results, variant, part, batch), whole, strict=False)]
+
+
+def _times(results: Results, variant: Variant, part: str, batch: int) -> list[float]:
+    return results.values(variant, results.in_mode(PART_TIME, "eager"), part, batch)
 
 
 def _is_timed(results: Results, part: str, batch: int) -> bool:
-    return any(_time(results, variant, part, batch) for variant in results.variants)
+    return any(_times(results, variant, part, batch) for variant in results.variants)

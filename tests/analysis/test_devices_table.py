@@ -110,6 +110,22 @@ def test_numbers_of_other_code_say_so(results, here):
     assert note == "nano CPU: made by other code or versions: commit 0123456789, torch 2.14.1"
 
 
+def test_a_latency_there_whose_rounds_disagree_is_marked(results, here):
+    vlf, tsn = on_nano(here, (10, 20))
+    (one,) = vlf.elsewhere
+    rounds = tuple(float(1 + number % 2 * 9) for number in range(40))
+    wild = tuple(
+        dataclasses.replace(m, samples=rounds) if m.metric == "latency" else m
+        for m in one.record.measurements
+    )
+    record = dataclasses.replace(one.record, measurements=wild)
+    marked = dataclasses.replace(vlf, elsewhere=(dataclasses.replace(one, record=record),))
+
+    (note,) = devices_table(results([marked, tsn])).footnotes
+
+    assert note.startswith("nano CPU: unstable: latency at batch 1 varies")
+
+
 def test_a_study_of_costs_alone_shows_no_accuracy(results, here):
     header = main_table(results(here)).header
 

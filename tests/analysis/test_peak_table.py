@@ -63,6 +63,18 @@ def test_shares_are_macs_over_time_against_the_fastest_product(table):
     }
 
 
+def test_a_shares_of_the_time_are_paired_within_calls(table):
+    def samples(part, *ms):
+        return Measurement("part_latency", "ms", "lower", ms, part, AT, (0, 1, 2))
+
+    # Two of three calls were held up between the parts, where the medians would blame one of them.
+    parts = [samples(None, 10.0, 20.0, 40.0), samples("f", 5.0, 10.0, 5.0)]
+    found = row(table([*VLF[:5], *parts, samples("h", 4.0, 8.0, 4.0), peak("fp32", 40.0)]))
+
+    assert (found["f: time (%)"], found["h: time (%)"]) == ("50.0", "40.0")
+    assert found["between parts: time (%)"] == "10.0"
+
+
 def test_where_convolutions_may_use_tf32_its_peak_is_the_ceiling(table):
     found = row(table([*VLF, peak("fp32", 40.0), peak("tf32", 200.0)]))
 
