@@ -71,8 +71,7 @@ def answer(study: Study, options: Options) -> int:
     from analysis.terminal import report_study
 
     outcomes = with_other_devices(session.outcomes(), plan, store)
-    folders = options.report_folder, options.results
-    code = report_study(study, outcomes, *folders, console, options.action == "claims")
+    code = report_study(study, outcomes, *options.folders, console, options.action == "claims")
     print_sum(outcomes, console)
     return code or exit_code(outcomes, options.cost_only)
 

@@ -96,6 +96,11 @@ class Options:
         return self.results.joinpath(*parts[after:])
 
     @property
+    def folders(self) -> tuple[Path, Path]:
+        """Of the report, and of all results."""
+        return self.report_folder, self.results
+
+    @property
     def choice(self) -> Choice:
         """What the plan is asked for."""
         chosen = (self.only, self.retry_failed, self.accept_code)

@@ -18,7 +18,7 @@ def peak_table(results: Results) -> Table | None:
     Of each part: its share of the time of a call, and of the peak while it runs.
     """
     batch = quoted_batch(results)
-    peaks = {v.cell: peak for v in results.variants if (peak := _peak(results, v))}
+    peaks = {v.cell: p for v in results.variants if (p := _peak(results, v))}
     if batch is None or not peaks:
         return None
     parts = [p for p in ordered_parts(results, "macs") if _is_timed(results, p, batch)]

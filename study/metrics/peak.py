@@ -38,7 +38,7 @@ def measure_peak(
     watch.stage("measuring the machine's own peak")
     device = subjects[0].clip.device.type
     modes = [mode for mode in protocol.modes if mode in ("bf16", "fp16")]
-    arithmetics = list(dict.fromkeys([protocol.precision, *modes]))
+    arithmetics: list[str] = list(dict.fromkeys([protocol.precision, *modes]))
     if device == "cuda" and "fp32" in arithmetics and torch.backends.cudnn.allow_tf32:
         arithmetics.append("tf32")
     readings = [_measure(arithmetic, device, protocol) for arithmetic in arithmetics]

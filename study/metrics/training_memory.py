@@ -78,7 +78,8 @@ def take_steps(model: nn.Module, clip: Tensor, precision: str) -> None:
     for step in range(1, STEPS + 1):
         with precision_of(clip.device.type, precision):
             scores = model(clip)
-        functional.cross_entropy(scores.float().flatten(1), target).backward()
+        loss = functional.cross_entropy(scores.float().flatten(1), target)
+        loss.backward()  # type: ignore[no-untyped-call]
         for parameter, (first, second) in zip(learned, moments, strict=True):
             if parameter.grad is not None:
                 _update(parameter, first, second, step)
