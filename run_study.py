@@ -33,6 +33,7 @@ def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
     from analysis import ledger, registry
     from study.display import print_plan, print_warnings
+    from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.ending import strike_out, sum_at_end
     from study.estimate import estimate_times, recorded_counts
     from study.session import Session, Work, exit_code
@@ -64,16 +65,15 @@ def answer(study: Study, options: Options) -> int:
             return session.say_detached()
     if options.compare:
         from analysis.compare import compare_results
-        from study.elsewhere import outcomes_elsewhere
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         return compare_results(study, *both, options.gate, console)
     from analysis.terminal import report_study
 
-    with sum_at_end(session.outcomes(), console) as outcomes:
+    with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
         code, damaged = report_study(study, outcomes, console, *options.reporting)
         strike_out(outcomes, damaged, store, console)
-    return code or exit_code(outcomes)
+    return code or exit_code(outcomes, options.cost_only)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from analysis import statistics
 from analysis.frame import tidy
 from analysis.ledger import Ledger
 from analysis.statistics import Difference, Estimate
-from study.record import Outcome, Record
+from study.record import Elsewhere, Outcome, Record
 from study.spec import Study
 
 ALPHA = 0.05
@@ -151,6 +151,10 @@ class Results:
             samples.setdefault(int(self._rounds[row]), []).append(float(self._values[row]))
         return {round_: median(values) for round_, values in samples.items()}
 
+    def values(self, variant: Variant, metric: str, part: str = "", batch: int = 0) -> list[float]:
+        """Every sample of a metric; none without a result."""
+        return [float(self._values[row]) for row in self._rows(variant, metric, part, batch)]
+
     def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """Median over rounds with its interval; None without a result."""
         values = list(self.by_round(variant, metric, batch).values())
@@ -184,12 +188,17 @@ class Results:
         reference = outcome.reference if outcome else None
         if mine is None or reference is None or mine.timing_run != reference.timing_run:
             return {}
-        return _record_rounds(reference, metric, batch, self.mode)
+        return record_rounds(reference, metric, batch, self.mode)
 
     def cost_record(self, variant: Variant) -> Record | None:
         """The cost record that a cell's costs are read from."""
         outcome = self._costs.get(variant.cell)
         return outcome.record if outcome and outcome.status in ("done", "reused") else None
+
+    def elsewhere(self, variant: Variant) -> Sequence[Elsewhere]:
+        """What a cell costs on other devices."""
+        outcome = self._costs.get(variant.cell)
+        return outcome.elsewhere if outcome else ()
 
     def jobs(self, variant: Variant) -> list[Outcome]:
         """All outcomes of a cell."""
@@ -304,7 +313,8 @@ class Results:
         return tuple(ranks)
 
 
-def _record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
+def record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
+    """Timing round -> sample, of one record in one mode."""
     return {
         round_: value
         for one in record.measurements

@@ -66,6 +66,7 @@ def cost_identity(
     device: str,
     torch_version: str,
     digests: Mapping[str, str],
+    device_name: str = "",
 ) -> str:
     """Name of one architecture's cost on one device model; seeds and training do not change it.
 
@@ -77,12 +78,15 @@ def cost_identity(
         device: "cpu", "cuda" or "cuda:1"; the index does not count.
         torch_version: As installed.
         digests: Of files that decide on the architecture, from `architecture_digests`.
+        device_name: As the machine was called by hand; "" where it was not.
     """
     files = {"files": dict(digests)} if digests else {}
+    named = {"device_name": device_name} if device_name else {}
     return _hash(
         {
             "kind": "cost",
             **files,
+            **named,
             "model": _said(model),
             "clip": dict(clip),
             "protocol": _said(protocol),

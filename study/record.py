@@ -136,6 +136,7 @@ class Outcome:
         record: Of done, reused and (where one was written) failed outcomes.
         reference: Of a cost outcome: the baseline's record of the same timing run, which ratios
             are paired with.
+        elsewhere: Of a cost outcome: what the same cell costs on other devices.
     """
 
     kind: Kind
@@ -147,6 +148,22 @@ class Outcome:
     reason: str = ""
     record: Record | None = None
     reference: Record | None = None
+    elsewhere: tuple["Elsewhere", ...] = ()
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A cell's cost on another device than the study's: done or failed.
+
+    Attributes:
+        record: Made there.
+        reference: The baseline's of the same timing run; None of a failed record.
+        is_other_code: Whether its fingerprint is not that of this code and these libraries.
+    """
+
+    record: Record
+    reference: Record | None
+    is_other_code: bool
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:

@@ -76,7 +76,7 @@ def read_config(cls: type[C], node: Node | None) -> C:
 
 
 def read_seeds(node: Node | None) -> tuple[int, ...]:
-    """Seeds, [0] where none are given.
+    """Seeds, [0] where nothing is said; an empty list is a study of costs alone.
 
     Raises:
         StudyError: If they are not distinct whole numbers from 0.
@@ -93,8 +93,6 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
         if seed in seeds:
             raise one.error(f"the seed {seed} stands twice")
         seeds[seed] = None
-    if not seeds:
-        raise node.error("needs at least one seed")
     return tuple(seeds)
 
 

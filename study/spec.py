@@ -51,7 +51,7 @@ class Study:
         paired: Groups of factors whose levels move together.
         exclude: Partial matches (factor -> label) taken out of the design.
         include: Partial matches of the whole grid, in the study whatever design and exclude say.
-        seeds: One training run a cell and seed.
+        seeds: One training run a cell and seed; none is a study of costs alone.
         claims: Written before the run; judged by the report.
         cost: The cost protocol.
         run: Where jobs run.
@@ -142,6 +142,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         report=read_report(parts.get("report"), factors, design, paired),
         places=_places(root) | _places(base),
     )
+    _check_trained(study)
     return _make_quick(study) if quick else study
 
 
@@ -154,6 +155,14 @@ def locate(study: Study, cell: Combination, error: ConfigError) -> StudyError:
         return study.error(key, f"{error} (cell {shown})" if shown else str(error))
     invalid = InvalidError((section, *names), error.message, "cross")
     return fault(study.draft(cell.levels), invalid, study.places, cell.levels)
+
+
+def _check_trained(study: Study) -> None:
+    for number, claim in enumerate(study.claims):
+        if claim.kind == "accuracy" and not study.seeds:
+            raise study.error(
+                ("claims", number), f"{claim.metric} needs training, and seeds is empty"
+            )
 
 
 def _make_quick(study: Study) -> Study:

@@ -118,6 +118,11 @@ class Store:
         found = self._load(name for name in self._listing() if ".failed-" not in name)
         return sorted(found, key=lambda record: record.started)
 
+    def costs(self) -> list[Record]:
+        """Cost records of every job and device, failed ones too; the newest last."""
+        found = self._load(name for name in self._listing() if name.startswith("cost-"))
+        return sorted(found, key=lambda record: record.started)
+
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
 
