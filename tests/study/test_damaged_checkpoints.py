@@ -38,9 +38,7 @@ def leave_checkpoint(root, attempt, steps):
     path = Store(root).attempt_folder(KEY, attempt) / "checkpoint.pt"
     left = iter([False] * (steps - 1) + [True])
     with pytest.raises(StoppedError):
-        train_model(
-            CONFIG, 0, torch.device("cpu"), checkpoint=path, should_stop=lambda: next(left)
-        )
+        train_model(CONFIG, 0, torch.device("cpu"), checkpoint=path, should_stop=lambda: next(left))
     os.utime(path, (steps, steps))  # the later attempt came further
     return path
 
