@@ -4,7 +4,8 @@
     python benchmarks/scale.py --cells 1000 --jobs 500
 
 Each command is a process of its own. A plan's time is split into what importing torch takes,
-counting the ten architectures, and the rest, which is the harness. Empty jobs write a whole record
+counting the ten architectures, and the rest, which is the harness, in processor time, which other
+work on the machine disturbs less. Empty jobs write a whole record
 and do nothing else: one after another in the command's process (inline), and each in a process of
 its own; afterwards open files, processes and memory are compared with those before.
 """
@@ -40,23 +41,23 @@ ARCHITECTURES = {
 MEASURED = """
 import json, os, sys, time
 sys.path.insert(0, {root!r})
-began = time.perf_counter()
+began = time.process_time()
 spent = {{"import": 0.0, "count": 0.0}}
 if {loads_torch}:
     import study.preflight as preflight, study.cost, study.job
-    spent["import"] = time.perf_counter() - began
+    spent["import"] = time.process_time() - began
     count = preflight._count
     def timed(*arguments):
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             return count(*arguments)
         finally:
-            spent["count"] += time.perf_counter() - start
+            spent["count"] += time.process_time() - start
     preflight._count = timed
 import run_study
 sys.stdout = open(os.devnull, "w")
 code = run_study.main({argv!r})
-spent["all"] = time.perf_counter() - began
+spent["all"] = time.process_time() - began
 print(json.dumps(spent), file=sys.stderr)
 sys.exit(code)
 """
@@ -141,7 +142,7 @@ def measure_command(study: Path, option: str, cells: int, rounds: int, what: str
     median = {name: statistics.median(one[name] for one in found) for name in found[0]}
     rest = median["all"] - median["import"] - median["count"]
     print(
-        f"{option} of {cells:,} cells: {what}{median['wall']:.2f} s, of it importing torch "
+        f"{option} of {cells:,} cells: {what}{median['wall']:.2f} s; of processor time, torch "
         f"{median['import']:.2f} s, counting {median['count']:.2f} s, the rest {rest:.2f} s",
         flush=True,
     )

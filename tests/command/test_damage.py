@@ -138,5 +138,3 @@ def test_a_read_only_folder_is_reported_in_one_line_and_can_be_looked_at(study):
         assert "4 planned = 0 done + 1 reused + 0 skipped + 0 failed + 3 not run" in refused.stdout
         assert "cannot be set aside: Read-only file system" in status.stdout
         assert "1 reused + 0 skipped + 0 failed + 3 not run" in status.stdout
-        remount(results, "rw")
-        run(study)
