@@ -46,10 +46,11 @@ def _measure(measure, kind, budget_s):
     return measure(lambda: build(kind), 1, CostConfig(budget_s=budget_s))
 
 
-def measured(measure, kind=Wide, budget_s=60.0):
+def measured(measure):
+    """The reading of a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as fresh:
-        return fresh.submit(_measure, measure, kind, budget_s).result()
+        return fresh.submit(_measure, measure, Wide, 60.0).result()
 
 
 @LINUX
@@ -64,14 +65,14 @@ def test_a_step_holds_gradients_and_both_moments_besides_the_weights():
 
 
 def test_a_model_that_cannot_be_trained_at_this_batch_has_a_note_and_no_number():
-    reading = measured(measure_training_memory, OneByOne)
+    reading = _measure(measure_training_memory, OneByOne, 60.0)
 
     assert reading.measurements == ()
     assert reading.notes[0].startswith("training memory at batch 1 not measured: ValueError: ")
 
 
 def test_a_step_that_the_budget_does_not_hold_is_not_run():
-    reading = measured(measure_training_memory, Wide, budget_s=1e-6)
+    reading = _measure(measure_training_memory, Wide, 1e-6)
 
     assert reading.measurements == ()
     assert "more than the budget of 1e-06 s" in reading.notes[0]
