@@ -1,4 +1,4 @@
-"""One run of a plan: cost first, then training, never beside each other; then how it all ended."""
+"""One run of a plan: costs, then training, never beside each other on a machine; how it ended."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,8 @@ from study.executors.placement import default_workers
 from study.executors.slurm import find_alone, reason_of_end, wait_alone
 from study.executors.slurm_queue import ClusterError, JobState, ask_queue
 from study.executors.slurm_submit import check_needs, submit_alone
-from study.executors.submissions import Place, Submission
+from study.executors.slurm_worker import Alone
+from study.executors.submissions import Entry, Place, Submission
 from study.failure import reason_of
 from study.lease import Leases
 from study.plan import Plan, Planned, make_plan, task_of
@@ -122,11 +123,16 @@ class Session:
         placement = place(plan, missing, self.detach)
         check_needs([task_of(plan, job, root) for job in missing], placement)
         cost = None
-        if any(job.status == "to run" for job in plan.cost):
-            cost = find_alone(root, placement.study, ask_queue())
+        entries = tuple(
+            Entry(job.key.stem, "", job.name) for job in plan.cost if job.status == "to run"
+        )
+        if entries:
+            stems = {entry.stem for entry in entries}
+            cost = find_alone(root, placement.study, stems, ask_queue())
             if cost is None:
                 args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
-                cost = submit_alone(plan.device, work.cost_on_node, args, root, placement)
+                call = Alone(work.cost_on_node, args, Path.cwd())
+                cost = submit_alone(call, entries, plan.device, root, placement)
                 self.console.print(f"submitted costs as job {cost.job} ({cost.job_name})")
         self._run_training(work.run_job, estimates)
         if cost is not None and not self.detach:

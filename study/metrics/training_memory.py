@@ -47,9 +47,11 @@ def measure_training_memory(
 
     try:
         subject, found = peak_growth(build, batch_size, work, touch)
+    except _TooLongError as error:
+        return _note(batch_size, str(error))
     except (RuntimeError, ValueError, NotImplementedError) as error:
         first = next(iter(str(error).splitlines()), "no message")
-        return _note(batch_size, f"{type(error).__name__.lstrip('_')}: {first[:200]}")
+        return _note(batch_size, f"{type(error).__name__}: {first[:200]}")
     if isinstance(found, str):
         return _note(batch_size, found)
     conditions: dict[str, str | int | float] = {
