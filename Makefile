@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= ablations/factorization.yaml
 
-.PHONY: study test slurm slow check format install
+.PHONY: study test slurm slow soak check format install
 
 study: install  ## train and measure the factorization study; report in results/factorization/
 	$(BIN)/python run_study.py $(STUDY)
@@ -16,6 +16,12 @@ slurm: install  ## the tests on SLURM alone, on a cluster of two nodes that is s
 
 slow: install  ## the long tests alone, on such a cluster too (root)
 	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -rs -m slow
+
+soak: install  ## what takes long of docs/reliability.md: fuzzing, kills, scale; at most 40 minutes
+	$(BIN)/python -m pytest -q -m slow tests/study/test_spec_mutations.py tests/study/test_record_mutations.py \
+		tests/vlf/data/test_list_mutations.py tests/command/test_two_runs.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/kill.py --kills 200 --minutes 20
 
 check: install  ## everything that CI runs; starts a SLURM for its tests (root)
 	$(BIN)/ruff check .

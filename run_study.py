@@ -3,11 +3,12 @@
 import contextlib
 import signal
 import sys
+from functools import partial
 
 from rich.console import Console
 
 from study.options import Options, parse_options
-from study.spec import Study, StudyError, load_study
+from study.spec import Study, StudyError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,8 +17,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         options = parse_options(argv)
-        study = load_study(options.study, options.overrides, options.quick)
-        return answer(options.apply(study), options)
+        return answer(options.load(), options)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -32,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
 def answer(study: Study, options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
     from analysis import ledger, registry
-    from study.display import print_plan, print_sum, print_warnings
+    from study.display import print_plan, print_warnings
+    from study.elsewhere import outcomes_elsewhere, with_other_devices
+    from study.ending import strike_out, sum_at_end
     from study.estimate import estimate_times, recorded_counts
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, make_settled_plan
@@ -52,28 +54,26 @@ def answer(study: Study, options: Options) -> int:
 
             counts = inspect(plan, counts, options.action == "run", options.modules)
         if options.action == "plan":
-            print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
-            return 0
+            return print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
         from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
-        work = Work(run_cost, cost_on_node, run_job)
-        ledger.register_claims(study, options.report_folder)
+        register = partial(ledger.register_claims, study, options.report_folder)
+        work = Work(register, run_cost, cost_on_node, run_job)
         session.run(work, estimate_times(plan, counts), options.retry_failed)
         if options.detach:
             return session.say_detached()
     if options.compare:
         from analysis.compare import compare_results
-        from study.elsewhere import outcomes_elsewhere
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         return compare_results(study, *both, options.gate, console)
     from analysis.terminal import report_study
 
-    outcomes, folders = session.outcomes(), (options.report_folder, options.results)
-    code = report_study(study, outcomes, *folders, console, options.action == "claims")
-    print_sum(outcomes, console)
-    return code or exit_code(outcomes)
+    with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
+        code, damaged = report_study(study, outcomes, console, *options.reporting)
+        strike_out(outcomes, damaged, store, console)
+    return code or exit_code(outcomes, options.cost_only)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def _state(results: Results, variant: Variant) -> str:
     accuracy, macs = results.accuracy(variant), results.count(variant, "macs")
     words = [variant.label]
     if accuracy is None:
-        words.append("has no accuracy yet")
+        words += ["has no accuracy yet"] if results.study.seeds else ["runs"]
     elif accuracy.low is None or accuracy.high is None:
         words.append(f"reaches {fixed(accuracy.value, 1)} % top-1 (one seed: no interval)")
     else:

@@ -53,6 +53,13 @@ class Effect:
     of: tuple[int, int] = (0, 0)
 
 
+def most_telling(effects: list[Effect], most: int) -> list[Effect]:
+    """As many as there is room for; simple effects are left out first."""
+    if len(effects) <= most:
+        return effects
+    return [one for one in effects if one.kind != "simple"][:most]
+
+
 def effects_of(results: Results) -> list[Effect]:
     """All effects, each factor's main effects before its simple ones, interactions last.
 

@@ -14,8 +14,8 @@ from study.record import Measurement, Outcome, Record
 BEFORE = ("cell",)  # then one column a factor
 AFTER = ("seed", "kind", "part", "metric", "unit", "better")  # then one column a condition
 LAST = (
-    "round", "value", "status", "reason", "device", "device_model", "timing_run", "identity",
-    "fingerprint",
+    "round", "value", "status", "reason", "device", "device_model", "device_name", "timing_run",
+    "identity", "fingerprint",
 )  # fmt: skip
 ALWAYS = ("batch_size", "views", "split")  # conditions that have a column even when none was set
 FIXED = frozenset((*BEFORE, *AFTER, *LAST))
@@ -55,6 +55,12 @@ def device_model(record: Record) -> str:
     return record.environment.get("device_model") or record.device
 
 
+def device_label(record: Record) -> str:
+    """What a reader calls the device: its name where it was given one, with its model."""
+    name = record.environment.get("device_name")
+    return f"{name} ({device_model(record)})" if name else device_model(record)
+
+
 def _condition_names(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
         for measurement in outcome.record.measurements if outcome.record else ():
@@ -78,6 +84,7 @@ def _outcome_rows(
             "reason": outcome.reason or record.reason,
             "device": record.device,
             "device_model": device_model(record),
+            "device_name": record.environment.get("device_name", ""),
             "timing_run": record.timing_run,
             "identity": record.identity,
             "fingerprint": record.fingerprint,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.frame import device_model
+from analysis.frame import device_label
 from analysis.numbers import fixed, plural
 from analysis.results import Results
 from study.record import Kind, Record
@@ -34,7 +34,7 @@ def places(results: Results) -> list[Place]:
     """Finished and failed records by surroundings; a record that cells share counts once."""
     groups: dict[tuple[Kind, str, tuple[tuple[str, str], ...]], list[Record]] = {}
     for record in unique_records(results):
-        key = (record.kind, device_model(record), _facts(record))
+        key = (record.kind, device_label(record), _facts(record))
         groups.setdefault(key, []).append(record)
     return [
         Place(kind, device, facts, len(records), sum(r.seconds for r in records) / 3600)
@@ -53,7 +53,7 @@ def cost_machines(results: Results) -> list[str]:
     described: dict[str, None] = {}
     for variant in results.variants:
         if record := results.cost_record(variant):
-            described[_machine(record)] = None
+            described[machine(record)] = None
     return list(described)
 
 
@@ -77,9 +77,10 @@ def hours(seconds: float) -> str:
     return f"{fixed(seconds / 60, 0)} min" if seconds < 5400 else f"{fixed(seconds / 3600, 1)} h"
 
 
-def _machine(record: Record) -> str:
+def machine(record: Record) -> str:
+    """Device, threads, precision and torch of a record, for a caption."""
     environment = record.environment
-    words = [device_model(record)]
+    words = [device_label(record)]
     protocol = record.config.get("protocol") or {}
     threads = environment.get("threads") or protocol.get("threads")
     if threads and record.device == "cpu":

@@ -41,12 +41,14 @@ class Report:
         paths: Every file, the HTML page first.
         claims: The verdicts, for the terminal; None if the study makes no claims.
         is_contradicted: Whether the data contradict one of them.
+        damaged: Outcomes with the name of an artifact of theirs that was found damaged.
     """
 
     main: Table
     paths: list[Path]
     claims: Table | None
     is_contradicted: bool
+    damaged: Sequence[tuple[Outcome, str]]
 
 
 def write_report(
@@ -83,7 +85,7 @@ def write_report(
         write_atomically(folder / "report.md", _render("report.md", values)),
     ]
     claims, is_contradicted = tables.get("claims"), judgement.is_contradicted
-    return Report(tables["main"], [*pages, *paths], claims, is_contradicted)
+    return Report(tables["main"], [*pages, *paths], claims, is_contradicted, results.damaged)
 
 
 def look_at_claims(

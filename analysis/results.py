@@ -1,5 +1,7 @@
 """What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
 
+import hashlib
+import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from analysis import statistics
 from analysis.frame import tidy
 from analysis.ledger import Ledger
 from analysis.statistics import Difference, Estimate
-from study.record import Outcome, Record
+from study.record import Elsewhere, Outcome, Record
 from study.spec import Study
 
 ALPHA = 0.05
@@ -45,6 +47,7 @@ class Results:
         outcomes: One a planned job.
         root: Folder that artifact paths start from.
         problems: Artifacts that could not be read, in words; grows as figures ask for them.
+        damaged: Outcomes with the name of an artifact that is not what its record says.
         ledger: When the claims were written, and the looks taken at them.
     """
 
@@ -52,6 +55,7 @@ class Results:
     outcomes: Sequence[Outcome]
     root: Path
     problems: list[str] = field(default_factory=list)
+    damaged: list[tuple[Outcome, str]] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
 
     @cached_property
@@ -147,6 +151,10 @@ class Results:
             samples.setdefault(int(self._rounds[row]), []).append(float(self._values[row]))
         return {round_: median(values) for round_, values in samples.items()}
 
+    def values(self, variant: Variant, metric: str, part: str = "", batch: int = 0) -> list[float]:
+        """Every sample of a metric; none without a result."""
+        return [float(self._values[row]) for row in self._rows(variant, metric, part, batch)]
+
     def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """Median over rounds with its interval; None without a result."""
         values = list(self.by_round(variant, metric, batch).values())
@@ -180,12 +188,17 @@ class Results:
         reference = outcome.reference if outcome else None
         if mine is None or reference is None or mine.timing_run != reference.timing_run:
             return {}
-        return _record_rounds(reference, metric, batch, self.mode)
+        return record_rounds(reference, metric, batch, self.mode)
 
     def cost_record(self, variant: Variant) -> Record | None:
         """The cost record that a cell's costs are read from."""
         outcome = self._costs.get(variant.cell)
         return outcome.record if outcome and outcome.status in ("done", "reused") else None
+
+    def elsewhere(self, variant: Variant) -> Sequence[Elsewhere]:
+        """What a cell costs on other devices."""
+        outcome = self._costs.get(variant.cell)
+        return outcome.elsewhere if outcome else ()
 
     def jobs(self, variant: Variant) -> list[Outcome]:
         """All outcomes of a cell."""
@@ -224,7 +237,12 @@ class Results:
         try:
             if not path.resolve().is_relative_to(self.root.resolve()):
                 raise ValueError("lies outside of the results folder")
-            with np.load(path, allow_pickle=False) as file:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != artifact.sha256:
+                if (outcome, name) not in self.damaged:
+                    self.damaged.append((outcome, name))
+                raise ValueError("damaged: its digest is not the one in its record")
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 return {key: file[key] for key in file.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             text = f"{name} of {outcome.cell}, seed {outcome.seed}, could not be read: {error}"
@@ -306,7 +324,8 @@ class Results:
         return tuple(ranks)
 
 
-def _record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
+def record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
+    """Timing round -> sample, of one record in one mode."""
     return {
         round_: value
         for one in record.measurements

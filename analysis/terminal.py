@@ -19,14 +19,18 @@ STYLES = {"": "", "best": "bold green", "tie": "underline"}
 def report_study(
     study: Study,
     outcomes: Sequence[Outcome],
+    console: Console,
     folder: Path,
     results_root: Path,
-    console: Console,
     claims_only: bool = False,
-) -> int:
-    """Write the report, and print what of it a terminal can show; gives `show_report`'s code."""
+) -> tuple[int, Sequence[tuple[Outcome, str]]]:
+    """Write the report, and print what of it a terminal can show.
+
+    Returns:
+        `show_report`'s code, and outcomes with the name of an artifact that is damaged.
+    """
     report = write_report(study, outcomes, folder, results_root)
-    return show_report(report, console, claims_only)
+    return show_report(report, console, claims_only), report.damaged
 
 
 def show_report(report: Report, console: Console, claims_only: bool = False) -> int:

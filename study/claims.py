@@ -117,13 +117,13 @@ def read_claims(nodes: Sequence[Node], factors: Factors, cost: CostConfig) -> tu
     Raises:
         StudyError: At the first claim that is no claim, or is about what the study does not have.
     """
-    claims: list[Claim] = []
+    claims: dict[str, Claim] = {}
     for node in nodes:
         claim = _read_claim(node, factors, cost)
-        if any(claim.canonical == one.canonical for one in claims):
+        if claim.canonical in claims:
             raise node.error(f'"{claim.text}" says what another claim says')
-        claims.append(claim)
-    return tuple(claims)
+        claims[claim.canonical] = claim
+    return tuple(claims.values())
 
 
 def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:

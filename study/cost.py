@@ -76,6 +76,7 @@ def cost_on_node(study: Study, root: Path, device: str, only: Mapping[str, str])
 
 
 def _record(job: Planned, plan: Plan, timing: CellTiming, started: str) -> Record:
+    named = {"device_name": plan.place.name} if plan.place.name else {}
     return Record(
         kind="cost",
         identity=job.key.identity,
@@ -85,7 +86,7 @@ def _record(job: Planned, plan: Plan, timing: CellTiming, started: str) -> Recor
         device=plan.device,
         fingerprint=job.key.fingerprint,
         measurements=tuple(timing.measurements),
-        environment=timing.environment,
+        environment={**timing.environment, **named},
         attempt=new_attempt(),
         started=started,
         seconds=timing.seconds,

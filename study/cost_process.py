@@ -123,7 +123,7 @@ def measure_isolated(
     """
     place = _Place(sender, shared, [name for name, _ in cells])
     place.doing("measuring peak memory")
-    isolated = {key: m.measure for key, m in METRICS.items() if isinstance(m, Isolated)}
+    isolated = [metric for metric in METRICS.values() if isinstance(metric, Isolated)]
     for number, (name, pickled) in enumerate(cells, 1):
         place.stage(f"measuring peak memory of {name} ({number} of {len(cells)})")
         place.at(name)
@@ -132,16 +132,43 @@ def measure_isolated(
         answer = _ask(
             name, "running for the first time", torch_ready, _list_imports, build, protocol
         )
-        readings = []
+        readings: list[Reading] = []
         if not isinstance(answer, Failed):
             _import_all(answer)
-            for measure, batch in itertools.product(isolated.values(), protocol.batch_sizes):
-                activity = f"measuring peak memory, batch {batch}"
-                answer = _ask(name, activity, torch_ready, measure, build, batch, protocol)
+            ask = functools.partial(_ask, name)
+            for metric in isolated:
+                answer = _measure_sizes(metric, build, protocol, device, ask)
                 if isinstance(answer, Failed):
                     break
-                readings.append(answer)
+                readings += answer
         sender.send(answer if isinstance(answer, Failed) else measured(name, readings))
+
+
+def _measure_sizes(
+    metric: Isolated,
+    build: Callable[[], Subject],
+    protocol: CostConfig,
+    device: str,
+    ask: Callable[..., Any],
+) -> list[Reading] | Failed:
+    """One isolated metric over its batch sizes, until one fails or says that it is the last."""
+    readings: list[Reading] = []
+    sizes = list(metric.batch_sizes(protocol))
+    for batch, following in itertools.zip_longest(sizes, sizes[1:]):
+        activity = f"measuring {metric.title}, batch {batch}"
+        work = functools.partial(_with_threads, protocol.threads, metric.measure)
+        answer = ask(activity, work, build, batch, protocol)
+        if isinstance(answer, Failed):
+            if metric.is_needed:
+                return answer
+            ended = f"{metric.title} ends before batch {batch}: {answer.reason}"
+            return [*readings, Reading(notes=(ended,))]
+        readings.append(answer)
+        why = metric.why_stop(answer, protocol, device) if following else ""
+        if why:
+            ended = f"{metric.title} ends before batch {following}: {why}"
+            return [*readings, Reading(notes=(ended,))]
+    return readings
 
 
 def _ask(name: str, activity: str, work: Callable[..., Any], *args: Any) -> Any:

@@ -14,6 +14,9 @@ from study.progress import duration
 from study.record import Outcome
 from study.session import place, sum_up
 
+MOST_ROWS = 200  # of a table; rich needs a millisecond for one
+MOST_NOTES = 20
+
 
 def print_plan(
     plan: Plan,
@@ -21,23 +24,29 @@ def print_plan(
     estimates: Mapping[str, float],
     console: Console,
     as_json: bool,
-) -> None:
-    """Cells with parameters, MACs and what is to run, then the time that would take."""
+) -> int:
+    """Cells with parameters, MACs and what is to run, then the time that would take; 0."""
     wall_s = _wall_s(plan, estimates)
     if as_json:
         print(json.dumps(_plan_values(plan, counts, estimates, wall_s), indent=1))
-        return
+        return 0
     table = Table(title=plan.study.question, title_justify="left", title_style="bold")
     for factor in plan.study.factors:
         table.add_column(factor)
     for name in ("parameters (M)", "MACs (M)", "reused", "to run", "estimate"):
         table.add_column(name, justify="right")
     notes = []
+    training: dict[str, list[Planned]] = {}
+    for job in plan.train:
+        training.setdefault(job.cell.name, []).append(job)
     for cost in plan.cost:
-        jobs = [cost, *(job for job in plan.train if job.cell is cost.cell)]
+        jobs = [cost, *training.get(cost.cell.name, ())]
         to_run = [job for job in jobs if job.status == "to run"]
         seconds = sum(estimates[job.name] for job in to_run if job.kind == "train")
         count = counts[cost.cell.name]
+        notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
+        if table.row_count == MOST_ROWS:
+            continue
         table.add_row(
             *(escape(label) for label in cost.cell.levels.values()),
             f"{count.parameters / 1e6:.3f}",
@@ -46,13 +55,12 @@ def print_plan(
             str(len(to_run)),
             duration(seconds) if to_run else "-",
         )
-        notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
     notes += _count_notes(plan, counts)
     console.print(table)
-    for note in notes[:20]:
+    _say_more(len(plan.cost) - table.row_count, "cells", console)
+    for note in notes[:MOST_NOTES]:
         console.print(f"  {note}", markup=False, soft_wrap=True)
-    if len(notes) > 20:
-        console.print(f"  and {len(notes) - 20} more; --json lists all")
+    _say_more(len(notes) - MOST_NOTES, "notes", console)
     _print_modules(plan, counts, console)
     to_run = plan.to_run
     if to_run:
@@ -62,6 +70,12 @@ def print_plan(
         )
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
+    return 0
+
+
+def _say_more(number: int, what: str, console: Console) -> None:
+    if number > 0:
+        console.print(f"  and {number:,} more {what}; --json lists all", highlight=False)
 
 
 def _count_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
@@ -168,14 +182,16 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
         cell = cells.setdefault(outcome.cell, {"cost": [], "train": []})
         words = outcome.status if outcome.seed is None else f"{outcome.seed}: {outcome.status}"
         cell[outcome.kind].append(words)
-    for name, kinds in cells.items():
+    for name, kinds in list(cells.items())[:MOST_ROWS]:
         table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
     console.print(table)
-    for outcome in outcomes:
-        if outcome.status == "not run" and outcome.reason:
-            seed = "" if outcome.seed is None else f", seed={outcome.seed}"
-            line = f"{outcome.cell}{seed}: {outcome.reason}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _say_more(len(cells) - MOST_ROWS, "cells", console)
+    reasons = [one for one in outcomes if one.status == "not run" and one.reason]
+    for outcome in reasons[:MOST_ROWS]:
+        seed = "" if outcome.seed is None else f", seed={outcome.seed}"
+        line = f"{outcome.cell}{seed}: {outcome.reason}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _say_more(len(reasons) - MOST_ROWS, "reasons", console)
     print_sum(outcomes, console)
 
 
@@ -187,14 +203,16 @@ def print_warnings(lines: Sequence[str], console: Console) -> None:
 
 def print_sum(outcomes: Sequence[Outcome], console: Console) -> None:
     """A line for each failed job, then the sum over all."""
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            seed = "" if outcome.seed is None else f", seed={outcome.seed}"
-            console.print(
-                f"failed: {outcome.kind} {outcome.cell}{seed}: {outcome.reason}",
-                style="red",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    for outcome in failed[:MOST_ROWS]:
+        seed = "" if outcome.seed is None else f", seed={outcome.seed}"
+        console.print(
+            f"failed: {outcome.kind} {outcome.cell}{seed}: {outcome.reason}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(failed) > MOST_ROWS:
+        console.print(f"and {len(failed) - MOST_ROWS:,} more failed", highlight=False)
     console.print(sum_up(outcomes), highlight=False, soft_wrap=True)

@@ -1,12 +1,13 @@
-"""A study's records in another results folder, whichever code and device made them."""
+"""A study's records of other places: in another results folder, or made on other devices."""
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.plan import Plan, Planned
-from study.record import Outcome, Record
+from study.plan import Place, Plan, Planned, choose_timings, cost_key
+from study.record import Elsewhere, Outcome, Record
 from study.store import Store
 
 
@@ -60,3 +61,57 @@ def _agree(one: Any, other: Any) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(_agree(one[key], other[key]) for key in one.keys() & other.keys())
     return bool(one == other)
+
+
+def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) -> list[Outcome]:
+    """Outcomes of a plan, those of costs with what other devices left in the same records folder.
+
+    A record belongs to a cell if its identity is the one that the cell has at the record's own
+    place: device, model, name and version of torch. So architecture, clip, protocol and files
+    agree, whichever code made it. A device is what has another model or name, not another torch.
+    """
+    by_device: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in store.costs():
+        place = _place_of(record)
+        if _device_of(place) != _device_of(plan.place):
+            by_device[place][record.identity].append(record)
+    found: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for place, records in by_device.items():
+        for job in plan.cost:
+            key = cost_key(plan.study, job.cell, place)
+            found[_device_of(place)][job.cell.name] += records.get(key.identity, [])
+    elsewhere: dict[str, list[Elsewhere]] = defaultdict(list)
+    for cells in found.values():
+        for name, one in _on_device(cells, plan).items():
+            elsewhere[name].append(one)
+    return [
+        dataclasses.replace(one, elsewhere=tuple(elsewhere.get(one.cell, ())))
+        if one.kind == "cost"
+        else one
+        for one in outcomes
+    ]
+
+
+def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsewhere]:
+    """Cell name -> its cost on one device; a failure where nothing else is."""
+    done = {name: [r for r in records if r.status == "done"] for name, records in cells.items()}
+    timings = choose_timings(done, plan.baseline_of)
+    code = {job.cell.name: job.key.fingerprint for job in plan.cost}
+    found = {}
+    for name, records in cells.items():
+        if name in timings:
+            record, reference = timings[name]
+            found[name] = Elsewhere(record, reference, record.fingerprint != code[name])
+        elif records:
+            found[name] = Elsewhere(records[-1], None, records[-1].fingerprint != code[name])
+    return found
+
+
+def _place_of(record: Record) -> Place:
+    said = record.environment
+    names = ("device_model", "device_name", "torch")
+    return Place(record.device, *(said.get(name, "") for name in names))
+
+
+def _device_of(place: Place) -> Place:
+    return place._replace(torch="")

@@ -1,5 +1,6 @@
 """The record of an attempt, and one line of reason for what went wrong. No torch."""
 
+import errno
 import platform
 import signal
 import time
@@ -8,6 +9,8 @@ from typing import Any, Literal
 
 from study.record import Record
 from study.task import Task
+
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Clock:
@@ -55,6 +58,11 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
         return f"out of memory: {text}"
     return f"{kind}: {text}"[:500]
+
+
+def is_storage_error(error: BaseException) -> bool:
+    """Whether a disk is full or read-only: nothing that another try of the same job would mend."""
+    return isinstance(error, OSError) and error.errno in STORAGE
 
 
 def reason_of_exit(code: int | None) -> str:

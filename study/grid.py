@@ -7,11 +7,12 @@ from itertools import product
 
 from study.levels import Level
 from study.resolution import draft_run, fault, resolve
-from study.spec import Study
+from study.spec import MAX_COMPARISONS, Study
 from study.wording import InvalidError
 from vlf.config import RunConfig
 
 MAX_CELLS = 100_000
+MAX_RUNS = 300_000  # cells x seeds
 QUICK_CLIPS = 64
 QUICK_EPOCHS = 2
 
@@ -97,10 +98,14 @@ def _combinations(study: Study) -> Iterable[dict[str, Level]]:
         planned = dict.fromkeys(product(*map(range, counts)))
     else:
         planned = dict.fromkeys(_single_changes(study, axes, counts))
+    _check_comparisons(study, "exclude", len(study.exclude), len(planned))
     kept = _exclude(study, axes, planned)
+    added_at_most = 0
     for number, match in enumerate(study.include):
         choices = _choices(study, axes, match)
         _check_count(study, [len(one) for one in choices], ("include", number))
+        added_at_most += math.prod(len(one) for one in choices)
+        _check_comparisons(study, "include", 1, added_at_most)
         added = [index for index in product(*choices) if index not in kept]
         if not added:
             message = "adds no cell: the study has them all, or the levels are not of one pair"
@@ -108,6 +113,9 @@ def _combinations(study: Study) -> Iterable[dict[str, Level]]:
         kept.update(dict.fromkeys(added))
     if not kept:
         raise study.error(("exclude",), "leaves no cell")
+    if (runs := len(kept) * len(study.seeds)) > MAX_RUNS:
+        message = f"{len(kept):,} cells x {len(study.seeds):,} seeds = {runs:,} training runs"
+        raise study.error(("seeds",), f"{message}, more than {MAX_RUNS:,}; use fewer seeds")
     for index in sorted(kept):
         chosen = {
             name: study.factors[name][level]
@@ -129,6 +137,12 @@ def _check_count(study: Study, counts: Sequence[int], key: tuple[str | int, ...]
         sizes = " x ".join(map(str, counts))
         message = f"{sizes} = {cells:,} cells, more than {MAX_CELLS:,}; use fewer levels"
         raise study.error(key or ("factors",), f"{message} or design: one_at_a_time")
+
+
+def _check_comparisons(study: Study, key: str, entries: int, cells: int) -> None:
+    if (comparisons := entries * cells) > MAX_COMPARISONS:
+        many = f"{entries:,} x {cells:,} cells = {comparisons:,} comparisons"
+        raise study.error((key,), f"{many}, more than {MAX_COMPARISONS:,}")
 
 
 def _single_changes(study: Study, axes: list[Axis], counts: list[int]) -> Iterable[Index]:
@@ -193,6 +207,7 @@ def _check_baseline(study: Study, cells: Sequence[Cell]) -> None:
 
 
 def _check_claims(study: Study, cells: Sequence[Cell]) -> None:
+    _check_comparisons(study, "claims", len(study.claims), len(cells))
     for number, claim in enumerate(study.claims):
         if next(claim.pairs(cell.levels for cell in cells), None) is None:
             raise study.error(("claims", number), f'"{claim.text}" compares no cells of the study')

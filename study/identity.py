@@ -66,6 +66,7 @@ def cost_identity(
     device: str,
     torch_version: str,
     digests: Mapping[str, str],
+    device_name: str = "",
 ) -> str:
     """Name of one architecture's cost on one device model; seeds and training do not change it.
 
@@ -77,12 +78,15 @@ def cost_identity(
         device: "cpu", "cuda" or "cuda:1"; the index does not count.
         torch_version: As installed.
         digests: Of files that decide on the architecture, from `architecture_digests`.
+        device_name: As the machine was called by hand; "" where it was not.
     """
     files = {"files": dict(digests)} if digests else {}
+    named = {"device_name": device_name} if device_name else {}
     return _hash(
         {
             "kind": "cost",
             **files,
+            **named,
             "model": _said(model),
             "clip": dict(clip),
             "protocol": _said(protocol),
@@ -105,6 +109,7 @@ def file_digests(config: RunConfig) -> dict[str, str]:
     """
     found = {}
     for section in ("data", "model"):
+        _check_names(section, getattr(config, section))
         for role, path in _roles(getattr(config, section)).items():
             key = f"{section}.{_field_of(role)}"
             try:
@@ -114,6 +119,13 @@ def file_digests(config: RunConfig) -> dict[str, str]:
                 message = f"{path} cannot be read ({error.strerror})"
                 raise ConfigError(key, f"no such file: {path}" if missing else message) from None
     return found | {f"data.{role}": digest for role, digest in _state(config.data).items()}
+
+
+def _check_names(section: str, config: Config) -> None:
+    try:
+        _list_files(config)
+    except OSError as error:  # a name that no file system takes
+        raise ConfigError(section, f"names a file that cannot be read ({error})") from None
 
 
 def architecture_digests(model: ModelConfig) -> dict[str, str]:
@@ -146,6 +158,14 @@ def _digest(path: Path) -> str:
 
 
 def _files(section: Config) -> tuple[Path, ...]:
+    """Of a section that has none which can be named, none; `_check_names` tells why."""
+    try:
+        return _list_files(section)
+    except OSError:
+        return ()
+
+
+def _list_files(section: Config) -> tuple[Path, ...]:
     return tuple(section.files()) if hasattr(section, "files") else ()
 
 

@@ -3,7 +3,8 @@
 import io
 import platform
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import torch
 
 from study.environment import snapshot
 from study.executors.placement import available_cores
-from study.failure import Clock, failed_record, reason_of, record_of
+from study.failure import Clock, failed_record, is_storage_error, reason_of, record_of
 from study.record import Artifact, Measurement, Record
 from study.stop import is_stop_requested
 from study.store import Store
 from study.task import Event, Notify, Task
+from vlf.checkpoint import read_checkpoint
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
 from vlf.train import StoppedError, Trained, train_model
@@ -34,6 +36,7 @@ def run_job(task: Task, notify: Notify) -> Record:
 
     Raises:
         InterruptedError: If it was asked to stop (study/stop.py); its checkpoint is on disk.
+        OSError: If the disk is full or read-only, which is no failure of this job.
     """
     clock = Clock()
     store = Store(task.root)
@@ -42,6 +45,8 @@ def run_job(task: Task, notify: Notify) -> Record:
     except StoppedError as error:
         raise InterruptedError(str(error)) from None
     except Exception as error:
+        if is_storage_error(error):
+            raise
         failed = failed_record(task, clock, reason_of(error), traceback.format_exc())
         return store.add(task.key, failed)
     record = record_of(
@@ -64,12 +69,13 @@ def _train_and_test(
     device = _device(task)
     checkpoints = store.checkpoints(task.key)
     loaders = loaders_of(task, device)
+    resume_from = next((one for one in checkpoints if read_checkpoint(one) is not None), None)
     trained = train_model(
         task.config,
         task.seed,
         device,
         checkpoint=store.attempt_folder(task.key, task.attempt) / "checkpoint.pt",
-        resume_from=checkpoints[0] if checkpoints else None,
+        resume_from=resume_from,
         on_epoch=lambda done, total: notify(Event(task.name, "epoch", done, total)),
         should_stop=is_stop_requested,
         loaders=loaders,
@@ -80,8 +86,17 @@ def _train_and_test(
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
         "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
     }
-    notes = (f"{len(checkpoints)} earlier attempt(s) left a checkpoint",) if checkpoints else ()
-    return _measure(answers, trained), artifacts, notes + trained.notes + test.notes
+    notes = _notes(checkpoints, resume_from) + trained.notes + test.notes
+    return _measure(answers, trained), artifacts, notes
+
+
+def _notes(checkpoints: Sequence[Path], used: Path | None) -> tuple[str, ...]:
+    """What a reader must know of the attempts before."""
+    if not checkpoints:
+        return ()
+    passed = checkpoints[: checkpoints.index(used)] if used else checkpoints
+    damaged = tuple(f"the checkpoint of attempt {one.parent.name} was damaged" for one in passed)
+    return (f"{len(checkpoints)} earlier attempt(s) left a checkpoint", *damaged)
 
 
 def _device(task: Task) -> torch.device:

@@ -2,13 +2,14 @@
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.plan import Choice, check_only
 from study.settings import SlurmSettings
-from study.spec import Study, StudyError
+from study.spec import Study, StudyError, load_study
 from study.wording import InvalidError, validate
 from study.yaml_file import resolve_scalar
 
@@ -25,10 +26,11 @@ examples:
   python run_study.py ablations/factorization.yaml --plan     what would run, and how long
   python run_study.py ablations/depth.yaml --only seed=0 --set train.epochs=2
   python run_study.py ablations/frames.yaml --executor inline --only variant=VLF,seed=0
+  python run_study.py ablations/frames.yaml --cost-only --device-name jetson-nano
   python run_study.py ablations/frames.yaml --executor slurm --slurm partition=gpu --detach
 
 exit codes:
-  0    every cell is done
+  0    every cell is done; with --cost-only: every cost
   1    a cell failed or is missing
   2    the study file or an option is wrong; nothing was run or written
   3    --claims: the data contradict a claim
@@ -36,6 +38,9 @@ exit codes:
 
 docs/study_format.md has the study file, docs/slurm.md clusters, docs/architecture.md the code.
 """
+
+# Of the results folder; a study's report has a folder of its own there.
+STORE_FOLDERS = ("records", "artifacts", "attempts", "leases", "slurm", "quick")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Options:
         detach: Return after submission to SLURM.
         compare: Another results folder.
         gate: As a share: 0.05 is 5 %.
+        cost_only: Measure costs, train nothing.
+        device_name: What this machine is called in cost records.
     """
 
     study: Path
@@ -79,6 +86,8 @@ class Options:
     detach: bool
     compare: Path | None = None
     gate: float | None = None
+    cost_only: bool = False
+    device_name: str = ""
 
     @property
     def report_folder(self) -> Path:
@@ -90,9 +99,23 @@ class Options:
         return self.results.joinpath(*parts[after:])
 
     @property
+    def reporting(self) -> tuple[Path, Path, bool]:
+        """Where the report goes, where records are, and whether only claims are to be shown."""
+        return self.report_folder, self.results, self.action == "claims"
+
+    @property
     def choice(self) -> Choice:
         """What the plan is asked for."""
-        return Choice(self.only, self.retry_failed, self.accept_code)
+        chosen = (self.only, self.retry_failed, self.accept_code)
+        return Choice(*chosen, self.cost_only, self.device_name)
+
+    def load(self) -> Study:
+        """The study file, read, with the settings of the command line.
+
+        Raises:
+            StudyError: If the file or an option is wrong.
+        """
+        return self.apply(load_study(self.study, self.overrides, self.quick))
 
     def apply(self, study: Study) -> Study:
         """The study with the settings of the command line before its own.
@@ -101,6 +124,7 @@ class Options:
             StudyError: If `--only` names what the study does not have.
         """
         check_only(study, self.only)
+        self._check_folder()
         wanted = {"executor": self.executor, "workers": self.workers, "device": self.device}
         given = {name: value for name, value in wanted.items() if value is not None}
         run = study.run.model_copy(update=given)
@@ -113,6 +137,8 @@ class Options:
                 raise StudyError(f"--slurm: {key}: {error.message}") from None
             run = run.model_copy(update={"slurm": settings})
         if run.executor == "slurm":
+            if self.device_name:
+                raise StudyError("--device-name: goes with jobs on this machine, not with slurm")
             if self.action in ("run", "cancel"):
                 _check_slurm()
             if run.device == "auto":  # what is meant for CPU nodes says so
@@ -121,6 +147,15 @@ class Options:
             option = "--detach" if self.detach else "--cancel"
             raise StudyError(f"{option}: goes with --executor slurm (run.executor: slurm)")
         return dataclasses.replace(study, run=run)
+
+    def _check_folder(self) -> None:
+        if self.study.stem in (".", ".."):
+            raise StudyError(f"{self.study}: its name without .yaml names no folder for the report")
+        first = self.report_folder.relative_to(self.results).parts[0]
+        if first in STORE_FOLDERS:
+            taken = ", ".join(STORE_FOLDERS)
+            message = f"its report would lie in {self.results / first}, with what the store keeps"
+            raise StudyError(f"{self.study}: {message}; rename the file (taken: {taken})")
 
 
 def parse_options(argv: list[str] | None) -> Options:
@@ -160,6 +195,8 @@ def parse_options(argv: list[str] | None) -> Options:
         detach=args.detach,
         compare=args.compare,
         gate=args.gate,
+        cost_only=args.cost_only,
+        device_name=args.device_name or "",
     )
 
 
@@ -236,6 +273,11 @@ def _parser() -> argparse.ArgumentParser:
         "RESULTS/quick",
     )
     which.add_argument(
+        "--cost-only",
+        action="store_true",
+        help="measure costs and train nothing: needs no data; training counts as skipped",
+    )
+    which.add_argument(
         "--retry-failed", action="store_true", help="try failed cells again, counting anew"
     )
     which.add_argument(
@@ -264,6 +306,13 @@ def _parser() -> argparse.ArgumentParser:
         "--device", choices=("auto", "cpu", "cuda"), help="auto: CUDA where there is a driver"
     )
     where.add_argument(
+        "--device-name",
+        type=_name,
+        metavar="NAME",
+        help="what this machine is called in cost records, such as jetson-nano; costs under "
+        "another name are another device's",
+    )
+    where.add_argument(
         "--results",
         type=Path,
         default=Path("results"),
@@ -281,6 +330,14 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
     return value
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}", text):
+        raise argparse.ArgumentTypeError(
+            f"must be up to 40 letters, digits, blanks and . _ + -, got {text!r}"
+        )
+    return text
 
 
 def _share(text: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from study.environment import device_model
 from study.fingerprint import fingerprint_of
@@ -29,6 +29,15 @@ from study.task import Task
 from vlf.config import ConfigError
 
 PlannedStatus = Literal["to run", "reused", "skipped", "failed"]
+
+
+class Place(NamedTuple):
+    """Where costs are measured, as far as it is in their identity."""
+
+    device: str  # "cpu" or "cuda"
+    model: str  # "AMD EPYC 7B13"
+    name: str  # of `--device-name`, or ""
+    torch: str  # version
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ class Plan:
         train: One entry a cell and seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
         choice: What the command line asked for.
+        place: Where costs are measured.
     """
 
     study: Study
@@ -94,6 +104,7 @@ class Plan:
     train: tuple[Planned, ...]
     baseline_of: Mapping[str, str]
     choice: "Choice"
+    place: Place
 
     @property
     def jobs(self) -> tuple[Planned, ...]:
@@ -123,11 +134,15 @@ class Choice:
         only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
         retry_failed: Count failures anew.
         accept_code: Take records made by other code for done; the report says so.
+        cost_only: Skip what is not trained yet.
+        device_name: What this machine is called in cost records; "" is nothing.
     """
 
     only: Mapping[str, str] = dataclasses.field(default_factory=dict)
     retry_failed: bool = False
     accept_code: bool = False
+    cost_only: bool = False
+    device_name: str = ""
 
 
 def make_plan(
@@ -139,16 +154,21 @@ def make_plan(
     refuses to run it.
     """
     model = _device_model(study, store, device)
+    place = Place(device, model, choice.device_name, version("torch"))
     baselines = _baselines(study, cells)
-    cost_keys = {cell.name: _cost_key(study, cell, device, model) for cell in cells}
-    timings = _choose_timings(cost_keys, baselines, store)
+    cost_keys = {cell.name: cost_key(study, cell, place) for cell in cells}
+    # Thousands of cells may share an architecture, and so their cost records.
+    by_key = {key.name: key for key in cost_keys.values()}
+    read = {name: store.done(key) for name, key in by_key.items()}
+    found = {cell: read[key.name] for cell, key in cost_keys.items()}
+    timings = choose_timings(found, baselines)
     cost = [_plan_cost(study, cell, cost_keys[cell.name], timings, store, choice) for cell in cells]
     train = [
         _plan_train(study, cell, seed, device, store, choice)
         for cell in cells
         for seed in study.seeds
     ]
-    return Plan(study, device, tuple(cost), tuple(train), baselines, choice)
+    return Plan(study, device, tuple(cost), tuple(train), baselines, choice, place)
 
 
 def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Task:
@@ -229,6 +249,8 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
         planned = dataclasses.replace(planned, reason=f"runs again: {why}")
     if not _is_chosen(planned.cell, planned.seed, choice):
         return dataclasses.replace(planned, status="skipped", reason="not in --only")
+    if choice.cost_only and planned.kind == "train":
+        return dataclasses.replace(planned, status="skipped", reason="--cost-only")
     failed = store.failed(key)
     if len(failed) > study.run.max_retries and not choice.retry_failed:
         last = failed[-1]
@@ -237,7 +259,8 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
     return planned
 
 
-def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
+def cost_key(study: Study, cell: Cell, place: Place) -> Key:
+    """What names a cell's cost records that were made, or would be, at a place."""
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
     architecture = cell.config.model.untrained()
@@ -245,7 +268,9 @@ def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
         digests = architecture_digests(architecture)
     except ConfigError:  # on another machine, as above
         digests = {"absent": "yes"}
-    identity = cost_identity(architecture, clip, protocol, model, device, version("torch"), digests)
+    identity = cost_identity(
+        architecture, clip, protocol, place.model, place.device, place.torch, digests, place.name
+    )
     config = {
         "model": architecture.model_dump(mode="json"),
         "clip": clip,
@@ -254,19 +279,17 @@ def _cost_key(study: Study, cell: Cell, device: str, model: str) -> Key:
     return Key("cost", identity, fingerprint_of(cell.config, "cost"), config)
 
 
-def _choose_timings(
-    keys: Mapping[str, Key], baselines: Mapping[str, str], store: Store
+def choose_timings(
+    records: Mapping[str, Sequence[Record]], baselines: Mapping[str, str]
 ) -> dict[str, tuple[Record, Record]]:
     """Cell name -> its cost record and its baseline's, both of one timing run.
 
-    A cell may have been timed in many runs, for other studies too. As few runs as possible stand in
-    one table: first the one that holds most of the cells, the newest of equals.
+    Of all records that cells have on one device. A cell may have been timed in many runs, for other
+    studies too. As few runs as possible stand in one table: first the one that holds most of the
+    cells, the newest of equals.
     """
-    found = {
-        name: {record.timing_run: record for record in store.done(key)}
-        for name, key in keys.items()
-    }
-    usable = {name: found[name].keys() & found[baselines[name]].keys() for name in keys}
+    found = {name: {one.timing_run: one for one in several} for name, several in records.items()}
+    usable = {name: found[name].keys() & found[baselines[name]].keys() for name in records}
     holds = Counter(run for runs in usable.values() for run in runs)
     newest = {run: record.started for runs in found.values() for run, record in runs.items()}
     order = sorted(holds, key=lambda run: (holds[run], newest[run]), reverse=True)

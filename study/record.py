@@ -105,18 +105,19 @@ class Record:
         try:
             values = json.loads(text)
             checksum = values.pop("checksum")
-            schema = values["schema"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            schema = values.pop("schema")
+            if schema != SCHEMA_VERSION:
+                raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
+            if _checksum({"schema": schema, **values}) != checksum:
+                raise RecordError("its checksum does not match its content")
+            values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
+            values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
+            values["notes"] = tuple(values["notes"])
+            return cls(**values)
+        except RecordError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(f"not a whole record ({type(error).__name__})") from None
-        if schema != SCHEMA_VERSION:
-            raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
-        if _checksum(values) != checksum:
-            raise RecordError("its checksum does not match its content")
-        del values["schema"]
-        values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
-        values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
-        values["notes"] = tuple(values["notes"])
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class Outcome:
         record: Of done, reused and (where one was written) failed outcomes.
         reference: Of a cost outcome: the baseline's record of the same timing run, which ratios
             are paired with.
+        elsewhere: Of a cost outcome: what the same cell costs on other devices.
     """
 
     kind: Kind
@@ -146,6 +148,22 @@ class Outcome:
     reason: str = ""
     record: Record | None = None
     reference: Record | None = None
+    elsewhere: tuple["Elsewhere", ...] = ()
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A cell's cost on another device than the study's: done or failed.
+
+    Attributes:
+        record: Made there.
+        reference: The baseline's of the same timing run; None of a failed record.
+        is_other_code: Whether its fingerprint is not that of this code and these libraries.
+    """
+
+    record: Record
+    reference: Record | None
+    is_other_code: bool
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:

@@ -76,14 +76,14 @@ def read_config(cls: type[C], node: Node | None) -> C:
 
 
 def read_seeds(node: Node | None) -> tuple[int, ...]:
-    """Seeds, [0] where none are given.
+    """Seeds, [0] where nothing is said; an empty list is a study of costs alone.
 
     Raises:
         StudyError: If they are not distinct whole numbers from 0.
     """
     if node is None:
         return (0,)
-    seeds: list[int] = []
+    seeds: dict[int, None] = {}  # in the file's order
     for one in items(node, "whole numbers"):
         seed = one.value
         if not isinstance(seed, int) or isinstance(seed, bool):
@@ -92,9 +92,7 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
             raise one.error(f"must be from 0 to {2**32 - 1}, got {seed}")
         if seed in seeds:
             raise one.error(f"the seed {seed} stands twice")
-        seeds.append(seed)
-    if not seeds:
-        raise node.error("needs at least one seed")
+        seeds[seed] = None
     return tuple(seeds)
 
 

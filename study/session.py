@@ -1,6 +1,8 @@
-"""One run of a plan: cost first, then training, never beside each other; then how it all ended."""
+"""One run of a plan: costs, then training, never beside each other on a machine; how it ended."""
 
 import contextlib
+import dataclasses
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,10 @@ from study.executors.placement import default_workers
 from study.executors.slurm import find_alone, reason_of_end, wait_alone
 from study.executors.slurm_queue import ClusterError, JobState, ask_queue
 from study.executors.slurm_submit import check_needs, submit_alone
-from study.executors.submissions import Place, Submission
+from study.executors.slurm_worker import Alone
+from study.executors.submissions import Entry, Place, Submission
+from study.failure import reason_of
+from study.lease import Leases
 from study.plan import Plan, Planned, make_plan, task_of
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
@@ -23,6 +28,7 @@ from study.store import Store
 from study.task import RunJob
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
+WAIT_S = 1.0  # between two looks at whether another command still times costs
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 
 
@@ -31,11 +37,13 @@ class Work:
     """What loads torch, handed in by who does.
 
     Attributes:
+        register: Writes down the claims, before the first job.
         run_cost: Times what a plan is missing, here.
         cost_on_node: Does so in a job of a cluster.
         run_job: Trains.
     """
 
+    register: Callable[[], object]
     run_cost: RunCost
     cost_on_node: Callable[[Study, Path, str, Mapping[str, str]], None]
     run_job: RunJob
@@ -61,14 +69,13 @@ class Session:
         self.plan, self.store, self.console = plan, store, console
         self.detach = detach
         self.ended: dict[tuple[str, str], Outcome] = {}
-        self.interrupted = False
+        self.stopped = ""  # why it was, before its end
 
     def outcomes(self) -> list[Outcome]:
         """One row a planned job, in the plan's order."""
-        why = "interrupted" if self.interrupted else ""
         return [
             self.ended.get((job.kind, job.name))
-            or job.outcome(reason=job.reason or (why if job.status == "to run" else ""))
+            or job.outcome(reason=job.reason or (self.stopped if job.status == "to run" else ""))
             for job in self.plan.jobs
         ]
 
@@ -78,30 +85,36 @@ class Session:
         estimates: Mapping[str, float],
         retry_failed: bool,
     ) -> None:
-        """Run all that is missing; what has ended is known if this is interrupted.
+        """Run all that is missing; what has ended is told if this is interrupted or goes wrong.
 
         With `retry_failed` the failures of what is to run are counted anew from here.
 
         Raises:
             StudyError: If the cluster refuses what the study asks of it.
         """
-        if retry_failed:
-            for job in self.plan.to_run:
-                self.store.forgive(job.key)
         try:
+            work.register()
+            if retry_failed:
+                for job in self.plan.to_run:
+                    self.store.forgive(job.key)
             if self.plan.study.run.executor == "slurm":
                 self._run_on_slurm(work, estimates)
             else:
                 self._run_cost(work.run_cost)
                 self._run_training(work.run_job, estimates)
-        except ClusterError as error:
-            raise self.plan.study.error(("run", "slurm"), str(error)) from None
-        except KeyboardInterrupt:
-            self.interrupted = True
-            if self.plan.study.run.executor == "slurm":
-                self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
-            self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
+        except BaseException as error:
+            self._say_stopped(error)
+            if isinstance(error, ClusterError):
+                raise self.plan.study.error(("run", "slurm"), str(error)) from None
             raise
+
+    def _say_stopped(self, error: BaseException) -> None:
+        """How every job stands, before the error goes on to who called us."""
+        is_interrupted = isinstance(error, KeyboardInterrupt)
+        self.stopped = "interrupted" if is_interrupted else f"the run stopped: {reason_of(error)}"
+        if is_interrupted and self.plan.study.run.executor == "slurm":
+            self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
+        self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
     def _run_on_slurm(self, work: Work, estimates: Mapping[str, float]) -> None:
         """Costs in a job of their own, with its node to itself; training beside it in arrays."""
@@ -110,11 +123,16 @@ class Session:
         placement = place(plan, missing, self.detach)
         check_needs([task_of(plan, job, root) for job in missing], placement)
         cost = None
-        if any(job.status == "to run" for job in plan.cost):
-            cost = find_alone(root, placement.study, ask_queue())
+        entries = tuple(
+            Entry(job.key.stem, "", job.name) for job in plan.cost if job.status == "to run"
+        )
+        if entries:
+            stems = {entry.stem for entry in entries}
+            cost = find_alone(root, placement.study, stems, ask_queue())
             if cost is None:
                 args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
-                cost = submit_alone(plan.device, work.cost_on_node, args, root, placement)
+                call = Alone(work.cost_on_node, args, Path.cwd())
+                cost = submit_alone(call, entries, plan.device, root, placement)
                 self.console.print(f"submitted costs as job {cost.job} ({cost.job_name})")
         self._run_training(work.run_job, estimates)
         if cost is not None and not self.detach:
@@ -145,7 +163,29 @@ class Session:
         return 0
 
     def _run_cost(self, run_cost: RunCost) -> None:
-        """Time what is missing."""
+        """Time what is missing; one command at a time, as timings would disturb each other."""
+        if not any(job.status == "to run" for job in self.plan.cost):
+            return
+        with Leases(self.store.root) as leases:
+            while not leases.take("timing"):
+                holder = leases.holder("timing")
+                if holder:
+                    self.console.print(f"waiting for the timing of costs by {holder}")
+                while leases.holder("timing") == holder and not leases.take("timing"):
+                    time.sleep(WAIT_S)
+            self._leave_out_timed()
+            self._time(run_cost)
+
+    def _leave_out_timed(self) -> None:
+        """What another command has timed since the plan is not timed again."""
+        plan = self.plan
+        self.store.refresh()
+        if any(job.status == "to run" and self.store.done(job.key) for job in plan.cost):
+            cells = [job.cell for job in plan.cost]
+            again = make_plan(plan.study, cells, self.store, plan.device, plan.choice)
+            self.plan = dataclasses.replace(plan, cost=again.cost)
+
+    def _time(self, run_cost: RunCost) -> None:
         missing = [job for job in self.plan.cost if job.status == "to run"]
         if not missing:
             return
@@ -178,8 +218,11 @@ class Session:
             with contextlib.closing(running):  # ends the jobs if we are interrupted here
                 for task, record in running:
                     job = missing[task.name]
+                    status: Status = record.status
+                    if self.plan.study.run.executor != "slurm" and record.attempt != task.attempt:
+                        status = "reused" if status == "done" else status  # another command's
                     self.ended[job.kind, job.name] = job.outcome(
-                        record.status, record=record, reason=record.reason
+                        status, record=record, reason=record.reason
                     )
 
 
@@ -215,6 +258,7 @@ def sum_up(outcomes: Sequence[Outcome]) -> str:
     return f"{len(outcomes)} planned = {parts}"
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """0 if every planned job is done, now or before; else 1."""
-    return int(any(outcome.status not in ("done", "reused") for outcome in outcomes))
+def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
+    """0 if every planned job is done, now or before, with `cost_only` every cost; else 1."""
+    asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
+    return int(any(outcome.status not in ("done", "reused") for outcome in asked))

@@ -22,6 +22,9 @@ class CostConfig(Config):
             "fp16", "compile", "freeze" (compiled, weights as constants), "onnx". Latency is quoted
             in the first; the others stand beside it in a table of their own.
         rounds: Timing rounds; every round times each cell once, in a new random order.
+        sweep_to: Measure throughput at batches of 1, 2, 4, ... up to this size, beside the rest; it
+            ends earlier where memory does, or where a size would take longer than `budget_s`. None
+            sweeps nothing.
         budget_s: Time a cell may take in total at one batch size; fewer rounds where it would
             take longer, at least 5.
         wait_policy: OpenMP wait policy of the timed process.
@@ -32,6 +35,7 @@ class CostConfig(Config):
     precision: Literal["fp32", "bf16"] = "fp32"
     modes: list[Mode] = Field(["eager"], min_length=1)
     rounds: int = Field(40, ge=5, le=100_000)
+    sweep_to: int | None = Field(None, ge=1, le=65_536)
     budget_s: float = Field(20.0, gt=0)
     wait_policy: Literal["passive", "active"] = "passive"
 

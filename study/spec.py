@@ -33,6 +33,7 @@ KEYS = (
     "question", "extends", "base", "factors", "paired", "design", "exclude", "include", "seeds",
     "claims", "cost", "run", "report",
 )  # fmt: skip
+MAX_COMPARISONS = 10_000_000  # of excludes, includes and claims with levels and cells
 QUICK_ROUNDS = 5
 
 
@@ -50,7 +51,7 @@ class Study:
         paired: Groups of factors whose levels move together.
         exclude: Partial matches (factor -> label) taken out of the design.
         include: Partial matches of the whole grid, in the study whatever design and exclude say.
-        seeds: One training run a cell and seed.
+        seeds: One training run a cell and seed; none is a study of costs alone.
         claims: Written before the run; judged by the report.
         cost: The cost protocol.
         run: Where jobs run.
@@ -135,12 +136,13 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         exclude=_read_matches(parts.get("exclude"), factors),
         include=_read_matches(parts.get("include"), factors),
         seeds=read_seeds(parts.get("seeds")),
-        claims=read_claims(items(parts.get("claims"), "claims"), factors, cost),
+        claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
         report=read_report(parts.get("report"), factors, design, paired),
         places=_places(root) | _places(base),
     )
+    _check_trained(study)
     return _make_quick(study) if quick else study
 
 
@@ -153,6 +155,14 @@ def locate(study: Study, cell: Combination, error: ConfigError) -> StudyError:
         return study.error(key, f"{error} (cell {shown})" if shown else str(error))
     invalid = InvalidError((section, *names), error.message, "cross")
     return fault(study.draft(cell.levels), invalid, study.places, cell.levels)
+
+
+def _check_trained(study: Study) -> None:
+    for number, claim in enumerate(study.claims):
+        if claim.kind == "accuracy" and not study.seeds:
+            raise study.error(
+                ("claims", number), f"{claim.metric} needs training, and seeds is empty"
+            )
 
 
 def _make_quick(study: Study) -> Study:
@@ -171,10 +181,14 @@ def _read_chain(path: Path) -> tuple[Node, str]:
     while (extends := entries(last).get("extends")) is not None:
         # normpath: a complaint shows ablations/x.yaml, not ablations/big/../x.yaml.
         path = Path(os.path.normpath(path.parent / read_text_line(extends)))
-        if path.resolve() in seen:
+        try:
+            real, is_file = path.resolve(), path.is_file()
+        except (OSError, RuntimeError) as error:  # too long a name, a circle of links
+            raise extends.error(f"{path} cannot be read ({error})") from None
+        if real in seen:
             raise extends.error(f"{path} extends this file, so neither can come first")
-        seen.append(path.resolve())
-        if not path.exists():
+        seen.append(real)
+        if not is_file:
             raise extends.error(f"no such file: {path}")
         last, text = read_file(path)
         entries(last, KEYS)
@@ -248,4 +262,14 @@ def _override(tree: Node, override: str, factors: Factors) -> None:
 
 
 def _read_matches(node: Node | None, factors: Factors) -> tuple[Mapping[str, str], ...]:
-    return tuple(read_match(one, factors) for one in items(node, "{factor: level}"))
+    nodes = _few(node, "{factor: level}", factors)
+    return tuple(read_match(one, factors) for one in nodes)
+
+
+def _few(node: Node | None, what: str, factors: Factors) -> list[Node]:
+    """The nodes of a list, each of which is looked up among all levels."""
+    nodes, levels = items(node, what), sum(map(len, factors.values()))
+    if node is not None and len(nodes) * levels > MAX_COMPARISONS:
+        many = f"{len(nodes):,} entries x {levels:,} levels"
+        raise node.error(f"{many} are too many, more than {MAX_COMPARISONS:,}")
+    return nodes

@@ -41,7 +41,7 @@ def show_status(plan: Plan, store: Store, console: Console, as_json: bool) -> in
         except ClusterError as error:
             console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
     print_status(outcomes, console, as_json)
-    return exit_code(outcomes)
+    return exit_code(outcomes, plan.choice.cost_only)
 
 
 def cancel(plan: Plan, store: Store, console: Console, as_json: bool) -> int:

@@ -8,11 +8,14 @@ shared file system do not wait for each other and a reader never sees half a rec
     records/cost-<identity>.<variant>.<timing run>.json
     records/damaged/                                        set aside, named in a warning
     artifacts/<identity>.<variant>.<attempt>.<name>.npz     predictions, curves
+    artifacts/damaged/                                      set aside, named in a warning
     attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
+    leases/                                                 who is at what (study/lease.py)
 
 `identity` is the job (study/identity.py); `variant` the code and the full config that made it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +24,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,7 @@ class Key:
     fingerprint: str
     config: Mapping[str, Any]
 
-    @property
+    @cached_property
     def variant(self) -> str:
         """Short hash of the code and the full config: a changed default is another variant."""
         text = json.dumps([self.fingerprint, self.config], sort_keys=True)
@@ -53,6 +57,11 @@ class Key:
     def stem(self) -> str:
         """Start of the names of this job's files."""
         return f"{self.identity}.{self.variant}"
+
+    @property
+    def name(self) -> str:
+        """Start of the names of its records; of its lease too."""
+        return f"{self.kind}-{self.stem}"
 
 
 class Store:
@@ -76,6 +85,10 @@ class Store:
     def refresh(self) -> None:
         """Forget the listing of the folder: others may have written."""
         self._names = None
+
+    def find(self, key: Key) -> Record | None:
+        """The complete record of a train job, if there is one now; lists no folder."""
+        return next(self._load(iter([f"{key.name}.json"])), None)
 
     def done(self, key: Key) -> list[Record]:
         """Complete records of exactly this job, code and config; the newest last."""
@@ -105,6 +118,11 @@ class Store:
         found = self._load(name for name in self._listing() if ".failed-" not in name)
         return sorted(found, key=lambda record: record.started)
 
+    def costs(self) -> list[Record]:
+        """Cost records of every job and device, failed ones too; the newest last."""
+        found = self._load(name for name in self._listing() if name.startswith("cost-"))
+        return sorted(found, key=lambda record: record.started)
+
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
 
@@ -112,21 +130,29 @@ class Store:
             The record that counts: an earlier one if this job was done meanwhile by another.
         """
         self.records.mkdir(parents=True, exist_ok=True)
-        name = f"{key.kind}-{key.stem}"
+        name = key.name
         if record.status == "failed":
             name += f".failed-{record.attempt}"
         elif key.kind == "cost":
             name += f".{record.timing_run}"
         path = self.records / f"{name}.json"
         draft = self.records / f".{record.attempt}-{uuid.uuid4().hex[:8]}.draft"
-        write_synced(draft, record.to_json().encode())
         try:
-            os.link(draft, path)  # fails if it exists: the first complete record wins
-        except FileExistsError:
-            record = Record.from_json(path.read_text("utf-8"))
+            write_synced(draft, record.to_json().encode())
+            record = self._publish(draft, path, record)
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         self.refresh()
+        return record
+
+    def _publish(self, draft: Path, path: Path, record: Record) -> Record:
+        """Give a draft its name; if there is a whole record of that name, that one counts."""
+        with contextlib.suppress(FileExistsError):  # the first complete record wins
+            os.link(draft, path)
+            return record
+        if (first := next(self._load(iter([path.name])), None)) is not None:
+            return first
+        os.link(draft, path)  # the one of that name was damaged, and is set aside now
         return record
 
     def forgive(self, key: Key) -> None:
@@ -143,8 +169,12 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{key.stem}.{attempt}.{name}.npz"
         draft = path.with_suffix(".draft")
-        write_synced(draft, content)
-        os.replace(draft, path)
+        try:
+            write_synced(draft, content)
+            os.replace(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         digest = hashlib.sha256(content).hexdigest()
         return Artifact(str(path.relative_to(self.root)), digest)
 
@@ -154,8 +184,11 @@ class Store:
 
     def checkpoints(self, key: Key) -> list[Path]:
         """Checkpoints that earlier or other attempts of a job left, the newest first."""
-        found = (self.root / "attempts" / key.stem).glob("*/checkpoint.pt")
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        found = []
+        for path in (self.root / "attempts" / key.stem).glob("*/checkpoint.pt"):
+            with contextlib.suppress(FileNotFoundError):  # the job was done meanwhile
+                found.append((path.stat().st_mtime_ns, path))
+        return [path for _, path in sorted(found, reverse=True)]
 
     def clear_attempts(self, key: Key) -> None:
         """Delete the checkpoints of a job that is done."""
@@ -188,19 +221,49 @@ class Store:
             except (RecordError, UnicodeDecodeError) as error:
                 self._set_aside(path, error)
 
-    def _set_aside(self, path: Path, error: Exception) -> None:
-        folder = self.records / "damaged"
+    def strike(self, record: Record, name: str) -> None:
+        """Set a train record aside with a file of it that is damaged, so that its job runs again.
+
+        Args:
+            record: A complete one, of this store.
+            name: Of the artifact.
+        """
+        key = Key(record.kind, record.identity, record.fingerprint, record.config)
+        file = self.root / record.artifacts[name].path
+        why = f"its {name} are damaged ({_move_to_damaged(file)})"
+        self._set_aside(self.records / f"{key.name}.json", why)
+        self.refresh()
+
+    def _set_aside(self, path: Path, why: object) -> None:
+        self.damaged.append(f"{path.name}: {why}; {_move_to_damaged(path)}, its job runs again")
+
+
+def _move_to_damaged(path: Path) -> str:
+    """Move a file out of the way; says where it is."""
+    folder = path.parent / "damaged"
+    try:
         folder.mkdir(exist_ok=True)
         path.rename(folder / path.name)
-        self.damaged.append(f"{path.name}: {error}; set aside in {folder}, its job runs again")
+    except FileNotFoundError:  # another command was first
+        pass
+    except OSError as error:
+        return f"{path} cannot be set aside: {error.strerror}"
+    return f"set aside in {folder}"
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write and wait until the content is on disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write and wait until the content is on disk.
+
+    Raises:
+        OSError: With the path, if it cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def new_attempt() -> str:

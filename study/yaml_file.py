@@ -17,6 +17,7 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 200_000  # after aliases are followed: nine of them can write a billion values
 MAX_DEPTH = 20
 MAX_NUMBER = 2**63 - 1
+MAX_TOLD = 2000  # characters of a complaint; a list of all that is allowed may be longer
 OVERRIDE = "--set"  # the place of what the command line says
 
 Key = tuple[str | int, ...]
@@ -45,7 +46,8 @@ def dotted(key: Key) -> str:
 def complain(place: str, key: Key, message: str) -> StudyError:
     """The one form of all complaints about a study file."""
     told = (" ".join(part.split()) for part in (dotted(key), message))  # keys may hold line breaks
-    return StudyError(": ".join(part for part in (place, *told) if part))
+    short = (part if len(part) <= MAX_TOLD else f"{part[:MAX_TOLD]} ..." for part in told)
+    return StudyError(": ".join(part for part in (place, *short) if part))
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,7 @@ class _Composer:
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise complain(self.place(line), key, "a key must be plain text")
+            self._check_text(event.value, key, line)
             name = event.value or "null"
             if name == "<<" and event.implicit[0]:
                 raise complain(self.place(line), (*key, name), "merge keys are not read")
@@ -218,6 +221,11 @@ class _Composer:
             items[name] = (line, self._compose(next(self.events), (*key, name)))
         return items
 
+    def _check_text(self, text: str, key: Key, line: int) -> None:
+        if odd := _UNPRINTABLE.search(text):  # by an escape such as "\\0"
+            message = f"holds the control character {odd.group()!a}"
+            raise complain(self.place(line), key, message)
+
     def _check_tag(self, event: Any, key: Key, line: int) -> None:
         allowed = _TEXT_TAGS if isinstance(event, yaml.ScalarEvent) else (None, "!")
         if event.tag not in allowed:
@@ -225,6 +233,7 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent, key: Key, line: int) -> _Scalar:
         text = str(event.value)
+        self._check_text(text, key, line)
         if not event.implicit[0] or event.tag is not None:
             return _Scalar(text, text)
         value = resolve_scalar(text)

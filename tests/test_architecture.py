@@ -24,6 +24,7 @@ MAY_IMPORT = {
         "study.store",
         "study.task",
         "study.failure",
+        "study.lease",
         "study.supervision",
         "study.source",
         "study.stop",

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from analysis.effects import Effect, effects_of
+from analysis.effects import Effect, effects_of, most_telling
 from analysis.figures.style import PAGE_WIDTH, Drawing, mean_over_seeds, new_figure
 from analysis.results import Results
 from analysis.tables.effects import INTERACTION, effect_name
@@ -28,9 +28,7 @@ def draw_effects(results: Results) -> Drawing | None:
     effects = effects_of(results)
     if not effects:
         return None
-    shown = effects
-    if len(effects) > MOST_ROWS:
-        shown = [one for one in effects if one.kind != "simple"][:MOST_ROWS]
+    shown = most_telling(effects, MOST_ROWS)
     figure = new_figure(PAGE_WIDTH * 0.75, 0.75 + 0.17 * len(shown))
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)

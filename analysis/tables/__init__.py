@@ -7,8 +7,11 @@ TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report
     "effects": "analysis.tables.effects:effects_table",
     "clips": "analysis.tables.clips:clips_table",
     "cost": "analysis.tables.cost:cost_table",
+    "devices": "analysis.tables.devices:devices_table",
     "modes": "analysis.tables.modes:modes_table",
     "parts": "analysis.tables.parts:parts_table",
+    "peak": "analysis.tables.peak:peak_table",
+    "throughput": "analysis.tables.throughput:throughput_table",
     "published": "analysis.tables.published:published_table",
     "status": "analysis.tables.status:status_table",
 }

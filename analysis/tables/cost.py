@@ -4,30 +4,46 @@ import numpy as np
 
 from analysis.numbers import NONE, decimals_for, fixed, interval
 from analysis.results import Results, Variant
-from analysis.tables.notes import absent, cost_notes, views_remarks
+from analysis.tables.notes import absent, aside_notes, cost_notes, views_remarks
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = (
     "cell", "batch", "rounds", "latency (ms)", "p90", "p99", "throughput (clips/s)",
-    "peak memory (MiB)",
+    "peak memory (MiB)", "of a training step (MiB)",
 )  # fmt: skip
-METRICS = ("latency", "throughput", "peak_memory")
+ENERGY = "energy (J/clip)"  # a column where a meter could be read
+METRICS = ("latency", "throughput", "peak_memory", "training_memory")
 
 
 def cost_table(results: Results) -> Table:
     """One row a cell and batch size; a cell that was not timed has one row that says why."""
     batches = sorted({batch for metric in METRICS for batch in results.batch_sizes(metric)})
     rows = [row for variant in results.variants for row in _rows(results, variant, batches)]
+    header = (*HEADER, *([ENERGY] if has_energy(results) else []))
     right: Align = "right"
     return Table(
         name="cost",
-        header=HEADER,
+        header=header,
         rows=tuple(rows),
-        align=("left", *[right] * (len(HEADER) - 1)),
+        align=("left", *[right] * (len(header) - 1)),
         caption="Timings in detail: median over timing rounds [95 % interval], and the "
-        "slow tail of the latency. Peak memory is of a fresh process.",
-        remarks=views_remarks(results),
+        "slow tail of the latency. Peak memory, of an answer and of a training step with AdamW, is "
+        "of a fresh process.",
+        remarks=(*_energy_remarks(results), *views_remarks(results)),
     )
+
+
+def has_energy(results: Results) -> bool:
+    """Whether a meter could be read for some cell."""
+    return bool(results.batch_sizes("energy"))
+
+
+def _energy_remarks(results: Results) -> tuple[str, ...]:
+    """What the energy holds, or why there is none; nothing where no cell was asked."""
+    if has_energy(results):
+        return ("Energy: all that the meter saw, idle power included; mean over calls of 2 s.",)
+    notes = [note for v in results.variants for note in aside_notes(results, v, "energy")]
+    return tuple(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes))
 
 
 def _rows(results: Results, variant: Variant, batches: list[int]) -> list[tuple[Entry, ...]]:
@@ -44,12 +60,18 @@ def _rows(results: Results, variant: Variant, batches: list[int]) -> list[tuple[
             digits = min(3, decimals_for([float(np.median(rounds))]))
             tail = [fixed(float(x), digits) for x in np.percentile(rounds, [90, 99])]
         first = label if not rows else Entry(variant.label)
-        latency, *others = entries
+        latency, *others, training = entries
+        if training.text == NONE:
+            starts = (f"training memory at batch {batch} ", "training memory ends")
+            training = Entry(NONE, notes=aside_notes(results, variant, *starts))
+        others.append(training)
+        if has_energy(results):
+            others.append(_median(results, variant, results.in_mode("energy", "eager"), batch))
         counts = Entry(str(batch)), Entry(str(len(rounds) or NONE))
         rows.append((first, *counts, latency, Entry(tail[0]), Entry(tail[1]), *others))
     if not rows:
         missing = absent(results, variant, "cost", ())
-        empty = [Entry(NONE)] * (len(HEADER) - 4)
+        empty = [Entry(NONE)] * (len(HEADER) - 4 + has_energy(results))
         rows.append((label, Entry(NONE), Entry(NONE), missing, *empty))
     return rows
 

@@ -1,6 +1,6 @@
 """Effects of a factorial design, each with its interval."""
 
-from analysis.effects import Effect, effects_of, place_of, title_of
+from analysis.effects import Effect, effects_of, most_telling, place_of, title_of
 from analysis.numbers import NONE, p_value, signed
 from analysis.results import Results
 from analysis.tables.table import Align, Entry, Table
@@ -19,9 +19,7 @@ def effects_table(results: Results) -> Table | None:
     effects = effects_of(results)
     if not effects:
         return None
-    shown = effects
-    if len(effects) > MOST_ROWS:
-        shown = [one for one in effects if one.kind != "simple"][:MOST_ROWS]
+    shown = most_telling(effects, MOST_ROWS)
     tested = sum(one.p_holm is not None for one in effects)
     remarks = [
         f"p: Student t over seeds, Holm-corrected over {tested} main effects and interactions. "

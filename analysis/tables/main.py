@@ -41,7 +41,9 @@ def main_table(results: Results) -> Table:
 
     A cell without a result keeps its row and shows why.
     """
-    columns = [*_level_columns(results), *_accuracy_columns(results)]
+    columns = _level_columns(results)
+    if any(one.kind == "train" for one in results.outcomes):
+        columns += _accuracy_columns(results)
     columns += [*_view_columns(results), *_count_columns(results), *_cost_columns(results)]
     return Table(
         name="table",

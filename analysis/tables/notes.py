@@ -12,6 +12,7 @@ from study.record import Kind, Outcome
 UNSTABLE = 0.1  # half an interval, as a share of the median
 FEWEST = 5  # rounds that are independent of each other
 REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
+ASIDES = ("energy", "training memory", "throughput sweep", "memory at batch", "machine's peak")
 COUNTED = {"parameters": "parameters:", "macs": "MACs"}  # metric -> how remarks on it begin
 
 
@@ -58,8 +59,8 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     record = results.cost_record(variant)
     if record is None:
         return ()
-    counted = tuple(COUNTED.values())
-    notes = [note for note in record.notes if not note.startswith(counted)]
+    elsewhere = (*COUNTED.values(), *ASIDES)
+    notes = [note for note in record.notes if not note.startswith(elsewhere)]
     notes = [*_unstable(results, variant), *notes]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
@@ -70,10 +71,21 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
+def aside_notes(results: Results, variant: Variant, *starts: str) -> tuple[str, ...]:
+    """Remarks of the cost record that stand in a table of their own, by how they begin."""
+    record = results.cost_record(variant)
+    return tuple(note for note in (record.notes if record else ()) if note.startswith(starts))
+
+
 def _unstable(results: Results, variant: Variant) -> list[str]:
     """Whether the quoted latency's rounds disagree too much to be printed as if they did not."""
     batch = quoted_batch(results)
     rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
+    return unstable(rounds, batch or 0)
+
+
+def unstable(rounds: Sequence[float], batch: int) -> list[str]:
+    """One note if a latency's rounds disagree too much, or none."""
     if not rounds:
         return []
     independent = len(rounds) / correlation_time(rounds)

@@ -2,7 +2,8 @@
 
 A fork server imports the job's module (and with it torch) once and runs nothing; each job is
 forked from it in milliseconds and sees no other job's memory. A job whose process dies is a
-failed record; the others go on. When this process dies, its jobs end too.
+failed record; the others go on. When this process dies, its jobs end too. Other commands may run
+jobs of the same folder at the same time: each job is run by who holds its lease.
 """
 
 import dataclasses
@@ -18,7 +19,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from study.executors.placement import Placement, variables
-from study.failure import Clock, failed_record, reason_of_exit
+from study.executors.queue import TaskQueue
+from study.failure import Clock, failed_record, is_storage_error, reason_of_exit
+from study.lease import Leases
 from study.record import Record
 from study.store import Store
 from study.supervision import set_environment
@@ -36,6 +39,7 @@ class _Running:
     clock: Clock
     record: Record | None = None
     timed_out: bool = False
+    taken_over: bool = False
 
 
 def run_in_processes(
@@ -45,28 +49,39 @@ def run_in_processes(
 
     Closing the iterator, or an exception in it such as KeyboardInterrupt, ends all jobs within
     `GRACE_S` seconds; their checkpoints stay.
+
+    Raises:
+        OSError: If the results folder cannot be written.
     """
+    if not tasks:
+        return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([run_job.__module__])
-    waiting = list(reversed(tasks))
     gpus = list(placement.gpus)
     running: list[_Running] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < placement.workers:
-                gpu = gpus.pop(0) if gpus else None
-                task = dataclasses.replace(waiting.pop(), gpu=gpu)
-                running.append(_start(context, task, run_job, placement))
-                notify(Event(task.name, "started"))
-            for job in _ended(running, placement, notify):
-                running.remove(job)
-                if job.task.gpu is not None:
-                    gpus.append(job.task.gpu)
-                record = job.record or _write_death(job, placement)
-                notify(Event(job.task.name, "ended", status=record.status, reason=record.reason))
-                yield job.task, record
-    finally:
-        _stop(running)
+    with Leases(tasks[0].root) as leases:
+        queue = TaskQueue(tasks, leases, notify)
+        try:
+            while queue.is_open or running:
+                while len(running) < placement.workers and (task := queue.take()) is not None:
+                    task = dataclasses.replace(task, gpu=gpus.pop(0) if gpus else None)
+                    running.append(_start(context, task, run_job, placement))
+                    notify(Event(task.name, "started"))
+                yield from queue.ended_elsewhere()
+                for job in _ended(running, placement, queue, notify):
+                    running.remove(job)
+                    if job.task.gpu is not None:
+                        gpus.append(job.task.gpu)
+                    if job.taken_over and job.record is None:
+                        queue.put_back(job.task)
+                        continue
+                    record = job.record or _write_death(job, placement)
+                    queue.end(job.task)
+                    event = Event(job.task.name, "ended", 0, 0, record.status, record.reason)
+                    notify(event)
+                    yield job.task, record
+        finally:
+            _stop(running)
 
 
 def _start(
@@ -87,7 +102,12 @@ def _work(run_job: RunJob, task: Task, sender: Connection) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     log = _redirect_output(task)
     faulthandler.enable(log)
-    sender.send(run_job(task, sender.send))
+    try:
+        sender.send(run_job(task, sender.send))
+    except OSError as error:
+        if not is_storage_error(error):
+            raise
+        sender.send(error)  # not this job's fault: the next would fail of it too
 
 
 def _die_with_parent() -> None:
@@ -112,7 +132,9 @@ def log_path(task: Task) -> Path:
     return Store(task.root).attempt_folder(task.key, task.attempt) / "log.txt"
 
 
-def _ended(running: list[_Running], placement: Placement, notify: Notify) -> list[_Running]:
+def _ended(
+    running: list[_Running], placement: Placement, queue: TaskQueue, notify: Notify
+) -> list[_Running]:
     """Pass on what the jobs say; return those whose process has ended."""
     wait([job.events for job in running] + [job.process.sentinel for job in running], POLL_S)
     ended = []
@@ -126,6 +148,9 @@ def _ended(running: list[_Running], placement: Placement, notify: Notify) -> lis
         elif placement.timeout_s is not None and job.clock.seconds() > placement.timeout_s:
             job.timed_out = True
             job.process.kill()
+        elif queue.is_lost(job.task):
+            job.taken_over = True
+            job.process.kill()
     return ended
 
 
@@ -135,6 +160,8 @@ def _listen(job: _Running, notify: Notify) -> None:
             message = job.events.recv()
             if isinstance(message, Record):
                 job.record = message
+            elif isinstance(message, OSError):
+                raise message
             else:
                 notify(message)
     except (EOFError, ConnectionError):

@@ -83,11 +83,16 @@ def run_on_slurm(
         time.sleep(min(POLL_S, pause) if waiting else 0)
 
 
-def find_alone(root: Path, study: str, states: States) -> Submission | None:
-    """A cost job of this study that is still in the queue."""
+def find_alone(root: Path, study: str, stems: set[str], states: States) -> Submission | None:
+    """A cost job of this study that is still in the queue and times all of these.
+
+    One that was submitted for other cells, or for code that has been edited since, is none.
+    """
     for one in submissions.read_submissions(root):
         state = states.get((one.job_name, 0))
-        if one.kind == "cost" and one.study == study and state is not None and state.is_live:
+        is_ours = one.kind == "cost" and one.study == study
+        times_all = is_ours and stems <= {entry.stem for entry in one.packs[0]}
+        if times_all and state is not None and state.is_live:
             return one
     return None
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,7 @@ def submit(
 
 
 def submit_alone(
-    device: str,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    root: Path,
-    placement: Placement,
+    call: Alone, entries: tuple[Entry, ...], device: str, root: Path, placement: Placement
 ) -> Submission:
     """One call as a job that has its node to itself, so that its timings are not disturbed.
 
@@ -75,9 +71,8 @@ def submit_alone(
         ClusterError: If SLURM is missing, or refuses.
     """
     settings = {**_gpus(placement.slurm, device, 1), "exclusive": True}
-    entry = Entry("", "", "cost")
-    one = submissions.new_submission("cost", placement.study, ((entry,),), _limit(settings))
-    return _send(one, [Alone(function, args, Path.cwd())], settings, root, placement)
+    one = submissions.new_submission("cost", placement.study, (entries,), _limit(settings))
+    return _send(one, [call], settings, root, placement)
 
 
 def _needs(task: Task, placement: Placement) -> dict[str, Any]:

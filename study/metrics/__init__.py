@@ -3,10 +3,14 @@
 Not aware of studies, cells or architectures: a metric takes an nn.Module and a clip.
 """
 
+from study.metrics.batch_sweep import measure_at_batch, sweep_sizes, why_stop
+from study.metrics.energy import measure_energy
 from study.metrics.latency import measure_latency
 from study.metrics.macs import count, measure_macs
 from study.metrics.memory import measure_peak_memory
 from study.metrics.parameters import measure_parameters
+from study.metrics.part_latency import measure_part_latency
+from study.metrics.peak import measure_peak
 from study.metrics.second_count import measure_second_count
 from study.metrics.subject import (
     Count,
@@ -20,14 +24,22 @@ from study.metrics.subject import (
     Watch,
 )
 from study.metrics.throughput import derive_throughput
+from study.metrics.training_memory import measure_training_memory
 
 METRICS: dict[str, Metric] = {
     "parameters": Count(measure_parameters),
     "macs": Count(measure_macs),
     "second_count": Count(measure_second_count),
     "latency": SideBySide(measure_latency),
+    "part_latency": SideBySide(measure_part_latency),
+    "peak_rate": SideBySide(measure_peak),
     "throughput": Derived(derive_throughput),
-    "peak_memory": Isolated(measure_peak_memory),
+    "energy": SideBySide(measure_energy),
+    "peak_memory": Isolated(measure_peak_memory, "peak memory"),
+    "training_memory": Isolated(measure_training_memory, "training memory", is_needed=False),
+    "batch_sweep": Isolated(
+        measure_at_batch, "throughput sweep", sweep_sizes, why_stop, is_needed=False
+    ),
 }
 
 __all__ = [

@@ -78,7 +78,7 @@ def _sweep(
         lanes = []
         for subject in subjects:
             watch.at(subject.name)
-            clip = _clip(subject, batch_size)
+            clip = clips_of(subject, batch_size)
             for mode in protocol.modes:
                 lane = _open(subject, clip, mode, protocol)
                 if isinstance(lane, str):
@@ -184,7 +184,7 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def _clip(subject: Subject, batch_size: int) -> Tensor:
+def clips_of(subject: Subject, batch_size: int) -> Tensor:
     """Random normalised clips (B, T, 3, H, W); the same for every subject of that shape."""
     generator = torch.Generator().manual_seed(ORDER_SEED)
     clips = torch.randn((batch_size, *subject.clip.shape[1:]), generator=generator)

@@ -15,6 +15,8 @@ from study.settings import CostConfig
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
 KIB_PER_MIB = 1024
 
 
@@ -30,33 +32,64 @@ def measure_peak_memory(
     To be called in a fresh process in which all imports have been done and nothing has run: memory
     freed earlier would be used again, and not be seen. Where it cannot be read, a note says so.
     """
-    touch_libraries(protocol.precision)
+
+    def work(subject: Subject, clip: Tensor) -> None:
+        with torch.inference_mode():
+            forward(subject.model, clip, protocol.precision)
+
+    subject, found = peak_growth(build, batch_size, work, lambda: touch_libraries(protocol))
+    if isinstance(found, str):
+        return Reading(notes=(f"peak memory not measured: {found}",))
+    conditions: dict[str, str | int | float] = {
+        "batch_size": batch_size,
+        "clip": subject.clip_label,
+        "precision": protocol.precision,
+    }
+    return Reading((Measurement("peak_memory", "MiB", "lower", (found,), None, conditions),))
+
+
+def peak_growth(
+    build: Callable[[], Subject],
+    batch_size: int,
+    work: Callable[[Subject, Tensor], None],
+    touch: Callable[[], None],
+) -> tuple[Subject, float | str]:
+    """The subject, and MiB that building it and working on a batch add at most; or why not known.
+
+    Args:
+        build: Makes the subject.
+        batch_size: Of the clips that `work` is given.
+        work: What memory is asked for.
+        touch: Makes what any work of this kind needs resident before.
+    """
+    touch()
     before = resident_mib()
     _forget_peak()
     start = peak_resident_mib()
     subject = build()
     clip = torch.randn((batch_size, *subject.clip.shape[1:])).to(subject.clip.device)
-    with torch.inference_mode():
-        forward(subject.model, clip, protocol.precision)
+    work(subject, clip)
     if clip.device.type == "cuda":
         torch.cuda.synchronize()
-        return _reading(torch.cuda.max_memory_allocated() / 2**20, subject, batch_size, protocol)
+        return subject, torch.cuda.max_memory_allocated() / 2**20
     after = peak_resident_mib()
     if before is None or start is None or after is None:
-        return Reading(notes=("peak memory not measured: /proc/self/status cannot be read here",))
+        return subject, "/proc/self/status cannot be read here"
     if after <= start and start > before:
-        note = (
-            "peak memory not measured: imports took more than the model, and the system kept that"
-        )
-        return Reading(notes=(note,))
+        return subject, "imports took more than the model, and the system kept that"
     if after <= before:
-        note = "peak memory not measured: the process was not fresh, it had room for the model"
-        return Reading(notes=(note,))
-    return _reading(after - before, subject, batch_size, protocol)
+        return subject, "the process was not fresh, it had room for the model"
+    return subject, after - before
 
 
-def touch_libraries(precision: str) -> None:
-    """Build and call a small model of the usual layers, on CPU, so that their code is resident."""
+def touch_libraries(protocol: CostConfig) -> None:
+    """Call a small model of the usual layers once, on CPU, so that their code is resident."""
+    with torch.inference_mode():
+        forward(small_model(), torch.randn(2, 3, 8, 8), protocol.precision)
+
+
+def small_model() -> nn.Module:
+    """The usual layers, small: (B, 3, 8, 8) -> (B, 16, 16)."""
     layers = (
         nn.Conv2d(3, 16, 3, padding=1),
         nn.BatchNorm2d(16),
@@ -69,8 +102,7 @@ def touch_libraries(precision: str) -> None:
         _Attention(),
         nn.Linear(32, 16),
     )
-    with torch.inference_mode():
-        forward(nn.Sequential(*layers).eval(), torch.randn(2, 3, 8, 8), precision)
+    return nn.Sequential(*layers).eval()
 
 
 class _Attention(nn.Module):
@@ -103,10 +135,15 @@ def _forget_peak() -> None:
         CLEAR_REFS.write_text("5")
 
 
-def _reading(mib: float, subject: Subject, batch_size: int, protocol: CostConfig) -> Reading:
-    conditions: dict[str, str | int | float] = {
-        "batch_size": batch_size,
-        "clip": subject.clip_label,
-        "precision": protocol.precision,
-    }
-    return Reading((Measurement("peak_memory", "MiB", "lower", (mib,), None, conditions),))
+def available_mib() -> float | None:
+    """Memory that this process may still take, by the system and by its control group, in MiB."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = MEMINFO.read_text().splitlines()
+        found += [int(x.split()[1]) / KIB_PER_MIB for x in lines if x.startswith("MemAvailable:")]
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (
+            int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
+        )
+        found.append((limit - used) / 2**20)
+    return min(found, default=None)

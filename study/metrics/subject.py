@@ -77,9 +77,22 @@ class Derived:
 
 @dataclass(frozen=True)
 class Isolated:
-    """A metric that builds its subject itself, in a fresh process for every batch size."""
+    """A metric that builds its subject itself, in a fresh process for every batch size.
+
+    Attributes:
+        measure: Given the builder and one batch size.
+        title: Said while it runs, and of what it could not measure.
+        batch_sizes: In the order in which they are measured.
+        why_stop: Given a reading, protocol and device: why the next size is not tried, or "".
+        is_needed: Whether a process that fails has failed the cell; else it leaves a note, and
+            larger batches are not tried.
+    """
 
     measure: Callable[[Callable[[], Subject], int, CostConfig], Reading]
+    title: str
+    batch_sizes: Callable[[CostConfig], Sequence[int]] = lambda protocol: protocol.batch_sizes
+    why_stop: Callable[[Reading, CostConfig, str], str] = lambda reading, protocol, device: ""
+    is_needed: bool = True
 
 
 Metric = Count | SideBySide | Derived | Isolated

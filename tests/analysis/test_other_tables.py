@@ -1,9 +1,12 @@
+import dataclasses
+
 from analysis.results import Results
 from analysis.tables.cost import cost_table
 from analysis.tables.main import main_table
 from analysis.tables.parts import parts_table
 from analysis.tables.status import status_table
-from study.record import Outcome
+from analysis.tables.throughput import throughput_table
+from study.record import Measurement, Outcome
 
 
 def plain(table):
@@ -32,10 +35,7 @@ def test_a_cell_whose_cost_failed_has_one_row_that_says_why(maker, seven_study):
             "\N{EN DASH}",
             "\N{EN DASH}",
             "failed: killed",
-            "\N{EN DASH}",
-            "\N{EN DASH}",
-            "\N{EN DASH}",
-            "\N{EN DASH}",
+            *["\N{EN DASH}"] * 5,
         )
     ]
 
@@ -96,3 +96,61 @@ def test_planned_is_the_sum_of_the_five_endings(maker, seven_study):
         ("all", "5", "1", "1", "1", "1", "1"),
     ]
     assert "variant=VLF, seed 2: failed: killed" in table.footnotes
+
+
+def with_more(outcome, *measurements, notes=()):
+    record = outcome.record
+    more = (*record.measurements, *measurements)
+    record = dataclasses.replace(record, measurements=more, notes=tuple(notes))
+    return dataclasses.replace(outcome, record=record)
+
+
+def at(metric, batch, *values):
+    return Measurement(metric, "", "lower", values, conditions={"batch_size": batch})
+
+
+def test_memory_of_training_stands_beside_that_of_inference_or_says_why_not(maker, seven_study):
+    note = "training memory at batch 8 not measured: ValueError: one value"
+    cost = maker.cost({"variant": "VLF"}, 10, 1e6, 2.0)
+    outcome = with_more(cost, at("training_memory", 1, 321.0), notes=[note])
+
+    table = cost_table(Results(seven_study, [outcome], maker.root))
+
+    assert table.header[-2:] == ("peak memory (MiB)", "of a training step (MiB)")
+    assert [row[-1].text for row in table.rows] == ["321", "\N{EN DASH}"]
+    assert [row[-1].notes for row in table.rows] == [(), (note,)]
+
+
+def test_energy_has_a_column_where_a_meter_was_read_and_else_a_reason(maker, seven_study):
+    why = "energy not measured: /sys/class/powercap has no RAPL counter"
+    bare = maker.cost({"variant": "TSN"}, 10, 1e6, 2.0, notes=[why])
+
+    table = cost_table(Results(seven_study, [bare], maker.root))
+    assert not any("energy" in name for name in table.header)
+    assert table.remarks == ("Energy not measured: /sys/class/powercap has no RAPL counter.",)
+    assert main_table(Results(seven_study, [bare], maker.root)).footnotes == {}
+
+    metered = with_more(maker.cost({"variant": "VLF"}, 10, 1e6, 2.0), at("energy", 1, 2.5))
+    table = cost_table(Results(seven_study, [metered, bare], maker.root))
+    column = table.header.index("energy (J/clip)")
+    assert {row[column].text for row in table.rows} == {"2.50", "\N{EN DASH}"}
+
+
+def test_a_sweep_shows_clips_a_second_and_memory_up_to_where_it_ended_and_why(maker, seven_study):
+    why = "throughput sweep ends before batch 4: 900 MiB would be more than the cap of 800 MiB"
+    swept = [at("sweep_throughput", b, 10.0 * b) for b in (1, 2)]
+    swept += [at("sweep_memory", b, 100.0 * b) for b in (1, 2)]
+    vlf = with_more(maker.cost({"variant": "VLF"}, 10, 1e6, 2.0), *swept, notes=[why])
+    tsn = with_more(maker.cost({"variant": "TSN"}, 10, 1e6, 2.0), at("sweep_throughput", 4, 9.0))
+
+    table = throughput_table(Results(seven_study, [vlf, tsn], maker.root))
+
+    assert table.header == ("cell", "batch 1", "batch 2", "batch 4", "largest batch")
+    dash = "\N{EN DASH}"
+    assert plain(table) == [
+        ("VLF", "10.0 (100)", "20.0 (200)", dash, "2"),
+        ("TSN", dash, dash, "9.00", "4"),
+    ]
+    assert list(table.footnotes) == [why]
+    bare = maker.cost({"variant": "TSN"}, 10, 1e6, 2.0)
+    assert throughput_table(Results(seven_study, [bare], maker.root)) is None

@@ -1,6 +1,8 @@
 """The command as a person uses it: real processes and real files."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 
@@ -294,3 +296,38 @@ def test_every_study_that_is_shipped_plans(path, tmp_path):
 
     assert plan["jobs"]
     assert all(job["macs"] > 0 and job["parameters"] > 0 for job in plan["jobs"])
+
+
+def test_costs_alone_of_a_named_device_merge_by_copying_the_records(study):
+    costs = STUDY.replace("seeds: [0, 1]", "seeds: []")
+    study.write_text(costs, "utf-8")
+    there = run(study, "--cost-only", "--device-name", "bench-2", "--results", "there").stdout
+    assert "2 planned = 2 done" in there
+    run(study)
+
+    shutil.copytree(
+        study.parent / "there" / "records", study.parent / "results" / "records", dirs_exist_ok=True
+    )
+    merged = run(study, "--report").stdout
+
+    assert "2 planned = 0 done + 2 reused" in merged
+    table = (study.parent / "results/order/tables/devices.csv").read_text("utf-8")
+    assert "bench-2 CPU: / baseline" in table.splitlines()[0]
+    assert "not measured" not in table
+    assert "other code" not in table
+
+
+def test_costs_are_measured_where_the_data_are_not_and_training_is_skipped(study):
+    data = "{name: video_list, root: nowhere, num_classes: 5, frames: 4, size: 32}"
+    text = re.sub(r"data: .*", f"data: {data}", STUDY)
+    study.write_text(text, "utf-8")
+    assert "nowhere" in run(study, code=2).stderr
+
+    out = run(study, "--cost-only").stdout
+
+    assert "6 planned = 2 done + 0 reused + 4 skipped + 0 failed + 0 not run" in out
+
+
+@pytest.mark.parametrize("name", ["", "_x", "a/b", "x" * 41])
+def test_a_device_name_that_a_heading_cannot_hold_is_refused(study, name):
+    assert "must be up to 40 letters" in run(study, "--device-name", name, code=2).stderr

@@ -82,6 +82,17 @@ def test_the_submitter_is_killed_and_a_second_one_finishes_the_study(tmp_path):
     assert logs(tmp_path).count("started") == 2
 
 
+def test_costs_in_the_queue_are_not_taken_for_those_of_other_cells(tmp_path):
+    study = write_study(tmp_path, seeds="[0]")
+    run(study, "--only", "variant=VLF", "--detach")
+
+    out = run(study).stdout  # costs of TSN are in no job yet
+
+    assert out.count("submitted costs as job") == 1
+    assert "0 failed + 0 not run" in out
+    assert len({record["identity"] for record in records(tmp_path, kind="cost")}) == 2
+
+
 def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path):
     study = write_study(tmp_path, epochs=15, seeds="[0]")
     first = start(study)

@@ -56,6 +56,15 @@ class Later(Plain):
         return super().forward(x)
 
 
+class OnlyAnswers(Plain):
+    """Ends its process when it is trained."""
+
+    def forward(self, x):
+        if self.training:
+            die()
+        return super().forward(x)
+
+
 def build(kind, *args):
     return kind(*args), CLIP
 
@@ -83,6 +92,7 @@ def hang(path):
 
 plain = functools.partial(build, Plain)
 heavy = functools.partial(build, Heavy)
+only_answers = functools.partial(build, OnlyAnswers)
 importing = functools.partial(build, Importing)
 dies_when_timed = functools.partial(build, Later, die)
 complains_when_timed = functools.partial(build, Later, complain)

@@ -228,7 +228,7 @@ def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
 
     session = Session(plan(study, store), store, Console(quiet=True))
     with pytest.raises(KeyboardInterrupt):
-        session.run(Work(Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
+        session.run(Work(lambda: None, Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
 
     assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
     assert {outcome.status for outcome in session.outcomes()} == {"not run"}
@@ -270,3 +270,28 @@ def test_weights_that_fit_are_in_the_plan_as_a_run_of_their_own(tmp_path, store)
     check_inputs(made)
 
     assert len({job.key.identity for job in made.train}) == 2
+
+
+def test_with_cost_only_training_is_skipped_and_the_costs_decide_the_exit_code(study, store):
+    made = plan(study, store, cost_only=True)
+    assert {(job.kind, job.status, job.reason) for job in made.jobs} == {
+        ("cost", "to run", ""),
+        ("train", "skipped", "--cost-only"),
+    }
+    assert exit_code(made.outcomes(), cost_only=True) == 1
+    for job in made.cost:
+        store.add(job.key, record_for(job, timing_run="run", attempt=job.name[-3:]))
+
+    measured = plan(study, store, cost_only=True).outcomes()
+
+    assert exit_code(measured, cost_only=True) == 0
+    assert exit_code(measured) == 1
+
+
+def test_a_named_device_has_costs_of_its_own_and_shares_trained_models(study, store):
+    here, named = plan(study, store), plan(study, store, device_name="bench 2")
+    other = plan(study, store, device_name="bench 3")
+
+    identities = {tuple(job.key.identity for job in one.cost) for one in (here, named, other)}
+    assert len(identities) == 3
+    assert [job.key for job in here.train] == [job.key for job in named.train]

@@ -166,7 +166,6 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "seeds: 3",
             "clip.yaml:16: seeds: expected a list of whole numbers, got 3",
         ),
-        ("seeds: [0, 1, 2]", "seeds: []", "clip.yaml:16: seeds: needs at least one seed"),
         (
             "{variant: VLF}",
             "{variant: VFL}",
@@ -342,6 +341,17 @@ def test_an_override_that_names_another_architecture_inherits_nothing(tmp_path):
     text = "question: q\nbase: {model: {name: vlf, width: 32}}\n"
 
     assert load_study(write(tmp_path, text), ["model.name=tsn"]).base["model"] == {"name": "tsn"}
+
+
+def test_without_seeds_a_study_is_of_costs_and_claims_nothing_that_needs_training(tmp_path):
+    costs = YAML.replace("seeds: [0, 1, 2]", "seeds: []")
+    assert complaint(tmp_path, costs) == (
+        "clip.yaml:18: claims[0]: top1 needs training, and seeds is empty"
+    )
+
+    study = load_study(write(tmp_path, costs.replace("top1", "latency")), quick=True)
+
+    assert study.seeds == ()
 
 
 def test_a_quick_study_has_one_seed_and_few_rounds(tmp_path):

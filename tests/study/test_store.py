@@ -74,6 +74,47 @@ def test_a_torn_record_is_set_aside_and_its_job_is_not_done(tmp_path, cut):
     assert (store.records / "damaged" / path.name).exists()
 
 
+def test_a_damaged_record_does_not_win_over_a_whole_one(tmp_path):
+    store = Store(tmp_path)
+    store.add(KEY, record("damaged"))
+    (path,) = store.records.glob("train-*.json")
+    path.write_bytes(path.read_bytes()[:-2])
+
+    kept = store.add(KEY, record("whole"))
+
+    assert kept.attempt == "whole"
+    assert store.find(KEY) == record("whole")
+    assert (store.records / "damaged" / path.name).exists()
+
+
+def test_a_record_is_struck_out_with_its_damaged_file(tmp_path):
+    store = Store(tmp_path)
+    artifact = store.add_artifact(KEY, "one", "predictions", b"scores")
+    store.add(KEY, record(artifacts={"predictions": artifact}))
+
+    store.strike(store.done(KEY)[0], "predictions")
+
+    assert store.done(KEY) == []
+    assert len(list(tmp_path.glob("records/damaged/train-*.json"))) == 1
+    assert [one.read_bytes() for one in tmp_path.glob("artifacts/damaged/*")] == [b"scores"]
+    assert "its predictions are damaged" in store.damaged[0]
+    assert store.add(KEY, record("again")).attempt == "again"
+
+
+def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path)
+    monkeypatch.setattr("study.store.os.fsync", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: .*draft"):
+        store.add(KEY, record())
+    with pytest.raises(OSError, match=r"No space left on device: .*draft"):
+        store.add_artifact(KEY, "one", "predictions", b"scores")
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_an_altered_number_is_noticed():
     text = record(value=50.0).to_json()
 

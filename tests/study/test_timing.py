@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import os
 import pickle
@@ -10,6 +11,7 @@ import pytest
 from test_supervision import gone, until
 
 from study import cost_process, timing
+from study.metrics.subject import Isolated, Reading
 from study.record import Measurement
 from study.settings import CostConfig
 from study.supervision import Ended
@@ -24,6 +26,7 @@ CELLS = [
     ("killed later", builders.dies_when_timed),
     ("heavy", builders.heavy),
     ("importing", builders.importing),
+    ("only answers", builders.only_answers),
 ]
 
 
@@ -42,13 +45,18 @@ def measurements(timing, metric, part=None):
     return [m for m in timing.measurements if (m.metric, m.part) == (metric, part)]
 
 
+def without_energy(notes):
+    return [note for note in notes if not note.startswith("energy not measured")]
+
+
 def test_every_cell_is_answered_and_the_good_ones_are_measured(timings):
     assert list(timings) == [name for name, _ in CELLS]
     for name in ("baseline", "heavy", "importing"):
         assert timings[name].reason == ""
-        assert {m.metric for m in timings[name].measurements} == {
+        assert {m.metric for m in timings[name].measurements} - {"energy"} == {
             *("parameters", "macs", "latency", "throughput", "peak_memory"),
             *("fvcore_macs", "fvcore_extras", "activations"),
+            *("part_latency", "peak_rate_fp32", "training_memory"),
         }
 
 
@@ -84,7 +92,7 @@ def test_numbers_counted_by_hand_come_through(timings):
 
     assert parameters.samples == (2 * 3 * 8 * 8 * 4 + 4,)
     assert macs.samples == head.samples == (2 * 3 * 8 * 8 * 4,)
-    assert timings["baseline"].notes == ()
+    assert without_energy(timings["baseline"].notes) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -101,6 +109,42 @@ def test_a_model_that_holds_200_mib_is_seen_to(timings):
 def test_what_a_cell_imports_is_not_its_memory(timings):
     for measurement in measurements(timings["importing"], "peak_memory"):
         assert measurement.samples[0] < 60
+
+
+def test_a_process_that_dies_in_training_leaves_a_note_and_fails_no_cell(timings):
+    timing = timings["only answers"]
+
+    assert timing.reason == ""
+    assert len(measurements(timing, "latency")) == len(measurements(timing, "peak_memory")) == 2
+    assert measurements(timing, "training_memory") == []
+    assert without_energy(timing.notes) == [
+        "training memory ends before batch 1: killed by signal 9 (out of memory?) while "
+        "measuring training memory, batch 1"
+    ]
+
+
+def test_a_sweep_ends_where_a_batch_fails_and_keeps_what_it_has():
+    def ask(activity, work, build, batch, protocol):
+        if batch == 4:
+            return Failed("cell", f"OutOfMemoryError while {activity}: no memory")
+        return Reading(notes=(f"batch {batch}",))
+
+    sweep = Isolated(print, "throughput sweep", lambda protocol: [1, 2, 4, 8], is_needed=False)
+    readings = cost_process._measure_sizes(sweep, None, PROTOCOL, "cuda", ask)
+    assert [note for reading in readings for note in reading.notes] == [
+        "batch 1",
+        "batch 2",
+        "throughput sweep ends before batch 4: OutOfMemoryError while measuring throughput sweep, "
+        "batch 4: no memory",
+    ]
+
+    polite = dataclasses.replace(sweep, why_stop=lambda reading, protocol, device: "enough")
+    readings = cost_process._measure_sizes(polite, None, PROTOCOL, "cuda", ask)
+    assert readings[-1].notes == ("throughput sweep ends before batch 2: enough",)
+
+    needed = dataclasses.replace(sweep, is_needed=True)
+    failed = cost_process._measure_sizes(needed, None, PROTOCOL, "cuda", ask)
+    assert failed.reason.startswith("OutOfMemoryError")
 
 
 def test_throughput_belongs_to_the_latencies(timings):
@@ -122,8 +166,8 @@ def test_the_environment_is_that_of_the_process_that_timed(timings):
 
 
 def test_the_person_who_waits_is_told(timings, told):
-    assert "measuring peak memory of killed (2 of 7)" in told
-    assert "counting heavy (2 of 3)" in told
+    assert "measuring peak memory of killed (2 of 8)" in told
+    assert "counting heavy (2 of 4)" in told
     assert any(text.startswith("timing, batch 4") for text in told)
 
 

@@ -6,23 +6,28 @@ from pathlib import Path
 VIDEO_SUFFIXES = (
     ".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv", ".3gp",
 )  # fmt: skip
+RANKS = {suffix: rank for rank, suffix in enumerate(VIDEO_SUFFIXES)}
 
 
-def index_videos(folder: Path) -> dict[str, Path]:
-    """Path inside the folder without its suffix, with "/", -> video; at any depth.
+def index_videos(folder: Path) -> dict[str, str]:
+    """Path inside the folder without its suffix, with "/", -> path of the video; at any depth.
 
     A suffix tells no codec: what is in a file is asked of its content. Of two files that differ
     in their suffix alone the first in the order of `VIDEO_SUFFIXES` counts. Hidden files are left
     out. A folder that does not exist has no videos.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for place, _, names in os.walk(folder, followlinks=True):
         inside = os.path.relpath(place, folder)
         prefix = "" if inside == "." else f"{inside.replace(os.sep, '/')}/"
-        for name in sorted(names, key=_rank):
+        for name in names:  # strings, not Paths: there may be 240,000
             stem, suffix = os.path.splitext(name)
-            if suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                found.setdefault(prefix + stem, Path(place) / name)
+            rank = RANKS.get(suffix.lower())
+            if rank is None or name.startswith("."):
+                continue
+            other = found.get(prefix + stem)
+            if other is None or rank < RANKS[os.path.splitext(other)[1].lower()]:
+                found[prefix + stem] = f"{place}{os.sep}{name}"
     return found
 
 
@@ -37,8 +42,3 @@ def list_folders(folder: Path) -> set[str]:
 def pack_path(folder: Path, name: str) -> Path:
     """Where the frames of a video are in a folder that `python -m vlf.data.pack` made."""
     return folder / "videos" / f"{name}.pack"
-
-
-def _rank(name: str) -> tuple[int, str]:
-    suffix = os.path.splitext(name)[1].lower()
-    return VIDEO_SUFFIXES.index(suffix) if suffix in VIDEO_SUFFIXES else -1, name

@@ -64,7 +64,7 @@ def read_split(config: HMDB51Config, split: Split, classes: tuple[str, ...]) -> 
                 raise ConfigError(KEY, f'{where}: must be `video.avi 0, 1 or 2`, got "{text}"')
             if mark == MARKS[split]:
                 stem = f"{name}/{Path(video.strip()).stem}"
-                file = found.get(stem, videos / name / video.strip())
+                file = Path(found.get(stem, f"{videos}/{name}/{video.strip()}"))
                 items.append(Item(file, number, 0, None, where, stem in found))
     if not items:
         raise ConfigError(KEY, f'"{folder}" marks no video for the {split} split')

@@ -68,15 +68,15 @@ def read_split(config: KineticsConfig, split: Split, classes: tuple[str, ...]) -
         if len(files) > 1:
             said = f'two files are clip {clip}: "{files[0]}" and "{files[1]}"; keep one'
             raise ConfigError(key, f"{where}: {said}")
-        video = files[0] if files else videos / f"{clip}.mp4"
-        items.append(Item(video, number, 0, None, where, bool(files)))
+        video = files[0] if files else f"{videos}/{clip}.mp4"
+        items.append(Item(Path(video), number, 0, None, where, bool(files)))
     if not items:
         raise ConfigError(key, f"{path}: names no clip")
     return items
 
 
-def _index_names(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = defaultdict(list)
+def _index_names(folder: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
     for name, path in index_videos(folder).items():
         found[name.rpartition("/")[2]].append(path)
     return found

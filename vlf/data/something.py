@@ -74,8 +74,8 @@ def read_split(config: SomethingConfig, split: Split, classes: tuple[str, ...]) 
     entries = read_pairs(path, key) if path.suffix == ".csv" else _read_entries(path, key)
     for where, one, label in entries:
         number = number_of(label, numbers, key, where, config.labels)
-        video = found.get(one, videos / f"{one}.webm")
-        items.append(Item(video, number, 0, None, where, one in found))
+        video = found.get(one, f"{videos}/{one}.webm")
+        items.append(Item(Path(video), number, 0, None, where, one in found))
     if not items:
         raise ConfigError(key, f"{path}: names no video")
     return items

@@ -89,7 +89,8 @@ def read_lines(path: Path, key: str, what: str = "file") -> Iterator[tuple[str, 
     Raises:
         ConfigError: As `read_file`.
     """
-    for number, line in enumerate(read_file(path, key, what).splitlines(), start=1):
+    text = read_file(path, key, what).replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):  # as an editor counts them
         if text := line.strip():
             yield f"{path}:{number}", text
 

@@ -69,7 +69,7 @@ def read_split(config: UCF101Config, split: Split, classes: tuple[str, ...]) -> 
             said = f"says class {number.strip()}, which is not {name} ({number_of[name] + 1})"
             raise ConfigError(KEY, f"{where}: {said}")
         stem = str(Path(video).with_suffix("").as_posix())
-        file = found.get(stem, videos / video)
+        file = Path(found.get(stem, f"{videos}/{video}"))
         items.append(Item(file, number_of[name], 0, None, where, stem in found))
     if not items:
         raise ConfigError(KEY, f"{path}: names no video")

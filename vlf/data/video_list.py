@@ -11,6 +11,8 @@ from vlf.data.film import Film, VideoFile
 from vlf.data.listed import CACHE_BYTES, Item, ListedClips, settle
 from vlf.data.text import open_root, read_lines, read_names, split_file
 
+MAX_TOLD = 500  # characters of a line's complaint
+
 
 class VideoList(ListedClips):
     """One split of a `video_list`.
@@ -67,8 +69,8 @@ def read_list(config: OwnLists, split: Split) -> list[Item]:
         if not text.startswith("#"):
             try:
                 items.append(_read_line(text, config, where))
-            except ValueError as error:
-                raise ConfigError(key, f"{where}: {error}") from None
+            except (ValueError, OSError) as error:  # OSError: a name that no file system takes
+                raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
     if not items:
         raise ConfigError(key, f"{path}: has no line that names a video")
     return items

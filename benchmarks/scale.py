@@ -1,0 +1,228 @@
+"""What the harness itself costs at scale: a plan of 10,000 cells, its status, 10,000 empty jobs.
+
+    python benchmarks/scale.py                # 10,000 cells, ten architectures; 3 rounds
+    python benchmarks/scale.py --cells 1000 --jobs 500
+
+Each command is a process of its own. A plan's time is split into what importing torch takes,
+counting the ten architectures, and the rest, which is the harness, in processor time, which other
+work on the machine disturbs less. Empty jobs write a whole record
+and do nothing else: one after another in the command's process (inline), and each in a process of
+its own; afterwards open files, processes and memory are compared with those before.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+ARCHITECTURES = {
+    "VLF": "{name: vlf, backbone: tiny, width: 32, heads: 2}",
+    "no g": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatial_depth: 0}",
+    "pooled": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatial_depth: 0, pool: frame}",
+    "deep": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatiotemporal_depth: 3}",
+    "TSN": "{name: tsn, backbone: tiny}",
+    "TSM": "{name: tsm, backbone: tiny}",
+    "TimeSformer": "{name: timesformer, patch: 8, width: 32, depth: 1, heads: 2}",
+    "TimeSformer 2": "{name: timesformer, patch: 8, width: 32, depth: 2, heads: 2}",
+    "ViViT": "{name: vivit, patch: 8, width: 32, heads: 2}",
+    "ViViT 64": "{name: vivit, patch: 8, width: 64, heads: 2}",
+}
+
+MEASURED = """
+import json, os, sys, time
+sys.path.insert(0, {root!r})
+began = time.process_time()
+spent = {{"import": 0.0, "count": 0.0}}
+if {loads_torch}:
+    import study.preflight as preflight, study.cost, study.job
+    spent["import"] = time.process_time() - began
+    count = preflight._count
+    def timed(*arguments):
+        start = time.process_time()
+        try:
+            return count(*arguments)
+        finally:
+            spent["count"] += time.process_time() - start
+    preflight._count = timed
+import run_study
+sys.stdout = open(os.devnull, "w")
+code = run_study.main({argv!r})
+spent["all"] = time.process_time() - began
+print(json.dumps(spent), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, default=10_000, help="a multiple of 100")
+    parser.add_argument("--jobs", type=int, default=10_000, help="empty jobs, inline")
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        study = write_study(Path(folder), args.cells)
+        for option in ("--plan", "--status"):
+            measure_command(study, option, args.cells, args.rounds)
+        finish(study)
+        measure_command(study, "--status", args.cells, args.rounds, "finished, ")
+        measure_jobs("inline", Path(folder) / "inline", args.jobs)
+        measure_jobs("process", Path(folder) / "process", max(1, args.jobs // 20))
+    return 0
+
+
+def write_study(folder: Path, cells: int) -> Path:
+    """Ten architectures, ten learning rates, and as many seeds of the data as it takes."""
+    variants = "".join(f"    {name}: {{model: {text}}}\n" for name, text in ARCHITECTURES.items())
+    rates = ", ".join(f"{one}e-4" for one in range(1, 11))
+    path = folder / "scale.yaml"
+    path.write_text(
+        "question: How long does a plan take?\n"
+        "base: {data: {name: motion, frames: 4, size: 32}}\n"
+        f"factors:\n  variant:\n{variants}  train.lr: [{rates}]\n"
+        f"  data.seed: [{', '.join(map(str, range(cells // 100)))}]\n"
+        "run: {device: cpu}\nreport: {baseline: {variant: VLF}}\n",
+        "utf-8",
+    )
+    return path
+
+
+def finish(study: Path) -> None:
+    """Write a record of every job, as if all had run; not synced, which is not what is timed."""
+    from study.grid import expand
+    from study.plan import Choice, make_plan, task_of
+    from study.record import Measurement
+    from study.spec import load_study
+    from study.store import Store
+
+    loaded, store = load_study(study), Store(study.parent / "results")
+    plan = make_plan(loaded, expand(loaded), store, "cpu", Choice())
+    store.records.mkdir(parents=True)
+    top1 = (Measurement("top1", "%", "higher", (50.0,), conditions={"split": "test"}),)
+    for job in plan.train:
+        record = dataclasses.replace(
+            empty_record(task_of(plan, job, store.root)), measurements=top1
+        )
+        (store.records / f"{job.key.name}.json").write_text(record.to_json(), "utf-8")
+    latency = tuple(
+        Measurement(name, "ms", "lower", (1.0,) * 40, None, {"batch_size": size}, tuple(range(40)))
+        for name in ("latency", "throughput")
+        for size in (1, 8)
+    )
+    for job in {job.key.name: job for job in plan.cost}.values():
+        record = dataclasses.replace(
+            empty_record(task_of(plan, plan.train[0], store.root)),
+            kind="cost", identity=job.key.identity, seed=None, config=job.key.config,
+            fingerprint=job.key.fingerprint, timing_run="run", measurements=latency,
+        )  # fmt: skip
+        (store.records / f"{job.key.name}.run.json").write_text(record.to_json(), "utf-8")
+
+
+def measure_command(study: Path, option: str, cells: int, rounds: int, what: str = "") -> None:
+    """Print the medians of a command."""
+    results = str(study.parent / "results")
+    argv = [str(study), option, "--results", results]
+    code = MEASURED.format(root=str(ROOT), loads_torch=option == "--plan", argv=argv)
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        wall = time.perf_counter() - start
+        found.append({**json.loads(done.stderr.splitlines()[-1]), "wall": wall})
+    median = {name: statistics.median(one[name] for one in found) for name in found[0]}
+    rest = median["all"] - median["import"] - median["count"]
+    print(
+        f"{option} of {cells:,} cells: {what}{median['wall']:.2f} s; of processor time, torch "
+        f"{median['import']:.2f} s, counting {median['count']:.2f} s, the rest {rest:.2f} s",
+        flush=True,
+    )
+
+
+def measure_jobs(executor: str, root: Path, jobs: int) -> None:
+    """Print what empty jobs cost, and what they leave behind."""
+    from study.executors import EXECUTORS, Placement
+    from study.store import Key
+    from study.task import Task
+    from vlf.config import RunConfig
+
+    config = RunConfig()
+    tasks = [
+        Task(
+            f"job {number}",
+            Key("train", f"{number:064d}", "f" * 64, config.model_dump(mode="json")),
+            config, number, "cpu", root, f"attempt{number}", 1.0,
+        )
+        for number in range(jobs)
+    ]  # fmt: skip
+    files, memory = open_files(), memory_mib()
+    start = time.perf_counter()
+    done = 0
+    for _, record in EXECUTORS[executor](tasks, end_at_once, Placement(2), lambda event: None):
+        done += record.status == "done"
+    wall = time.perf_counter() - start
+    left = children() - {resource_tracker(), fork_server()}
+    print(
+        f"{jobs:,} empty jobs, {executor}: {1e3 * wall / jobs:.1f} ms a job, {done:,} done; "
+        f"open files {files} -> {open_files()}, processes left {len(left)}, "
+        f"memory {memory:.0f} -> {memory_mib():.0f} MiB",
+        flush=True,
+    )
+
+
+def end_at_once(task, notify):
+    """A job that writes its record, synced to disk, and nothing else."""
+    from study.store import Store
+
+    return Store(task.root).add(task.key, empty_record(task))
+
+
+def empty_record(task):
+    """A record that nothing was measured for."""
+    from study.failure import Clock, failed_record
+
+    return dataclasses.replace(failed_record(task, Clock(), ""), status="done")
+
+
+def open_files() -> int:
+    """Of this process."""
+    return len(os.listdir("/proc/self/fd")) - 1
+
+
+def memory_mib() -> float:
+    """Resident now, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def children() -> set[int]:
+    """Processes of this one that live."""
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    return set(map(int, path.read_text().split()))
+
+
+def resource_tracker() -> int | None:
+    """Python's own helper, which lives as long as this process."""
+    from multiprocessing import resource_tracker as module
+
+    return module._resource_tracker._pid
+
+
+def fork_server() -> int | None:
+    """Serves every job, and lives as long as this process."""
+    from multiprocessing import forkserver as module
+
+    return module._forkserver._forkserver_pid
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""The last line and the exit code are never better than the truth, whatever ends a run."""
+
+import dataclasses
+import io
+import re
+import threading
+import time
+
+import pytest
+from rich.console import Console
+from test_plan import plan, record_for, store, study
+
+from study.ending import strike_out, sum_at_end
+from study.executors import EXECUTORS
+from study.failure import Clock, failed_record
+from study.lease import Leases
+from study.session import Session, Work, exit_code, sum_up
+from study.store import Store
+
+__all__ = ["store", "study"]  # fixtures
+
+
+def session_of(study, store):
+    console = Console(file=io.StringIO(), width=200)
+    return Session(plan(study, store), store, console), console
+
+
+def run(session, **work):
+    """Run with costs that are timed at once; `work` replaces a part."""
+    parts = {
+        "register": lambda: None,
+        "run_cost": time_at_once,
+        "cost_on_node": None,
+        "run_job": None,
+        **work,
+    }
+    estimates = {job.name: 1.0 for job in session.plan.train}
+    session.run(Work(**parts), estimates, retry_failed=False)
+
+
+def time_at_once(made, store, notify):
+    return {
+        job.cell.name: (store.add(job.key, record_for(job, timing_run="run")), None)
+        for job in made.cost
+    }
+
+
+def counts(text):
+    """(planned, done, reused, skipped, failed, not run) of the last line."""
+    return tuple(map(int, re.findall(r"\d+", text.splitlines()[-1])))
+
+
+def record_of(task, status="done"):
+    record = failed_record(task, Clock(), "" if status == "done" else "diverged")
+    return Store(task.root).add(task.key, dataclasses.replace(record, status=status))
+
+
+def stop_after_two(tasks, run_job, placement, notify):
+    """An executor that ends before its tasks do, and says nothing."""
+    for task in tasks[:2]:
+        yield task, record_of(task)
+
+
+def break_after_two(tasks, run_job, placement, notify):
+    yield from stop_after_two(tasks, run_job, placement, notify)
+    raise OSError(28, "No space left on device", "records")
+
+
+def fail_one(tasks, run_job, placement, notify):
+    for number, task in enumerate(tasks):
+        yield task, record_of(task, "failed" if number == 0 else "done")
+
+
+def test_a_run_that_ends_early_says_what_was_not_run(study, store, monkeypatch):
+    monkeypatch.setitem(EXECUTORS, "process", stop_after_two)
+    session, console = session_of(study, store)
+
+    run(session)
+
+    with sum_at_end(session.outcomes(), console) as outcomes:
+        pass
+    assert counts(console.file.getvalue()) == (6, 4, 0, 0, 0, 2)
+    assert exit_code(outcomes) == 1
+
+
+def test_a_run_with_a_failed_cell_does_not_exit_with_0(study, store, monkeypatch):
+    monkeypatch.setitem(EXECUTORS, "process", fail_one)
+    session, _ = session_of(study, store)
+
+    run(session)
+
+    assert sum_up(session.outcomes()).endswith(
+        "5 done + 0 reused + 0 skipped + 1 failed + 0 not run"
+    )
+    assert exit_code(session.outcomes()) == 1
+
+
+def test_the_sum_is_told_after_an_error_and_names_it(study, store, monkeypatch):
+    monkeypatch.setitem(EXECUTORS, "process", break_after_two)
+    session, console = session_of(study, store)
+
+    with pytest.raises(OSError, match="No space left"):
+        run(session)
+
+    assert counts(console.file.getvalue()) == (6, 4, 0, 0, 0, 2)
+    reasons = {one.reason for one in session.outcomes() if one.status == "not run"}
+    assert reasons == {"the run stopped: OSError: [Errno 28] No space left on device: 'records'"}
+
+
+@pytest.mark.parametrize("part", ["register", "run_cost"])
+def test_the_sum_is_told_whatever_raises(study, store, part):
+    def raise_error(*arguments):
+        raise ValueError("a mistake of ours")
+
+    session, console = session_of(study, store)
+
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        run(session, **{part: raise_error})
+
+    assert counts(console.file.getvalue()) == (6, 0, 0, 0, 0, 6)
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_sum(study, store):
+    session, console = session_of(study, store)
+
+    with pytest.raises(KeyError), sum_at_end(session.outcomes(), console):
+        raise KeyError("a figure")
+
+    assert counts(console.file.getvalue()) == (6, 0, 0, 0, 0, 6)
+
+
+def test_what_was_struck_out_is_not_run_and_not_done(study, store, monkeypatch):
+    session, console = session_of(study, store)
+    (job, *_) = session.plan.train
+    artifact = store.add_artifact(job.key, "one", "predictions", b"scores")
+    store.add(job.key, record_for(job, artifacts={"predictions": artifact}))
+    outcomes = plan(study, store).outcomes()
+    (reused,) = [one for one in outcomes if one.status == "reused"]
+
+    strike_out(outcomes, [(reused, "predictions"), (reused, "predictions")], store, console)
+
+    assert sum_up(outcomes) == "6 planned = 0 done + 0 reused + 0 skipped + 0 failed + 6 not run"
+    assert console.file.getvalue().count("warning:") == 1
+    assert {one.status for one in plan(study, store).jobs} == {"to run"}
+
+
+def test_costs_that_another_command_times_are_waited_for_and_not_timed_again(study, store):
+    session, console = session_of(study, store)
+    other = plan(study, store)
+
+    def never(*arguments):
+        raise AssertionError("timed twice")
+
+    with Leases(store.root) as leases:
+        assert leases.take("timing")
+
+        def finish():
+            time.sleep(0.3)
+            time_at_once(other, Store(store.root), None)
+            leases.drop("timing")
+
+        thread = threading.Thread(target=finish)
+        thread.start()
+        session._run_cost(never)
+        thread.join()
+
+    statuses = [one.status for one in session.outcomes() if one.kind == "cost"]
+    assert statuses == ["reused", "reused"]
+    assert "waiting for the timing of costs by process" in console.file.getvalue()
