@@ -147,7 +147,7 @@ class Maker:
             )
         return outcomes
 
-    def _accuracy(self, top1, views):
+    def _accuracy(self, top1, views=1):
         test = {"split": "test", "views": views}
         return (
             Measurement("top1", "%", "higher", (float(top1),), conditions=test),
