@@ -24,7 +24,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -35,6 +34,7 @@ from study.spec import load_study
 from study.store import Store
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
+from vlf.data.seeds import derive, rng
 from vlf.evaluate import MEAN, STD
 from vlf.models import build_model
 from vlf.recipe import learning_rate
@@ -138,9 +138,12 @@ def train_plainly(study: str, epochs: int) -> dict[str, float]:
 
 
 def train_one(config: RunConfig, seed: int) -> float:
-    """Train one model; its top-1 on the test clips, in percent."""
-    torch.manual_seed(seed)
-    random_numbers = np.random.default_rng(seed)
+    """Train one model; its top-1 on the test clips, in percent.
+
+    The initial weights, the order and the clips are those of run_study.py, so that accuracies can
+    be compared seed by seed.
+    """
+    torch.manual_seed(derive("weights", seed))
     model = build_model(config.model, config.data)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.train.lr, weight_decay=config.train.weight_decay
@@ -150,10 +153,10 @@ def train_one(config: RunConfig, seed: int) -> float:
     steps = -(-len(train) // size)
     for epoch in range(config.train.epochs):
         model.train()
-        order = random_numbers.permutation(len(train))
+        order = rng("order", seed, epoch).permutation(len(train))
         for step in range(steps):
             items = order[step * size : (step + 1) * size].tolist()
-            clips = torch.stack([train.load(item, random_numbers) for item in items])
+            clips = torch.stack([train.load(i, rng("clip", seed, epoch, i)) for i in items])
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config.train, epoch * steps + step, steps)
             loss = cross_entropy(model(normalize(clips)), train.labels[items])

@@ -43,7 +43,80 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("study.metrics.latency.perf_counter", clock)
+    monkeypatch.setattr("study.metrics.latency._usage", lambda: (0, clock.now * 1e3))
     return clock
+
+
+class Scheduler:
+    """Interrupts the timed calls of these numbers, from 0; told in the test's clock."""
+
+    def __init__(self, clock, interrupted):
+        self.clock, self.interrupted, self.asked, self.lost = clock, interrupted, 0, 0.0
+
+    def usage(self):
+        """Asked before and after each timed call."""
+        number, is_after = divmod(self.asked, 2)
+        self.asked += 1
+        switches = sum(one < number + is_after for one in self.interrupted)
+        return switches, (self.clock.now - self.lost) * 1e3
+
+
+class Interrupted(Taking):
+    """Loses 30 ms in timed calls that the scheduler interrupts."""
+
+    def __init__(self, clock, seconds, scheduler):
+        super().__init__(clock, seconds)
+        self.scheduler = scheduler
+
+    def forward(self, x):
+        asked = self.scheduler.asked
+        if asked % 2 and asked // 2 in self.scheduler.interrupted:
+            self.clock.now += 0.030
+            self.scheduler.lost += 0.030
+        return super().forward(x)
+
+
+def interrupted(clock, monkeypatch, calls, threads=1):
+    scheduler = Scheduler(clock, calls)
+    monkeypatch.setattr("study.metrics.latency._usage", scheduler.usage)
+    subject = Subject("a", Interrupted(clock, 0.005, scheduler), torch.zeros(1, 2, 3, 4, 4))
+    return measure_latency([subject], protocol(threads=threads), Watch())["a"]
+
+
+def test_a_call_that_the_scheduler_interrupted_is_timed_anew(clock, monkeypatch):
+    # The second turn needs two calls, the fourth three.
+    reading = interrupted(clock, monkeypatch, calls={1, 4, 5})
+
+    assert reading.measurements[0].samples == pytest.approx([5.0] * 6)
+    assert reading.notes == ()
+
+
+def test_a_turn_that_is_interrupted_each_time_keeps_its_fastest_call_and_is_told(
+    clock, monkeypatch
+):
+    reading = interrupted(clock, monkeypatch, calls={2, 3, 4})
+
+    assert reading.measurements[0].samples == pytest.approx([5.0, 5.0, 35.0, 5.0, 5.0, 5.0])
+    assert reading.notes == (
+        "latency in mode eager at batch 1: other processes interrupted 1 of 6 timed calls",
+    )
+
+
+def test_repeated_calls_are_at_most_as_many_as_rounds(clock, monkeypatch):
+    reading = interrupted(clock, monkeypatch, calls=set(range(100)))
+
+    # Two more in each of the first three turns: six; then none.
+    assert reading.measurements[0].samples == pytest.approx([35.0] * 6)
+    assert "interrupted 6 of 6" in reading.notes[0]
+
+
+def test_an_interruption_that_took_no_time_is_none(clock, monkeypatch):
+    counts = itertools.count()
+    monkeypatch.setattr("study.metrics.latency._usage", lambda: (next(counts), clock.now * 1e3))
+
+    reading = measure_latency(subjects(clock, 0.005), protocol(), Watch())["a"]
+
+    assert reading.notes == ()
 
 
 def subjects(clock, *seconds):
