@@ -80,6 +80,10 @@ class Matching:
         """The metric as a sentence has it."""
         return METRICS[self.metric][0]
 
+    def is_near(self, ratio: float) -> bool:
+        """Whether a cost, as a multiple of its target, is within the tolerance."""
+        return abs(ratio - 1) <= self.within + 1e-9  # 0.95 is within 5 %
+
     def target_of(self, levels: Mapping[str, str]) -> dict[str, str] | None:
         """Levels of the cell that sets a cell's cost, perhaps itself; None where a number does."""
         return None if isinstance(self.to, float) else {**levels, **self.to}

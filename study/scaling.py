@@ -202,7 +202,7 @@ def _solve(
         best, costs = nearest_value(values, cost, target)
     except ValueError as error:
         raise study.error(key, f"model.{scale.field}: {error} (cell {cell.name})") from None
-    if abs(costs[best] / target - 1) > match.within:
+    if not match.is_near(costs[best] / target):
         told = " and ".join(
             f"{value} has {amount(costs[value])} ({costs[value] / target:.3f} times)"
             for value in around(costs, target)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from analysis.numbers import NONE, fixed, significant
+from analysis.numbers import NONE, fixed, prefix_for
 from analysis.results import Results, Variant, short_label, short_name
 from analysis.tables.table import Entry
 from study.spec import Matching
@@ -60,7 +60,8 @@ def matched_remarks(results: Results) -> tuple[str, ...]:
         return ()
     by = ", ".join(f"{one.name} by {short_name(one.field)}" for one in match.by if one.field)
     if isinstance(match.to, float):
-        target = significant(match.to, 4)
+        factor, prefix = prefix_for([match.to])
+        target = f"{match.to / factor:g} {prefix}".rstrip()
     else:
         target = f"those of {short_label(match.to)} at the same levels of all other factors"
     return (
@@ -78,6 +79,6 @@ def _entry(results: Results, match: Matching, variant: Variant, target: Variant 
     words = f"{short_name(scaled[0])} {scaled[1]}" if scaled else "as it is"
     if ratio is None:
         return Entry(f"{words}, not counted" if scaled else NONE)
-    far = scaled is not None and abs(ratio - 1) > match.within
+    far = scaled is not None and not match.is_near(ratio)
     notes = (f"outside of the {100 * match.within:g} % that were asked for",) if far else ()
     return Entry(f"{words}, {fixed(ratio, 3)}{TIMES}", notes=notes)

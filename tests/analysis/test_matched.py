@@ -60,7 +60,7 @@ def test_a_target_in_numbers_has_no_row_of_its_own(maker, outcomes):
     entries, table = column(Results(study, outcomes, maker.root))
 
     assert entries[0].text == f"width 64, 1.000{TIMES}"
-    assert "within 5 % of 60000000 " in table.remarks[-1]
+    assert "within 5 % of 60 M (" in table.remarks[-1]
 
 
 def test_a_cell_without_a_count_has_no_ratio(maker, outcomes):
