@@ -41,7 +41,14 @@ MAY_IMPORT = {
         "study.scaling",
         "vlf.config",
     },
-    "analysis": {"study.record", "study.settings", "study.spec", "vlf.config"},
+    "analysis": {
+        "study.record",
+        "study.settings",
+        "study.spec",
+        "vlf.config",
+        "analysis.notebook",
+    },
+    "analysis.notebook": {"study", "analysis", "vlf.config"},
     "run_study": {"study", "analysis"},
 }
 
