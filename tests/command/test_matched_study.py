@@ -26,10 +26,11 @@ def finished(tmp_path_factory):
     """A matched study that has run once: its file, the plan before, and its records."""
     path = tmp_path_factory.mktemp("matched") / "order.yaml"
     text = STUDY.replace("    TSN:", f"{FORMER}    TSN:").replace("seeds: [0, 1]", "seeds: [0]")
+    text = text.replace("report: {", "report: {tables: [main], figures: [], ")
     path.write_text(text + MATCH, "utf-8")
     plan = json.loads(run(path, "--plan", "--json").stdout)
     assert not (path.parent / "results").exists()
-    run(path, "--workers", "1")
+    run(path, "--executor", "inline")
     files = (path.parent / "results" / "records").glob("*.json")
     return path, plan, [json.loads(file.read_text("utf-8")) for file in files]
 
