@@ -80,9 +80,9 @@ def read_records(path: Path) -> pd.DataFrame:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; name a study file, or a report's folder")
     frame = pd.read_csv(file, dtype=str, keep_default_na=False)
-    for name in frame.columns.intersection([*WHOLE, "value"]):
+    whole = {name: "Int64" for name in WHOLE if name in frame}
+    for name in (*whole, "value"):
         frame[name] = pd.to_numeric(frame[name].replace("", None))
-    whole = {name: "Int64" for name in frame.columns.intersection(WHOLE)}
     return frame.astype({**whole, "value": "float64"})
 
 

@@ -100,7 +100,7 @@ class Matching:
 
 
 def read_matching(
-    node: Node | None, factors: Factors, baseline: Mapping[str, str]
+    node: Node | None, factors: Factors, baseline: Mapping[str, object]
 ) -> Matching | None:
     """The section `match`; None where there is none.
 
@@ -140,10 +140,10 @@ def _read_metric(node: Node) -> Metric:
 
 
 def _read_target(
-    node: Node | None, metric: str, factors: Factors, baseline: Mapping[str, str]
+    node: Node | None, metric: str, factors: Factors, baseline: Mapping[str, object]
 ) -> Mapping[str, str] | float:
     if node is None or node.value is None:
-        return dict(baseline)
+        return {name: str(label) for name, label in baseline.items()}
     if isinstance(node.value, dict):
         return read_match(node, factors)
     words, units = METRICS[metric]

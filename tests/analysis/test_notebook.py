@@ -28,6 +28,7 @@ factors:
   data.frames: [4, 8]
 seeds: [0, 1]
 run: {device: cpu}
+report: {tables: [main], figures: []}
 """
 EXECUTE = """
 import sys, nbformat
