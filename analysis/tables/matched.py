@@ -63,7 +63,8 @@ def matched_remarks(results: Results) -> tuple[str, ...]:
         factor, prefix = prefix_for([match.to])
         target = f"{match.to / factor:g} {prefix}".rstrip()
     else:
-        target = f"those of {short_label(match.to)} at the same levels of all other factors"
+        others = " at the same levels of all other factors" * (len(results.factors) > len(match.to))
+        target = f"those of {short_label(match.to)}{others}"
     return (
         f"Matched: before the run, cells were scaled so that their {match.metric_words} come "
         f"within {100 * match.within:g} % of {target} ({by}); the last number is the multiple "
