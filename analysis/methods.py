@@ -62,7 +62,7 @@ def methods(results: Results) -> list[Section]:
         evaluation(trained),
         costs(results, timed),
         statistics(results),
-        hardware(trained, timed),
+        hardware(results, trained, timed),
         _missing(results, [*trained, *timed]),
     ]
     return [_shorten(one) for one in sections if one.sentences or one.items]

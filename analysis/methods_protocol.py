@@ -99,16 +99,23 @@ def statistics(results: Results) -> Section:
     return Section("Statistics", sentences)
 
 
-def hardware(trained: Done, timed: Done) -> Section:
+def hardware(results: Results, trained: Done, timed: Done) -> Section:
     """One item a place: what ran there, on which hardware, software and code."""
-    groups: dict[str, dict[str, Record]] = {}
-    for what, records in (("training runs", trained), ("cost records", timed)):
+    groups: dict[tuple[str, str], dict[str, Record]] = {}
+    elsewhere = [
+        (variant, one.record)
+        for variant in results.variants
+        for one in results.elsewhere(variant)
+        if one.record.status == "done"
+    ]
+    for what, records in (("training run", trained), ("cost record", [*timed, *elsewhere])):
         for _, record in records:
-            unique = groups.setdefault(f"{what} on {_place_words(record)}", {})
+            unique = groups.setdefault((what, _place_words(record)), {})
             unique[record.attempt + record.identity] = record
     items = [
-        f"{len(unique)} {place}; {hours(sum(one.seconds for one in unique.values()))} in all"
-        for place, unique in groups.items()
+        f"{plural(len(unique), what)} on {place}; "
+        f"{hours(sum(one.seconds for one in unique.values()))} in all"
+        for (what, place), unique in groups.items()
     ]
     return Section("Hardware and software", [], items)
 

@@ -16,6 +16,7 @@ from typing import Any
 from study.estimate import CellCounts
 from study.fingerprint import fingerprint_of
 from study.grid import Cell, Matched, expand
+from study.identity import architecture_digests
 from study.matching import Matching, Scale
 from study.spec import Study, locate
 from study.store import new_attempt, write_synced
@@ -259,12 +260,21 @@ def _path(match: Matching, cells: Sequence[Cell], root: Path) -> Path:
             cell.config.model.model_dump(mode="json"),
             _clip(cell.config.data),
             fingerprint_of(cell.config, "cost"),
+            _digests(cell.config.model),
         ]
         for cell in cells
     ]
     asked: dict[str, Any] = dataclasses.asdict(match)
     text = json.dumps([VERSION, asked, parts], sort_keys=True)
-    return root / "matched" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    return root / "scaled" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+
+def _digests(model: ModelConfig) -> dict[str, str]:
+    """Of files that decide on an architecture; of one that is not here none, as it is not built."""
+    try:
+        return architecture_digests(model)
+    except ConfigError:
+        return {}
 
 
 def _read(

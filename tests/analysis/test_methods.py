@@ -11,6 +11,7 @@ import pytest
 from analysis.methods import ARCHITECTURES, methods, write_methods
 from analysis.methods_recipe import DATASETS
 from analysis.results import Results
+from study.record import Elsewhere
 from study.runs import kinds
 from vlf.config import MotionConfig, RunConfig, TimeSformerConfig, TrainConfig, VLFConfig
 
@@ -157,6 +158,18 @@ def test_devices_and_versions_are_told_apart(maker):
     )
     assert "3 cost records on Some CPU" in text
     assert "cost records on Other CPU" not in text
+
+
+def test_costs_of_other_devices_are_told_with_theirs(maker):
+    outcomes = outcomes_of(maker)
+    board = changed(outcomes[-1], environment={"device_model": "Board", "device_name": "nano"})
+    there = Elsewhere(board.record, board.record, is_other_code=False)
+    outcomes[-1] = dataclasses.replace(outcomes[-1], elsewhere=(there,))
+
+    text = text_of(maker, outcomes)
+
+    assert "3 cost records on Some CPU" in text
+    assert "1 cost record on nano (Board)" in text
 
 
 def test_what_failed_or_is_missing_is_told_and_described_by_nothing(maker):
