@@ -9,6 +9,7 @@ from analysis.results import Results, Variant, short_label
 from study.record import Record
 
 MOST_NAMED = 6  # cells in a list; more are counted
+MOST_VALUES = 12  # of a setting
 
 Done = Sequence[tuple[Variant, Record]]  # finished records of a kind, beside their cells
 
@@ -43,7 +44,10 @@ class Settings:
 
     def say(self, field: str) -> str:
         """The value, or the values that there are: "0.001 or 0.003"."""
-        return listed([value_words(value) for value in self.values(field)], "or")
+        words = [value_words(value) for value in self.values(field)]
+        if len(words) > MOST_VALUES:
+            return f"{', '.join(words[:3])} and so on to {words[-1]} ({len(words)} values)"
+        return listed(words, "or")
 
     def say_many(self, field: str, word: str) -> str:
         """The same with what is counted: "1 epoch", "8 or 16 epochs"."""
@@ -64,8 +68,10 @@ class Settings:
                 continue
             parts = [
                 f"{value_words(value)} ({cells_words(results, self._having(name, value))})"
-                for value in values
+                for value in values[:MOST_VALUES]
             ]
+            more = len(values) - len(parts)
+            parts += [f"and {more} more"] if more else []
             lines.append(f"{name.replace('_', ' ')}: {'; '.join(parts)}")
         return lines
 

@@ -10,7 +10,8 @@ import pytest
 
 from analysis.methods import ARCHITECTURES, methods, write_methods
 from analysis.methods_recipe import DATASETS
-from analysis.results import Results
+from analysis.methods_words import settings_of
+from analysis.results import Results, Variant
 from study.record import Elsewhere
 from study.runs import kinds
 from vlf.config import MotionConfig, RunConfig, TimeSformerConfig, TrainConfig, VLFConfig
@@ -124,6 +125,18 @@ def test_settings_that_differ_between_cells_are_told_with_their_cells(maker):
 
     assert "peak learning rate of 0.0123 or 0.5" in text
     assert "lr: 0.0123 (VLF and TimeSformer-like); 0.5 (no g)" in text
+
+
+def test_a_setting_of_many_values_is_told_by_some_of_them(maker):
+    variants = [Variant(f"variant={n}", {"variant": str(n)}, {}, str(n)) for n in range(40)]
+    settings = settings_of((one, {"lr": n / 8}) for n, one in enumerate(variants))
+    results = results_of(maker, [])
+
+    (line,) = settings.differing(results)
+
+    assert settings.say("lr") == "0, 0.125, 0.25 and so on to 4.875 (40 values)"
+    assert line.startswith("lr: 0 (0); 0.125 (1); ")
+    assert line.endswith("; 1.375 (11); and 28 more")
 
 
 def test_models_are_told_as_they_were_run_a_depth_of_none_too(maker):
