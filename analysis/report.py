@@ -17,6 +17,7 @@ from analysis.figures import FIGURES
 from analysis.figures.save import SavedFigure, remove_stale, save_figure
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
+from analysis.methods import write_methods
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
@@ -79,6 +80,7 @@ def write_report(
     figures = [figure for figure in drawn if figure is not None]
     remove_stale(place, set(FIGURES), {figure.name for figure in figures})
     paths += [path for figure in figures for path in figure.paths]
+    paths += write_methods(results, folder)
     values = _values(results, tables, figures)
     pages = [
         write_atomically(folder / "report.html", _render("report.html", values)),

@@ -15,6 +15,7 @@ from study.grid import expand
 from study.plan import Choice, Plan, Planned, device_place, make_plan, read_device_models
 from study.preflight import build_for_cost
 from study.record import Record
+from study.scaling import match_cells
 from study.spec import Study
 from study.store import Store, new_attempt, write_synced
 from study.timing import CellTiming, time_cells
@@ -70,7 +71,8 @@ def cost_on_node(study: Study, root: Path, device: str, only: Mapping[str, str])
     draft = path.with_name(f".{new_attempt()}")
     write_synced(draft, json.dumps(models).encode())
     os.replace(draft, path)
-    plan = make_plan(study, expand(study), store, device, Choice(only))
+    cells = match_cells(study, expand(study), root)
+    plan = make_plan(study, cells, store, device, Choice(only))
     if any(job.status == "to run" for job in plan.cost):
         run_cost(plan, store, lambda text: print(text, flush=True))
 

@@ -1,5 +1,6 @@
 """What `--plan` and `--status` print, for a person or as JSON for a script."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from study.estimate import CellCounts
+from study.grid import Cell
 from study.plan import Plan, Planned
 from study.progress import duration
 from study.record import Outcome
+from study.scaling import matched_words, ratio_to_target
 from study.session import place, sum_up
+from study.spec import Study
 
 MOST_ROWS = 200  # of a table; rich needs a millisecond for one
 MOST_NOTES = 20
@@ -33,7 +37,9 @@ def print_plan(
     table = Table(title=plan.study.question, title_justify="left", title_style="bold")
     for factor in plan.study.factors:
         table.add_column(factor)
-    for name in ("parameters (M)", "MACs (M)", "reused", "to run", "estimate"):
+    match = plan.study.match
+    matched = (f"matched ({match.metric_words})",) if match else ()
+    for name in ("parameters (M)", "MACs (M)", *matched, "reused", "to run", "estimate"):
         table.add_column(name, justify="right")
     notes = []
     training: dict[str, list[Planned]] = {}
@@ -51,6 +57,7 @@ def print_plan(
             *(escape(label) for label in cost.cell.levels.values()),
             f"{count.parameters / 1e6:.3f}",
             f"{count.macs / 1e6:.2f}",
+            *((escape(matched_words(match, cost.cell, counts)),) if match else ()),
             str(sum(job.status == "reused" for job in jobs)),
             str(len(to_run)),
             duration(seconds) if to_run else "-",
@@ -140,6 +147,7 @@ def _plan_values(
             "parameters": counts[job.cell.name].parameters,
             "macs": counts[job.cell.name].macs,
             "notes": list(counts[job.cell.name].notes),
+            **_matched_values(plan.study, job.cell, counts),
         }
 
     return {
@@ -156,6 +164,14 @@ def _plan_values(
             if counts[cost.cell.name].modules
         },
     }
+
+
+def _matched_values(study: Study, cell: Cell, counts: Mapping[str, CellCounts]) -> dict[str, Any]:
+    """Of a study with `match`: what was scaled, to what, whose cost it meets and how nearly."""
+    if study.match is None or cell.matched is None:
+        return {}
+    ratio = ratio_to_target(study.match, cell, counts)
+    return {"matched": {**dataclasses.asdict(cell.matched), "ratio": ratio}}
 
 
 def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -> None:

@@ -21,6 +21,22 @@ Index = tuple[int, ...]  # one level of each axis
 
 
 @dataclass(frozen=True)
+class Matched:
+    """What `match` has made of a cell (study/scaling.py).
+
+    Attributes:
+        key: That was scaled ("model.width"), or "" where the cell stays as it is.
+        value: Chosen for it, or None.
+        target: Name of the cell that sets the cost, perhaps the cell itself; "" where it is a
+            number, or not in the study.
+    """
+
+    key: str
+    value: int | None
+    target: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """One combination of levels, with the run it resolves to.
 
@@ -29,12 +45,14 @@ class Cell:
         numbers: Factor -> value, for factors whose levels are all numbers.
         config: The validated run.
         slurm: Settings of `run.slurm` that a level changes; outside the identity.
+        matched: In a study with `match`: how the cell was scaled.
     """
 
     levels: Mapping[str, str]
     numbers: Mapping[str, float]
     config: RunConfig
     slurm: Mapping[str, object] = field(default_factory=dict)
+    matched: Matched | None = None
 
     @property
     def name(self) -> str:

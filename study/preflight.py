@@ -87,14 +87,19 @@ def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str
         architecture = json.dumps([model.model_dump(mode="json"), shape], sort_keys=True)
         if architecture not in seen:
             try:
-                seen[architecture] = _count(model, data, depth)
+                seen[architecture] = count_model(model, data, depth)
             except ConfigError as error:
                 raise locate(study, cell, error) from None
         counts[cell.name] = seen[architecture]
     return counts
 
 
-def _count(model: ModelConfig, data: DataConfig, depth: int) -> CellCounts:
+def count_model(model: ModelConfig, data: DataConfig, depth: int = 0) -> CellCounts:
+    """Build an architecture on the meta device and count it, and its modules `depth` names deep.
+
+    Raises:
+        ConfigError: If it cannot be built.
+    """
     with torch.device("meta"):
         module, shape = build_for_cost(model, data)
     counted = count(module, shape)

@@ -23,6 +23,7 @@ from study.lease import Leases
 from study.plan import Plan, Planned, make_plan, task_of
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
+from study.scaling import keep_values
 from study.spec import Study
 from study.store import Store
 from study.task import RunJob
@@ -94,6 +95,7 @@ class Session:
         """
         try:
             work.register()
+            keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
             if retry_failed:
                 for job in self.plan.to_run:
                     self.store.forgive(job.key)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, cast
 
 from study.claims import Claim, read_claims
 from study.levels import Factors, Level, read_factors, read_match
+from study.matching import Matching, read_matching
 from study.resolution import Draft, draft_run, fault, place_of, resolve
 from study.runs import SECTIONS, default_name, fields_of
 from study.sections import (
@@ -27,11 +28,11 @@ from study.wording import InvalidError
 from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
 from vlf.config import ConfigError, nearest
 
-__all__ = ["Claim", "Level", "Study", "StudyError", "load_study", "locate"]
+__all__ = ["Claim", "Level", "Matching", "Study", "StudyError", "load_study", "locate"]
 
 KEYS = (
     "question", "extends", "base", "factors", "paired", "design", "exclude", "include", "seeds",
-    "claims", "cost", "run", "report",
+    "match", "claims", "cost", "run", "report",
 )  # fmt: skip
 MAX_COMPARISONS = 10_000_000  # of excludes, includes and claims with levels and cells
 QUICK_ROUNDS = 5
@@ -57,6 +58,7 @@ class Study:
         run: Where jobs run.
         report: What is shown; its baseline has labels and is never empty where there are factors.
         quick: True for a smoke version.
+        match: Which cells are scaled to equal cost; None scales nothing.
         places: Key of the file -> "file:line", for complaints.
     """
 
@@ -75,6 +77,7 @@ class Study:
     run: RunSettings
     report: ReportConfig
     quick: bool = False
+    match: Matching | None = None
     places: Mapping[Key, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -125,6 +128,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     design = read_design(parts.get("design"))
     paired = read_paired(parts.get("paired"), factors)
     cost = read_config(CostConfig, parts.get("cost"))
+    report = read_report(parts.get("report"), factors, design, paired)
     study = Study(
         path=path,
         digest=digest,
@@ -139,7 +143,8 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
-        report=read_report(parts.get("report"), factors, design, paired),
+        report=report,
+        match=read_matching(parts.get("match"), factors, report.baseline),
         places=_places(root) | _places(base),
     )
     _check_trained(study)

@@ -10,6 +10,7 @@ from study.environment import resolve_device
 from study.executors.slurm_queue import ClusterError
 from study.grid import expand
 from study.plan import Choice, Plan, make_plan
+from study.scaling import match_cells
 from study.session import exit_code
 from study.spec import Study
 from study.store import Store
@@ -21,7 +22,7 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
     Raises:
         StudyError: If a cell is wrong, or the cluster does not answer.
     """
-    cells, device = expand(study), resolve_device(study.run.device)
+    cells, device = match_cells(study, expand(study), store.root), resolve_device(study.run.device)
     plan = make_plan(study, cells, store, device, choice)
     if settle_jobs and study.run.executor == "slurm":
         try:

@@ -11,6 +11,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     artifacts/damaged/                                      set aside, named in a warning
     attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
     leases/                                                 who is at what (study/lease.py)
+    scaled/                                                 what `match` chose (study/scaling.py)
 
 `identity` is the job (study/identity.py); `variant` the code and the full config that made it.
 """

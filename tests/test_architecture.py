@@ -29,12 +29,26 @@ MAY_IMPORT = {
         "study.source",
         "study.stop",
     },
+    "study.scaling": {"study", "vlf.config"},
     "study.preflight": {"study", "vlf.config", "vlf.models", "vlf.data", "vlf.weights"},
     "study.cost_process": {"study"},
     "study.cost": {"study"},
     "study.job": {"study", "vlf"},
-    "study": {"study.record", "study.settings", "study.executors", "vlf.config"},
-    "analysis": {"study.record", "study.settings", "study.spec", "vlf.config"},
+    "study": {
+        "study.record",
+        "study.settings",
+        "study.executors",
+        "study.scaling",
+        "vlf.config",
+    },
+    "analysis": {
+        "study.record",
+        "study.settings",
+        "study.spec",
+        "vlf.config",
+        "analysis.notebook",
+    },
+    "analysis.notebook": {"study", "analysis", "vlf.config"},
     "run_study": {"study", "analysis"},
 }
 

@@ -15,6 +15,7 @@ from analysis.numbers import (
 from analysis.provenance import cost_machines
 from analysis.results import Results, Variant
 from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
+from analysis.tables.matched import matched_columns, matched_remarks
 from analysis.tables.notes import (
     absent,
     cost_notes,
@@ -42,6 +43,7 @@ def main_table(results: Results) -> Table:
     A cell without a result keeps its row and shows why.
     """
     columns = _level_columns(results)
+    columns += [Column(name, show, "left") for name, show in matched_columns(results)]
     if any(one.kind == "train" for one in results.outcomes):
         columns += _accuracy_columns(results)
     columns += [*_view_columns(results), *_count_columns(results), *_cost_columns(results)]
@@ -51,7 +53,7 @@ def main_table(results: Results) -> Table:
         rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
         align=tuple(column.align for column in columns),
         caption=_caption(results),
-        remarks=main_remarks(results),
+        remarks=(*main_remarks(results), *matched_remarks(results)),
     )
 
 

@@ -120,6 +120,9 @@ class Table:
             f'</tbody>\n</table></div>\n<div class="notes">{notes}</div></figure>\n'
         )
 
+    def _repr_html_(self) -> str:
+        return self.to_html()  # what a notebook shows
+
     def to_latex(self) -> str:
         r"""A `table*` for `\input`; needs the packages booktabs and graphicx.
 
