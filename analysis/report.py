@@ -2,6 +2,7 @@
 
 import base64
 import html
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from analysis.figures import FIGURES
 from analysis.figures.save import SavedFigure, remove_stale, save_figure
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
+from analysis.page.cells import cell_sections, study_command
+from analysis.page.embed import embedded, read_assets
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
@@ -29,6 +32,7 @@ from study.spec import Study
 ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
 PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
+MOST_FAILED = 100  # with their details, which are tracebacks
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
 
@@ -131,6 +135,7 @@ def _values(
     """Everything that the templates show."""
     study = results.study
     counts = status_counts(results)
+    ran = places(results)
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
     return {
@@ -144,18 +149,23 @@ def _values(
         "claims": tables.get("claims"),
         "power": tables.get("power"),
         "figures": figures,
-        "places": [_place(place) for place in places(results)],
+        "places": [_place(place) for place in ran],
+        "cells": cell_sections(results, ran),
+        "has_numbers": any(one.record and one.record.measurements for one in results.outcomes),
+        "assets": read_assets(),
+        "data": embedded(results, tables),
         "seconds": hours(sum(record.seconds for record in records)),
         "first": min((record.started for record in records), default=""),
         "last": max((record.started for record in records), default=""),
-        "failed": [_failure(one) for one in missing if one.status == "failed"],
+        "failed": [_failure(one) for one in missing if one.status == "failed"][:MOST_FAILED],
+        "failed_more": max(0, counts["failed"] - MOST_FAILED),
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
         "problems": results.problems,
         "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
         "planned": sum(counts.values()),
         "path": str(study.path),
-        "command": f"python run_study.py {study.path}",
+        "command": shlex.join(study_command(study, results.root)),
         "digest": study.digest,
     }
 

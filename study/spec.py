@@ -23,6 +23,7 @@ from study.sections import (
     read_text_line,
 )
 from study.settings import CostConfig, ReportConfig, RunSettings
+from study.views import settle_views
 from study.wording import InvalidError
 from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
 from vlf.config import ConfigError, nearest
@@ -125,6 +126,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     design = read_design(parts.get("design"))
     paired = read_paired(parts.get("paired"), factors)
     cost = read_config(CostConfig, parts.get("cost"))
+    report = read_report(parts.get("report"), factors, design, paired)
     study = Study(
         path=path,
         digest=digest,
@@ -139,7 +141,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
-        report=read_report(parts.get("report"), factors, design, paired),
+        report=settle_views(report, parts.get("report"), factors, cost),
         places=_places(root) | _places(base),
     )
     _check_trained(study)
