@@ -88,7 +88,11 @@ function drawScatter(points, titles, isLog, width) {
 
 // Each name takes the first of eight places around its point that covers least of what is there.
 function addLabels(root, points, x, y, area) {
-  const taken = points.map((p) => [x.place(p.x[0]) - 6, y.place(p.y[0]) - 6, x.place(p.x[0]) + 6, y.place(p.y[0]) + 6]);
+  const around = (xs, ys) => [Math.min(...xs) - 5, Math.min(...ys) - 5, Math.max(...xs) + 5, Math.max(...ys) + 5];
+  const taken = points.flatMap((p) => {
+    const [px, py] = [x.place(p.x[0]), y.place(p.y[0])];
+    return [around(ends(p.x).map(x.place), [py]), around([px], ends(p.y).map(y.place))];
+  });
   const covered = (box) => taken.reduce((sum, other) => sum
     + Math.max(0, Math.min(box[2], other[2]) - Math.max(box[0], other[0]))
     * Math.max(0, Math.min(box[3], other[3]) - Math.max(box[1], other[1])), 0);
@@ -101,7 +105,7 @@ function addLabels(root, points, x, y, area) {
     const costs = boxes.map((box) => covered(box) + 40 * outside(box));
     const box = boxes[costs.indexOf(Math.min(...costs))];
     taken.push(box);
-    root.append(label(box[0], box[1] + 11, point.label, { "font-size": 11, fill: point.look[0], class: "name" }));
+    root.append(label(box[0], box[1] + 11, point.label, { "font-size": 11, class: "name" }));
   }
 }
 
@@ -124,7 +128,7 @@ function drawBars(points, titles, isLog, width) {
       group.append(drawMark(at, middle, point.look, 5, data));
     } else {
       const zero = x.place(0);
-      group.append(draw("rect", { x: Math.min(zero, at), width: Math.abs(at - zero), y: middle - 7, height: 14, fill: point.look[0], "fill-opacity": 0.75, ...data }));
+      group.append(draw("rect", { x: Math.min(zero, at), width: Math.abs(at - zero), y: middle - 7, height: 14, fill: point.look[0], "fill-opacity": 0.6, ...data }));
     }
     const interval = drawInterval(x.place, middle, point.y, false, INK);
     if (interval) group.append(interval);

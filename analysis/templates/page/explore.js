@@ -127,7 +127,11 @@ function caption(view, points, device) {
 function warnings(view, chosen, known, points) {
   const said = [];
   const axes = view.figure === "bars" ? ["y"] : ["x", "y"];
-  if (known.length < chosen) said.push(`${chosen - known.length} of ${counted(chosen, "chosen cell")} lack these numbers.`);
+  if (known.length < chosen) {
+    const isCompared = axes.some((axis) => view[axis].includes("to baseline"));
+    const why = isCompared ? "; a baseline is not compared with itself" : "";
+    said.push(`${chosen - known.length} of ${counted(chosen, "chosen cell")} without these numbers${why}.`);
+  }
   if (points.length < known.length) said.push(`${known.length - points.length} have no place on a log axis.`);
   if (view.figure === "bars" && points.length > MOST_BARS) said.push(`The first ${MOST_BARS} of ${points.length}: choose fewer levels.`);
   const runs = new Set(points.map((p) => p.run).filter(Boolean));

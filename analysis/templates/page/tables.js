@@ -32,7 +32,7 @@ class SortedTable {
     this.body = one("tbody", block);
     this.rows = all("tr", this.body).map((row, place) => {
       const texts = all("td", row).map(shownText);
-      return { row, place, texts, words: row.textContent.toLowerCase() };
+      return { row, place, texts, words: texts.join(" ").toLowerCase() };
     });
     this.order = [...this.rows];
     this.query = "";
