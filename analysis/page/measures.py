@@ -69,10 +69,10 @@ class Key:
     def describe(self, results: Results) -> dict[str, Any]:
         """For the page: how it is called, which direction is better, what its spread is over."""
         name, unit = NAMES[self.metric]
-        if self.rest == TO_BASELINE:
-            is_ratio = self.metric in RATIOS
-            of = f"to {results.baseline_label}"
-            name, unit = (f"{name} / {of[3:]}", "ratio") if is_ratio else (f"Δ {name} {of}", "points")
+        if self.rest == TO_BASELINE and self.metric in RATIOS:
+            name, unit = f"{name} / {results.baseline_label}", "ratio"
+        elif self.rest == TO_BASELINE:
+            name, unit = f"Δ {name} to {results.baseline_label}", "points"
         elif self.rest:
             name = f"{name}, {self.rest}"
         about = ", ".join(filter(None, (unit, f"batch {self.batch}" if self.batch else "")))
@@ -196,7 +196,9 @@ def _rounds(results: Results, record: Record) -> dict[Key, dict[int, float]]:
             batch = int(one.conditions.get("batch_size", 0))
             key = Key(one.metric, "" if mode == results.mode else mode, batch)
             into = samples.setdefault(key, {})
-            for round_, value in zip(one.rounds or range(len(one.samples)), one.samples, strict=True):
+            for round_, value in zip(
+                one.rounds or range(len(one.samples)), one.samples, strict=True
+            ):
                 into.setdefault(round_, []).append(value)
     return {key: {r: median(v) for r, v in rounds.items()} for key, rounds in samples.items()}
 

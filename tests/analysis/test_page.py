@@ -142,9 +142,7 @@ def saved(page, button):
 
 
 def tool(page, name, text):
-    return page.locator(f'[data-name="{name}"] .tools').get_by_role(
-        "button", name=text, exact=True
-    )
+    return page.locator(f'[data-name="{name}"] .tools').get_by_role("button", name=text, exact=True)
 
 
 def points(page):
@@ -171,8 +169,9 @@ def points(page):
 def ticks(page, axis):
     """(value, pixel) of the marked values of an axis."""
     return page.evaluate(
-        """(axis) => [...document.querySelectorAll(`#chart .tick-${axis}`)].map((tick) =>
-            [Number(tick.dataset.value), Number(tick.getAttribute(axis)) - (axis === "y" ? 4 : 0)])""",
+        """(axis) => [...document.querySelectorAll(`#chart .tick-${axis}`)].map((tick) => {
+            const drop = axis === "y" ? 4 : 0;  // text hangs below its line
+            return [Number(tick.dataset.value), Number(tick.getAttribute(axis)) - drop]; })""",
         axis,
     )
 
@@ -506,9 +505,12 @@ def test_on_paper_controls_are_away_and_tables_are_whole(page):
     for hidden in ("nav", ".tools >> nth=0", "#explore-form", "#yaml-block"):
         assert not page.locator(hidden).is_visible()
     assert page.locator("#chart svg").is_visible()
-    assert page.locator('[data-name="table"] .scroll').evaluate(
-        "box => getComputedStyle(box).overflowX"
-    ) == "visible"
+    assert (
+        page.locator('[data-name="table"] .scroll').evaluate(
+            "box => getComputedStyle(box).overflowX"
+        )
+        == "visible"
+    )
 
 
 def test_every_control_has_a_name_and_shows_where_the_focus_is(page):
@@ -529,9 +531,7 @@ def test_many_rows_are_folded_and_exports_hold_them_all(open_page, maker, tmp_pa
         {"variant": [f"variant {n}" for n in range(60)]},
         report=ReportConfig(baseline={"variant": "variant 0"}, figures=[], tables=[]),
     )
-    outcomes = [
-        maker.train({"variant": f"variant {n}"}, 0, 40.0 + n / 2) for n in range(60)
-    ]
+    outcomes = [maker.train({"variant": f"variant {n}"}, 0, 40.0 + n / 2) for n in range(60)]
     write_report(study, outcomes, tmp_path / "report", maker.root)
 
     page = open_page(tmp_path / "report")

@@ -56,7 +56,10 @@ def test_one_seed_has_no_interval_and_a_failure_has_no_value(maker, seven_study)
 
 def test_costs_of_another_device_are_its_own_with_ratios_of_its_own_timing_run(maker):
     study = maker.study({"variant": ["VLF", "TSN"]})
-    vlf, tsn = maker.cost({"variant": "VLF"}, 9, 2e6, 4.0), maker.cost({"variant": "TSN"}, 9, 1e6, 2.0)
+    vlf, tsn = (
+        maker.cost({"variant": "VLF"}, 9, 2e6, 4.0),
+        maker.cost({"variant": "TSN"}, 9, 1e6, 2.0),
+    )
     there = [
         dataclasses.replace(
             maker.cost({"variant": name}, 9, 1e6, ms, run="run-2").record,
@@ -89,9 +92,7 @@ def test_another_mode_is_a_metric_of_its_own(maker):
         for one in cost.record.measurements
         if one.metric == "latency"
     ]
-    record = dataclasses.replace(
-        cost.record, measurements=(*cost.record.measurements, *compiled)
-    )
+    record = dataclasses.replace(cost.record, measurements=(*cost.record.measurements, *compiled))
     results = Results(study, [dataclasses.replace(cost, record=record)], maker.root)
 
     values = measures(results)["cells"][0]["costs"][0]

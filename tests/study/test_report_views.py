@@ -63,7 +63,7 @@ def test_a_metric_may_be_written_short(tmp_path, text, full):
     ("view", "told"),
     [
         ("{x: macs}", "clip.yaml:13: report.views[0].name: is required"),
-        ("{name: a, z: macs}", 'report.views[0].z: unknown key (allowed: name, figure, x, y,'),
+        ("{name: a, z: macs}", "report.views[0].z: unknown key (allowed: name, figure, x, y,"),
         ("{name: a, figur: bars}", 'report.views[0].figur: unknown key; did you mean "figure"?'),
         ("{name: a, figure: pie}", "report.views[0].figure: expected one of scatter, bars, got"),
         ("{name: a, y: topp1}", 'report.views[0].y: unknown metric "topp1"; did you mean "top1"?'),
