@@ -32,6 +32,7 @@ from study.spec import Study
 ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
 PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
+LARGEST_SVG = 500_000  # bytes; thousands of marks also take a browser seconds to draw
 MOST_FAILED = 100  # with their details, which are tracebacks
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
@@ -205,6 +206,12 @@ def _render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(f"{name}.j2").render(values)
 
 
-def _data_uri(svg: bytes) -> str:
+def _data_uri(figure: SavedFigure) -> str:
+    """The figure as SVG, or as PNG where it holds so many parts that this is smaller."""
     # As an image, a figure's ids cannot clash with those of the next, and nothing in it runs.
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+    kind, content = "svg+xml", figure.svg
+    if len(content) > LARGEST_SVG:
+        png = next(path for path in figure.paths if path.suffix == ".png").read_bytes()
+        if len(png) < len(content):
+            kind, content = "png", png
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -10,7 +10,6 @@ import yaml
 from markupsafe import Markup
 
 from analysis.frame import device_label
-from analysis.numbers import plural
 from analysis.page.curves import draw_curves
 from analysis.provenance import Place, facts_of, hours
 from analysis.results import Results, Variant
@@ -132,7 +131,8 @@ def _config(records: list[Record]) -> str:
 
 def _attempt(job: Outcome, places: Mapping[Any, int]) -> Attempt:
     record = job.record
-    name = "cost" if job.seed is None else f"seed {job.seed}"
+    seed = "" if job.seed is None else f"seed {job.seed}"
+    name = seed if job.kind == "train" else f"{job.kind} {seed}".strip()
     reason = job.reason or (record.reason if record else "")
     status = f"{job.status}: {reason}" if reason else job.status
     if record is None:
@@ -158,8 +158,3 @@ def _commit(record: Record) -> str:
     commit = said.get("commit", "")
     is_dirty = said.get("dirty") == "yes"
     return f"{commit} with changes that were not committed" if commit and is_dirty else commit
-
-
-def planned_words(section: CellSection) -> str:
-    """As "4 jobs: 3 done, 1 failed"."""
-    return f"{plural(len(section.attempts), 'job')}: {section.summary}"

@@ -1,4 +1,4 @@
-"""Training curves of one cell as small inline SVG: one line a seed, no script and no style."""
+"""Training curves of one cell as small inline SVG: one line a seed; its style is the page's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,6 @@ Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 WIDTH, HEIGHT = 220, 110  # pixels of the plot itself
 LEFT, TOP, BELOW = 44, 18, 26  # for tick labels, the title, the epochs
 MOST_POINTS = 80  # a line; longer curves show every k-th epoch, and the last
-SOLID, DASHED = "#0072B2", "#D55E00"
 
 
 def draw_curves(seeds: Mapping[int, Arrays]) -> Markup:
@@ -53,10 +52,13 @@ def _panel(title: str, solid: Sequence[Line], dashed: Sequence[Line]) -> Markup:
     def place(line: Line) -> str:
         x = LEFT + WIDTH * (line[0] - x_low) / (x_high - x_low)
         y = TOP + HEIGHT * (1 - (line[1] - y_low) / (y_high - y_low))
-        return " ".join(f"{a:.4g},{b:.4g}" for a, b in zip(x, y, strict=True))
+        return "M" + " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
-    drawn = [_polyline(place(line), SOLID, "") for line in solid]
-    drawn += [_polyline(place(line), DASHED, "4 3") for line in dashed]
+    drawn = [
+        Markup('<path class="{}" d="{}"/>').format(name, "".join(map(place, kind)))
+        for name, kind in (("solid", solid), ("dashed", dashed))
+        if kind
+    ]
     bottom = TOP + HEIGHT
     texts = [
         _text(LEFT, 11, "start", title),
@@ -66,7 +68,7 @@ def _panel(title: str, solid: Sequence[Line], dashed: Sequence[Line]) -> Markup:
         _text(LEFT + WIDTH, bottom + 14, "end", f"{x_high:g}"),
     ]
     size = f"{LEFT + WIDTH + 8} {bottom + BELOW}"
-    frame = Markup('<path d="M{0} {1}V{2}H{3}" fill="none" stroke="#888"/>').format(
+    frame = Markup('<path class="frame" d="M{0} {1}V{2}H{3}"/>').format(
         LEFT, TOP, bottom, LEFT + WIDTH
     )
     return Markup('<svg class="curve" viewBox="0 0 {}" role="img" aria-label="{}">{}</svg>').format(
@@ -77,12 +79,6 @@ def _panel(title: str, solid: Sequence[Line], dashed: Sequence[Line]) -> Markup:
 def _range(values: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
     low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _polyline(points: str, color: str, dashes: str) -> Markup:
-    return Markup(
-        '<polyline points="{}" fill="none" stroke="{}" stroke-dasharray="{}" stroke-width="1.2"/>'
-    ).format(points, color, dashes or "none")
 
 
 def _text(x: float, y: float, anchor: str, text: str) -> Markup:

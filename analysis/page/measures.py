@@ -34,7 +34,6 @@ NAMES = {  # metric -> how an axis names it, and its unit
     "peak_memory": ("Peak memory", "MiB"),
     "training_memory": ("Training memory", "MiB"),
 }
-HIGHER = ("top1", "top5", "val_top1", "throughput")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Key:
         return "paired seeds" if over == "seeds" else "paired rounds"
 
     def describe(self, results: Results) -> dict[str, Any]:
-        """For the page: how it is called, which direction is better, what its spread is over."""
+        """For the page: how it is called, and what its spread is over."""
         name, unit = NAMES[self.metric]
         if self.rest == TO_BASELINE and self.metric in RATIOS:
             name, unit = f"{name} / {results.baseline_label}", "ratio"
@@ -79,7 +78,6 @@ class Key:
         return {
             "key": self.text,
             "label": f"{name} ({about})" if about else name,
-            "better": "higher" if self.metric in HIGHER else "lower",
             "spread": self.spread,
             "device": self.spread in ("rounds", "paired rounds"),
         }
@@ -134,9 +132,9 @@ def _cell(
             keys.update(dict.fromkeys(values))
             costs[at] = {key.text: _packed(one) for key, one in values.items()}
             runs[at] = record.timing_run[:8]
-    values = dict(_own(results, variant))
-    keys.update(dict.fromkeys(values))
-    packed = {key.text: _packed(one) for key, one in values.items()}
+    own = dict(_own(results, variant))
+    keys.update(dict.fromkeys(own))
+    packed = {key.text: _packed(one) for key, one in own.items()}
     return {"label": variant.label, "values": packed, "costs": costs, "runs": runs}
 
 
@@ -195,12 +193,10 @@ def _rounds(results: Results, record: Record) -> dict[Key, dict[int, float]]:
             mode = str(one.conditions.get("mode", results.mode))
             batch = int(one.conditions.get("batch_size", 0))
             key = Key(one.metric, "" if mode == results.mode else mode, batch)
-            into = samples.setdefault(key, {})
-            for round_, value in zip(
-                one.rounds or range(len(one.samples)), one.samples, strict=True
-            ):
+            into, rounds = samples.setdefault(key, {}), one.rounds or range(len(one.samples))
+            for round_, value in zip(rounds, one.samples, strict=True):
                 into.setdefault(round_, []).append(value)
-    return {key: {r: median(v) for r, v in rounds.items()} for key, rounds in samples.items()}
+    return {key: {r: median(v) for r, v in found.items()} for key, found in samples.items()}
 
 
 def _packed(found: Estimate | Difference) -> list[float | None]:

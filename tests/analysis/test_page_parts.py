@@ -145,7 +145,7 @@ def test_a_section_tells_each_job_with_its_record_and_its_surroundings(maker, se
     assert cost.notes == ("MACs leave out a sum",)
     assert yaml.safe_load(section.config) == outcomes[0].record.config
     assert section.summary == "2 done, 1 failed"
-    assert section.curves.count("<polyline") == 3  # one seed: top-1 and two losses
+    assert section.curves.count("<path") == 5  # top-1 and two losses, and a frame each
 
 
 def test_the_command_of_a_cell_names_its_levels_and_a_folder_of_its_own(maker, seven_study):
@@ -198,10 +198,10 @@ def test_a_long_curve_is_thinned_and_keeps_both_ends():
 
     text = draw_curves({0: arrays})
 
-    points = text.partition('points="')[2].partition('"')[0].split()
+    points = text.partition('class="solid" d="M')[2].partition('"')[0].split()
     assert len(points) <= 82
-    assert points[0] == "44,128"  # the lowest at the left
-    assert points[-1] == "264,18"
+    assert points[0] == "44.0,128.0"  # the lowest at the left
+    assert points[-1] == "264.0,18.0"
     assert "epoch 1<" in text
     assert ">1000<" in text
 

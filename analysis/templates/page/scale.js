@@ -1,9 +1,9 @@
 // Axes: where a value stands, and which round values are marked.
-const PREFIXES = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
+const SIZES = [[1e9, " G"], [1e6, " M"], [1e3, " k"]];
 
 // 2e7 -> "20 M": three significant digits, as the study's figures have them.
 function plain(value) {
-  const [factor, prefix] = PREFIXES.find(([size]) => Math.abs(value) >= size) ?? [1, ""];
+  const [factor, prefix] = SIZES.find(([size]) => Math.abs(value) >= size) ?? [1, ""];
   const scaled = value / factor;
   const digits = scaled === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(scaled)) + 1e-9));
   const text = scaled.toFixed(Math.min(digits, 20));
@@ -13,7 +13,7 @@ function plain(value) {
 function roundSteps(low, high, wanted) {
   const raw = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(raw));
-  return power * [1, 2, 5, 10].find((step) => step * power >= raw * 0.999);
+  return power * [1, 2, 5, 10].find((step) => step * power >= raw * 0.75);
 }
 
 function linearTicks(low, high) {

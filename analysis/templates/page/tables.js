@@ -3,15 +3,18 @@ const MOST_ROWS = 40; // shown at once, until all are asked for
 const FEW_ROWS = 5; // a table that needs no filter
 
 function shownText(cell) {
+  if (!one("sup", cell)) return cell.textContent.trim();
   const copy = cell.cloneNode(true);
   all("sup", copy).forEach((mark) => mark.remove());
   return copy.textContent.trim();
 }
 
-// "−1.2 [−2, 0]" -> -1.2; "3 of 5" -> 3; text -> NaN. Numbers in a column share their unit.
+// "−1.2 [−2, 0]" -> -1.2; "3 of 5" -> 3; "124 k" -> 124000; text -> NaN.
+const PREFIX = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 function leadingNumber(text) {
-  const found = /^[<>≈]?\s*([+\-\u2212]?[\d,]*\.?\d+)/.exec(text);
-  return found ? Number(found[1].replaceAll(",", "").replace("\u2212", "-")) : NaN;
+  const found = /^[<>≈]?\s*([+\-\u2212]?[\d,]*\.?\d+)(?:\s*([kMGT])\b)?/.exec(text);
+  if (!found) return NaN;
+  return Number(found[1].replaceAll(",", "").replace("\u2212", "-")) * (PREFIX[found[2]] ?? 1);
 }
 
 // Numbers before words, words by the alphabet, what is empty or "–" last, whichever the direction.
@@ -61,7 +64,7 @@ class SortedTable {
     }
     this.note = make("span", { class: "small", "aria-live": "polite" });
     this.more = button("", () => { this.isWhole = !this.isWhole; this.show(); });
-    tools.append(this.note, this.more, make("span", { class: "grow" }));
+    tools.append(this.note, this.more);
     if (DATA.latex[this.name]) {
       tools.append(
         button("Copy LaTeX", () => copy(this.latex())),
@@ -120,7 +123,7 @@ class SortedTable {
     const lines = [notes.size ? [...header, "notes"] : header];
     for (const { row, texts } of this.passing()) {
       const marks = all("td sup", row).flatMap((mark) => mark.textContent.split(","));
-      const said = [...new Set(marks)].map((mark) => notes.get(mark)).join("; ");
+      const said = [...new Set(marks)].map((mark) => notes.get(mark)).filter(Boolean).join("; ");
       lines.push(notes.size ? [...texts, said] : texts);
     }
     return lines.map((line) => `${line.map(quoted).join(",")}\n`).join("");
