@@ -49,6 +49,7 @@ class SortedTable {
     all("th", this.table).forEach((heading, column) => {
       heading.scope = "col";
       const text = heading.textContent;
+      heading.dataset.heading = text; // what is printed
       heading.replaceChildren(
         button(text, () => this.sort(column), { class: "sort", title: "Sort by this column" }));
     });
