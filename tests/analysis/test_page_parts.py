@@ -12,12 +12,13 @@ import yaml
 from analysis.page.cells import cell_sections, study_command
 from analysis.page.curves import draw_curves
 from analysis.page.embed import embedded, latex_parts, read_assets
-from analysis.page.measures import measures
+from analysis.page.measures import NAMES, measures
 from analysis.provenance import places
 from analysis.results import Results
 from analysis.tables.main import main_table
+from study.claims import METRICS
 from study.record import Elsewhere
-from study.settings import CostConfig
+from study.settings import VIEW_METRICS, CostConfig
 from study.spec import load_study
 from study.store import Key, Store
 
@@ -40,6 +41,11 @@ def test_the_values_of_a_cell_are_those_of_the_tables(maker, seven_study):
             of = difference.value, difference.low, difference.high, difference.n
             assert cell["values"]["top1 to baseline"] == pytest.approx(list(of), rel=1e-6)
     assert "latency to baseline@1" not in data["cells"][0]["costs"][0]  # of the baseline itself
+
+
+def test_every_metric_of_claims_and_views_has_a_name_on_the_page():
+    assert NAMES.keys() == VIEW_METRICS.keys()
+    assert METRICS.keys() <= VIEW_METRICS.keys()
 
 
 def test_one_seed_has_no_interval_and_a_failure_has_no_value(maker, seven_study):
