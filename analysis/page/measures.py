@@ -13,6 +13,7 @@ from analysis.figures.style import looks, series_factor
 from analysis.frame import device_label
 from analysis.results import Results, Variant, record_rounds, short_name
 from analysis.statistics import Difference, Estimate
+from analysis.tables.notes import cost_notes, quoted_batch, train_notes, unstable
 from study.record import Record
 from study.settings import VIEW_METRICS
 
@@ -124,18 +125,22 @@ def _levels(results: Results) -> dict[str, list[str]]:
 def _cell(
     results: Results, variant: Variant, devices: dict[str, int], keys: dict[Key, None]
 ) -> dict[str, Any]:
-    costs, runs = {}, {}
-    for record, reference in _cost_records(results, variant):
+    costs, runs, remarks = {}, {}, {"train": train_notes(results, variant)}
+    for record, reference, notes in _cost_records(results, variant):
         at = devices.setdefault(device_label(record), len(devices))
         values = dict(_timings(results, variant, record, reference))
         if at not in costs and values:
             keys.update(dict.fromkeys(values))
             costs[at] = {key.text: _packed(one) for key, one in values.items()}
             runs[at] = record.timing_run[:8]
+            remarks[str(at)] = notes
     own = dict(_own(results, variant))
     keys.update(dict.fromkeys(own))
     packed = {key.text: _packed(one) for key, one in own.items()}
-    return {"label": variant.label, "values": packed, "costs": costs, "runs": runs}
+    said = {about: notes for about, notes in remarks.items() if notes}
+    return {
+        "label": variant.label, "values": packed, "costs": costs, "runs": runs, "remarks": said
+    }  # fmt: skip
 
 
 def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | Difference]]:
@@ -152,14 +157,20 @@ def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | D
         yield Key("top1", TO_BASELINE), found[0]
 
 
-def _cost_records(results: Results, variant: Variant) -> Iterator[tuple[Record, Record | None]]:
-    """The cell's cost records with the baseline's of the same timing run; the study's first."""
+def _cost_records(
+    results: Results, variant: Variant
+) -> Iterator[tuple[Record, Record | None, tuple[str, ...]]]:
+    """Each cost record, the baseline's of the same timing run, and remarks; the study's first."""
     for outcome in results.jobs(variant):
         if outcome.kind == "cost" and outcome.record and outcome.status in ("done", "reused"):
-            yield outcome.record, outcome.reference
+            yield outcome.record, outcome.reference, cost_notes(results, variant)
+    batch = quoted_batch(results) or results.study.cost.batch_sizes[0]
     for one in results.elsewhere(variant):
         if one.record.status == "done":
-            yield one.record, one.reference
+            rounds = record_rounds(one.record, "latency", batch, results.mode)
+            notes = unstable(list(rounds.values()), batch)
+            notes += ["made by other code or versions"] if one.is_other_code else []
+            yield one.record, one.reference, tuple(notes)
 
 
 def _timings(

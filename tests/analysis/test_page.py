@@ -76,7 +76,7 @@ def prepared(maker, outcome):
     latency = 100.0 + int(outcome.levels["data.frames"])
     there = maker.cost(outcome.levels, 9, 1e6, latency, run="run-2").record
     there = dataclasses.replace(there, environment={"device_model": "A board"})
-    return dataclasses.replace(outcome, elsewhere=(Elsewhere(there, None, False),))
+    return dataclasses.replace(outcome, elsewhere=(Elsewhere(there, None, True),))
 
 
 @pytest.fixture(scope="module")
@@ -388,6 +388,9 @@ def test_the_selectors_change_metric_device_and_axes(page, frames):
     assert expected_pixel(low["y"], y_ticks, math.log) == pytest.approx(low["py"], abs=0.1)
     assert expected_pixel(high["y"], y_ticks, math.log) == pytest.approx(high["py"], abs=0.1)
     assert "Costs on A board." in page.locator("#chart-caption").inner_text()
+    told = page.locator("#chart-warning").inner_text()
+    assert "12 of 12 cells with a remark, such as VLF, frames 2: made by other code" in told
+    assert "other code" in page.locator("#chart .point title").first.text_content()
 
 
 def test_levels_that_are_not_checked_are_not_drawn(page):

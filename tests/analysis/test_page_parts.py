@@ -58,6 +58,19 @@ def test_one_seed_has_no_interval_and_a_failure_has_no_value(maker, seven_study)
 
     assert first["values"]["top1"] == [80, None, None, 1]
     assert second["values"] == {}
+    assert first["remarks"] == {}
+
+
+def test_remarks_of_the_table_are_those_of_the_page(maker, seven_study):
+    outcomes = [
+        maker.train({"variant": "VLF"}, 0, 80.0),
+        maker.train({"variant": "VLF"}, 1, 0, status="failed", reason="killed"),
+        maker.cost({"variant": "VLF"}, 9, 1e6, 4.0, notes=("timed with a fan off",)),
+    ]
+
+    (cell,) = measures(Results(seven_study, outcomes, maker.root))["cells"]
+
+    assert cell["remarks"] == {"train": ("seed 1 failed: killed",), "0": ("timed with a fan off",)}
 
 
 def test_costs_of_another_device_are_its_own_with_ratios_of_its_own_timing_run(maker):

@@ -63,7 +63,8 @@ function newDrawing(width, height, title) {
     "font-family": "system-ui, sans-serif" }, draw("rect", { width, height, fill: "#ffffff" }));
 }
 
-function pointGroup(point, told) {
+function pointGroup(point, numbers) {
+  const told = [numbers, ...point.remarks].join("; ");
   return draw("a", { href: `#cell-${point.cell}`, class: "point", "data-cell": point.cell, "aria-label": told },
     draw("title", {}, told));
 }

@@ -73,8 +73,11 @@ function chosenPoints(view, device) {
   const chosen = DATA.cells.map((cell, number) => ({ cell, number }))
     .filter(({ cell }) => cell.levels.every((level, factor) => level < 0 || kept[factor].has(level)));
   const series = DATA.factors.findIndex(({ name }) => name === DATA.series);
+  const shown = [...(view.figure === "scatter" ? [view.x] : []), view.y].map((key) => METRICS.get(key).spread);
+  const about = [...(shown.some((spread) => spread.includes("seeds")) ? ["train"] : []),
+    ...(shown.some((spread) => spread.includes("rounds")) ? [String(device)] : [])];
   const points = chosen.map(({ cell, number }) => ({
-    cell: number, label: cell.label, run: cell.runs[device],
+    cell: number, label: cell.label, run: cell.runs[device], remarks: about.flatMap((name) => cell.remarks[name] ?? []),
     look: DATA.looks[DATA.factors[series]?.levels[cell.levels[series]] ?? ""] ?? ["#0072B2", "o"],
     x: view.figure === "scatter" ? valueOf(cell, view.x, device) : null, y: valueOf(cell, view.y, device),
   }));
@@ -134,6 +137,10 @@ function warnings(view, chosen, known, points) {
   }
   if (points.length < known.length) said.push(`${known.length - points.length} have no place on a log axis.`);
   if (view.figure === "bars" && points.length > MOST_BARS) said.push(`The first ${MOST_BARS} of ${points.length}: choose fewer levels.`);
+  const remarked = points.filter((p) => p.remarks.length);
+  if (remarked.length) {
+    said.push(`${remarked.length} of ${counted(points.length, "cell")} with a remark, such as ${remarked[0].label}: ${remarked[0].remarks[0]}.`);
+  }
   const runs = new Set(points.map((p) => p.run).filter(Boolean));
   if (runs.size > 1 && axes.some((axis) => METRICS.get(view[axis]).spread === "rounds")) {
     said.push(`Timed in ${runs.size} runs: between these, part of a difference can be the machine's drift.`);
