@@ -34,7 +34,7 @@ def places(results: Results) -> list[Place]:
     """Finished and failed records by surroundings; a record that cells share counts once."""
     groups: dict[tuple[Kind, str, tuple[tuple[str, str], ...]], list[Record]] = {}
     for record in unique_records(results):
-        key = (record.kind, device_label(record), _facts(record))
+        key = (record.kind, device_label(record), facts_of(record))
         groups.setdefault(key, []).append(record)
     return [
         Place(kind, device, facts, len(records), sum(r.seconds for r in records) / 3600)
@@ -92,7 +92,8 @@ def machine(record: Record) -> str:
     return ", ".join(words)
 
 
-def _facts(record: Record) -> tuple[tuple[str, str], ...]:
+def facts_of(record: Record) -> tuple[tuple[str, str], ...]:
+    """The environment's entries, the telling ones first."""
     environment = dict(record.environment)
     first = [(key, environment.pop(key)) for key in SHOWN if environment.get(key)]
     return (*first, *_sorted(environment))

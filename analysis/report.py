@@ -2,6 +2,7 @@
 
 import base64
 import html
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from analysis.figures.save import SavedFigure, remove_stale, save_figure
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
 from analysis.methods import write_methods
+from analysis.page.cells import cell_sections, study_command
+from analysis.page.embed import embedded, read_assets
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
@@ -30,6 +33,8 @@ from study.spec import Study
 ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
 PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
+LARGEST_SVG = 500_000  # bytes; thousands of marks also take a browser seconds to draw
+MOST_FAILED = 100  # with their details, which are tracebacks
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
 
@@ -133,6 +138,7 @@ def _values(
     """Everything that the templates show."""
     study = results.study
     counts = status_counts(results)
+    ran = places(results)
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
     return {
@@ -146,18 +152,23 @@ def _values(
         "claims": tables.get("claims"),
         "power": tables.get("power"),
         "figures": figures,
-        "places": [_place(place) for place in places(results)],
+        "places": [_place(place) for place in ran],
+        "cells": cell_sections(results, ran),
+        "has_numbers": any(one.record and one.record.measurements for one in results.outcomes),
+        "assets": read_assets(),
+        "data": embedded(results, tables),
         "seconds": hours(sum(record.seconds for record in records)),
         "first": min((record.started for record in records), default=""),
         "last": max((record.started for record in records), default=""),
-        "failed": [_failure(one) for one in missing if one.status == "failed"],
+        "failed": [_failure(one) for one in missing if one.status == "failed"][:MOST_FAILED],
+        "failed_more": max(0, counts["failed"] - MOST_FAILED),
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
         "problems": results.problems,
         "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
         "planned": sum(counts.values()),
         "path": str(study.path),
-        "command": f"python run_study.py {study.path}",
+        "command": shlex.join(study_command(study, results.root)),
         "digest": study.digest,
     }
 
@@ -197,6 +208,12 @@ def _render(name: str, values: dict[str, Any]) -> str:
     return environment.get_template(f"{name}.j2").render(values)
 
 
-def _data_uri(svg: bytes) -> str:
+def _data_uri(figure: SavedFigure) -> str:
+    """The figure as SVG, or as PNG where it holds so many parts that this is smaller."""
     # As an image, a figure's ids cannot clash with those of the next, and nothing in it runs.
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+    kind, content = "svg+xml", figure.svg
+    if len(content) > LARGEST_SVG:
+        png = next(path for path in figure.paths if path.suffix == ".png").read_bytes()
+        if len(png) < len(content):
+            kind, content = "png", png
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -161,7 +161,7 @@ def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostC
         if equals and name not in factors:
             allowed = ", ".join(factors) or "none"
             raise node.error(f'unknown factor "{name}"{nearest(name, factors)} ({allowed})')
-        factor = name if equals else _factor_of(node, name, factors)
+        factor = name if equals else factor_of(node, name, factors)
         if factor in levels:
             raise node.error(f"names {factor} twice in [{text.strip()}]")
         named = Node(resolve_scalar(label or name), label or name, node.key, node.place)
@@ -169,8 +169,12 @@ def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostC
     return Side(levels, batch)
 
 
-def _factor_of(node: Node, label: str, factors: Factors) -> str:
-    """The one factor that has a level of this label."""
+def factor_of(node: Node, label: str, factors: Factors) -> str:
+    """The one factor that has a level of this label.
+
+    Raises:
+        StudyError: If no factor has it, or several have.
+    """
     having = [name for name, levels in factors.items() if any(one.label == label for one in levels)]
     if not having:
         labels = [one.label for levels in factors.values() for one in levels]

@@ -90,6 +90,14 @@ class Record:
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def file_name(self) -> str:
+        """The name of its file among the records of a results folder (study/store.py)."""
+        name = f"{self.kind}-{self.identity}.{variant_of(self.fingerprint, self.config)}"
+        if self.status == "failed":
+            return f"{name}.failed-{self.attempt}.json"
+        return f"{name}.{self.timing_run}.json" if self.kind == "cost" else f"{name}.json"
+
     def to_json(self) -> str:
         """Readable without this project; carries its schema and its checksum."""
         values = {"schema": SCHEMA_VERSION, **dataclasses.asdict(self)}
@@ -164,6 +172,12 @@ class Elsewhere:
     record: Record
     reference: Record | None
     is_other_code: bool
+
+
+def variant_of(fingerprint: str, config: Mapping[str, Any]) -> str:
+    """Short hash of the code and the full config: a changed default is another variant."""
+    text = json.dumps([fingerprint, config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:

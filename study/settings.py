@@ -99,6 +99,46 @@ class RunSettings(Config):
     slurm: SlurmSettings = SlurmSettings()
 
 
+# What a view of the report can show -> what its spread is over (docs/study_format.md).
+VIEW_METRICS: dict[str, Literal["seeds", "rounds", "none"]] = {
+    "top1": "seeds",
+    "top5": "seeds",
+    "val_top1": "seeds",
+    "training_time": "seeds",
+    "parameters": "none",
+    "macs": "none",
+    "latency": "rounds",
+    "throughput": "rounds",
+    "energy": "rounds",
+    "peak_memory": "rounds",
+    "training_memory": "rounds",
+}
+
+
+class ViewConfig(Config):
+    """One drawing of the report's page, kept under a name; made and saved there.
+
+    Attributes:
+        name: What its button says.
+        figure: Points with intervals in both directions, or bars of y with intervals.
+        x: A metric: "macs", "latency" (at the first batch size), "latency@8", "latency compile@8",
+            "latency to baseline"; not used by bars.
+        y: A metric, as x.
+        log: The axes that are logarithmic.
+        device: The device whose costs are shown, as the report calls it; None takes the first.
+        variants: Levels to show, such as "VLF" or "data.frames=8"; a factor that has none here is
+            shown with all its levels. As `load_study` leaves them: all "factor=label".
+    """
+
+    name: str = Field(min_length=1, max_length=80)
+    figure: Literal["scatter", "bars"] = "scatter"
+    x: str = "macs"
+    y: str = "top1"
+    log: list[Literal["x", "y"]] = Field(default_factory=list)
+    device: str | None = None
+    variants: list[str | int | float] = Field(default_factory=list)
+
+
 class ReportConfig(Config):
     """What the report shows.
 
@@ -109,9 +149,11 @@ class ReportConfig(Config):
         tables: Names of tables; None makes all (analysis/tables).
         figures: Names of figures; None makes all that the study has data for (analysis/figures).
         title: Heading of the report; None takes the question.
+        views: Drawings of the page that have a button there.
     """
 
     baseline: dict[str, str | int | float | bool] = Field(default_factory=dict)
     tables: list[str] | None = None
     figures: list[str] | None = None
     title: str | None = None
+    views: list[ViewConfig] = Field(default_factory=list, max_length=100)

@@ -24,6 +24,7 @@ from study.sections import (
     read_text_line,
 )
 from study.settings import CostConfig, ReportConfig, RunSettings
+from study.views import settle_views
 from study.wording import InvalidError
 from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
 from vlf.config import ConfigError, nearest
@@ -143,7 +144,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
-        report=report,
+        report=settle_views(report, parts.get("report"), factors, cost),
         match=read_matching(parts.get("match"), factors, report.baseline),
         places=_places(root) | _places(base),
     )

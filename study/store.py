@@ -18,7 +18,6 @@ shared file system do not wait for each other and a reader never sees half a rec
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import uuid
@@ -29,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from study.record import Artifact, Kind, Record, RecordError
+from study.record import Artifact, Kind, Record, RecordError, variant_of
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class Key:
     @cached_property
     def variant(self) -> str:
         """Short hash of the code and the full config: a changed default is another variant."""
-        text = json.dumps([self.fingerprint, self.config], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return variant_of(self.fingerprint, self.config)
 
     @property
     def stem(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -139,7 +139,11 @@ def _inside(values: Any, loc: tuple[int | str, ...]) -> Key:
 
 def _fields(cls: type[BaseModel], key: Key) -> list[str]:
     for part in key:
-        annotation = cls.model_fields[str(part)].annotation
+        if isinstance(part, int):  # an entry of a list, whose class was found before
+            continue
+        annotation = cls.model_fields[part].annotation
+        if get_origin(annotation) is list:
+            (annotation,) = get_args(annotation)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         cls = annotation

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 
+from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
 from analysis.figures.style import (
     COLUMN_WIDTH,
@@ -85,8 +86,11 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     axes = figure.add_subplot()
     styles = looks(results)
     _draw_front(axes, points)
+    pen = Gathered(axes) if len(points) > MANY else axes
     for point in points:
-        _draw_point(axes, point, styles[series_of(results, point.variant)])
+        _draw_point(pen, point, styles[series_of(results, point.variant)])
+    if isinstance(pen, Gathered):
+        pen.draw()
     log_axis(axes, "x", [x for p in points for x in _bounds(p.cost)])
     axes.set_xlabel(heading)
     axes.set_ylabel("Top-1 (%)")
@@ -115,7 +119,7 @@ def _draw_front(axes: Axes, points: list[Point]) -> None:
     )  # fmt: skip
 
 
-def _draw_point(axes: Axes, point: Point, look: Look) -> None:
+def _draw_point(axes: Axes | Gathered, point: Point, look: Look) -> None:
     x, y = point.cost, point.accuracy
     axes.errorbar(
         x.value, y.value, xerr=_error(x), yerr=_error(y), color=look.color, marker=look.marker,

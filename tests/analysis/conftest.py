@@ -221,6 +221,12 @@ def maker(tmp_path) -> Maker:
     return Maker(tmp_path / "results")
 
 
+@pytest.fixture(scope="session")
+def maker_at():
+    """Makers in a folder of the caller's choice, for reports that several tests share."""
+    return Maker
+
+
 @pytest.fixture
 def seven_study(maker) -> Study:
     return maker.study({"variant": list(VARIANTS)})

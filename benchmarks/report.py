@@ -1,0 +1,186 @@
+"""How long the report of a large study takes, how large its page is, and how fast it opens.
+
+    python benchmarks/report.py               # 1,000 cells, three seeds each
+    python benchmarks/report.py --cells 200 --clips 1000
+
+Records with their curves and predictions are written as if all cells had run; then `--report` is a
+process of its own. The page is opened in a headless Chromium where there is one.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.scale import empty_record, write_study
+from study.grid import expand
+from study.plan import Choice, Plan, make_plan, task_of
+from study.record import Artifact, Measurement, Record
+from study.spec import load_study
+from study.store import Store
+
+EPOCHS = 16
+CLASSES = 10
+ROUNDS = 40
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, default=1000, help="a multiple of 100")
+    parser.add_argument("--clips", type=int, default=200, help="of the test split")
+    parser.add_argument("--keep", type=Path, help="a folder for the study, kept")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = args.keep or Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        study = write_study(place, args.cells)
+        study.write_text(study.read_text("utf-8") + "seeds: [0, 1, 2]\n", "utf-8")
+        fill(study, args.clips)
+        page = make_report(study)
+        open_page(page)
+    return 0
+
+
+def fill(path: Path, clips: int) -> None:
+    """Records of every job, with artifacts; not synced, which is not what is timed."""
+    study, store = load_study(path), Store(path.parent / "results")
+    plan = make_plan(study, expand(study), store, "cpu", Choice())
+    store.records.mkdir(parents=True, exist_ok=True)
+    (store.root / "artifacts").mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for number, job in enumerate(plan.train):
+        top1 = 30 + 50 * (number // 3 % 97) / 97 + rng.normal()
+        record = empty_record(task_of(plan, job, store.root))
+        artifacts = {
+            "curves": save(store, f"{job.key.name}.curves", curves(top1)),
+            "predictions": save(store, f"{job.key.name}.predictions", answers(rng, top1, clips)),
+        }
+        record = dataclasses.replace(record, measurements=accuracy(top1), artifacts=artifacts)
+        write(store, record)
+    for job in {job.key.name: job for job in plan.cost}.values():
+        write(store, cost_record(plan, store, job, rng))
+
+
+def write(store: Store, record: Record) -> None:
+    """Under the name that the store gives it."""
+    (store.records / record.file_name).write_text(record.to_json(), "utf-8")
+
+
+def accuracy(top1: float) -> tuple[Measurement, ...]:
+    """Of one seed."""
+    test = {"split": "test", "views": 1}
+    return (
+        Measurement("top1", "%", "higher", (top1,), conditions=test),
+        Measurement("top5", "%", "higher", (min(100.0, top1 + 15),), conditions=test),
+        Measurement("training_time", "s", "lower", (60.0,)),
+    )
+
+
+def curves(top1: float) -> dict[str, np.ndarray]:
+    """As training leaves them."""
+    epoch = np.arange(1, EPOCHS + 1)
+    grown = top1 * (1 - np.exp(-epoch / 4))
+    loss = 2.3 * np.exp(-epoch / 8)
+    names = ("val_top1", "train_top1"), ("val_loss", "train_loss")
+    return {"epoch": epoch, **dict.fromkeys(names[0], grown), **dict.fromkeys(names[1], loss)}
+
+
+def answers(rng: np.random.Generator, top1: float, clips: int) -> dict[str, np.ndarray]:
+    """Scores that are right as often as `top1` says."""
+    labels = np.arange(clips) % CLASSES
+    chosen = np.where(rng.random(clips) < top1 / 100, labels, (labels + 1) % CLASSES)
+    scores = np.eye(CLASSES, dtype=np.float32)[chosen]
+    return {"scores": scores, "labels": labels, "classes": np.array(list("abcdefghij"))}
+
+
+def cost_record(plan: Plan, store: Store, job, rng: np.random.Generator) -> Record:
+    """Timed side by side with all others."""
+    measurements = [
+        Measurement("parameters", "1", "lower", (float(rng.integers(10**5, 10**6)),)),
+        Measurement("macs", "MAC", "lower", (float(rng.integers(10**7, 10**8)),)),
+    ]
+    for metric, better in (("latency", "lower"), ("throughput", "higher")):
+        for size in (1, 8):
+            samples = tuple(map(float, rng.normal(10 * size, 0.2, ROUNDS)))
+            at = {"batch_size": size, "mode": "eager"}
+            rounds = tuple(range(ROUNDS))
+            measurements.append(Measurement(metric, "ms", better, samples, None, at, rounds))
+    return dataclasses.replace(
+        empty_record(task_of(plan, plan.train[0], store.root)),
+        kind="cost", identity=job.key.identity, seed=None, config=job.key.config,
+        fingerprint=job.key.fingerprint, timing_run="run", measurements=tuple(measurements),
+    )  # fmt: skip
+
+
+def save(store: Store, name: str, arrays: dict[str, np.ndarray]) -> Artifact:
+    """A file that a record names."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    path = f"artifacts/{name}.npz"
+    (store.root / path).write_bytes(buffer.getvalue())
+    return Artifact(path, hashlib.sha256(buffer.getvalue()).hexdigest())
+
+
+def make_report(study: Path) -> Path:
+    """Time the command; print what it took, and the size of the page."""
+    results = study.parent / "results"
+    command = [sys.executable, "run_study.py", str(study), "--report", "--results", str(results)]
+    start, before = time.perf_counter(), processor_seconds()
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    wall, own = time.perf_counter() - start, processor_seconds() - before
+    page = results / study.stem / "report.html"
+    size = page.stat().st_size / 1e6
+    print(f"--report: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB", flush=True)
+    return page
+
+
+def processor_seconds() -> float:
+    """Of processes that ended, which other work on the machine disturbs less than the clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def open_page(page: Path) -> None:
+    """Print how long a browser takes until the page's script has run, and to sort and draw."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        chromium = None
+    if chromium is None:
+        print("not opened: no playwright or no Chromium")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        start = time.perf_counter()
+        tab.goto(f"file://{page.resolve()}")
+        opened = time.perf_counter() - start
+        sort = "document.querySelectorAll('[data-name=table] th button')[3].click()"
+        redraw = "document.querySelector('[name=logy]').click()"
+        took = [
+            tab.evaluate(
+                f"() => {{ const start = performance.now(); {one}; document.body.offsetHeight;"
+                " return performance.now() - start; }"
+            )
+            for one in (sort, redraw)
+        ]
+        print(f"opened in {opened:.1f} s; sort {took[0]:.0f} ms, redraw {took[1]:.0f} ms")
+        browser.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
