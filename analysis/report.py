@@ -17,9 +17,11 @@ from analysis.figures import FIGURES
 from analysis.figures.save import SavedFigure, remove_stale, save_figure
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
+from analysis.numbers import significant
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
+from analysis.spent import Spent, spent
 from analysis.tables import TABLES
 from analysis.tables.status import STATUSES, status_counts
 from analysis.tables.table import Table, escape_markdown
@@ -133,6 +135,7 @@ def _values(
     counts = status_counts(results)
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
+    took = spent(records)
     return {
         "title": study.report.title or study.question,
         "question": study.question,
@@ -145,7 +148,8 @@ def _values(
         "power": tables.get("power"),
         "figures": figures,
         "places": [_place(place) for place in places(results)],
-        "seconds": hours(sum(record.seconds for record in records)),
+        "seconds": hours(took.wall_hours * 3600),
+        "spent": _spent(took),
         "first": min((record.started for record in records), default=""),
         "last": max((record.started for record in records), default=""),
         "failed": [_failure(one) for one in missing if one.status == "failed"],
@@ -168,6 +172,11 @@ def _place(place: Place) -> dict[str, Any]:
         "hours": hours(place.hours * 3600),
         "facts": place.facts,
     }
+
+
+def _spent(took: Spent) -> str:
+    gpu, core = significant(took.gpu_hours, 3), significant(took.core_hours, 3)
+    return f"{gpu} GPU-hours, and {core} CPU-hours (of a core) of jobs without a GPU"
 
 
 def _failure(outcome: Outcome) -> dict[str, str]:

@@ -1,0 +1,114 @@
+"""What a study will take of the disk, from its configs and the parameters of its models. No torch.
+
+Sizes of text are those of records, curves and reports as this version writes them.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.plan import Plan, Planned
+from study.settings import CostConfig
+from study.sizes import clips_of
+from vlf.config import TrainConfig
+
+FLOAT_BYTES = 4
+LABEL_BYTES = 8
+NAME_BYTES = 4 * 30  # of a class, as numpy stores text; names of 30 letters
+ARRAY_BYTES = 256  # around an array of an npz file
+CURVES = 7  # columns, of 8 bytes an epoch
+RECORD_BYTES = 3_500  # of a train record besides its config
+COST_BYTES = 12_000  # of a cost record besides its config and timings
+SAMPLE_BYTES = 60  # of one timing in a cost record, with its round
+PARTS = 5  # of a model that are timed: the whole, f, g, h, head
+EVENT_BYTES = 60  # of one value in a TensorBoard file
+REPORT_BYTES = 2_000_000
+REPORT_ROW_BYTES = 4_000  # in records.csv and tables, for each job
+MOMENTS = {"adamw": 2, "sgd": 1}  # values that an optimiser keeps beside each parameter
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes.
+
+    Attributes:
+        records: Text: records, and the report.
+        artifacts: Predictions, curves and event files.
+        checkpoints: At most, while it runs; deleted as jobs end.
+        free: Where the results folder is, or will be.
+    """
+
+    records: int
+    artifacts: int
+    checkpoints: int
+    free: int
+
+    @property
+    def stays(self) -> int:
+        """When all is done."""
+        return self.records + self.artifacts
+
+    @property
+    def most(self) -> int:
+        """While it runs."""
+        return self.stays + self.checkpoints
+
+
+def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path) -> Disk:
+    """What the jobs that are to run will add.
+
+    Args:
+        plan: The study.
+        parameters: Cell name -> learnable values.
+        workers: Jobs that train at a time.
+        root: The results folder; need not be there.
+    """
+    to_run = plan.to_run
+    train = [job for job in to_run if job.kind == "train"]
+    cost = {job.key.stem: job for job in to_run if job.kind == "cost"}.values()
+    records = sum(RECORD_BYTES + _config_bytes(job) for job in train)
+    records += sum(_config_bytes(job) + _cost_bytes(plan.study.cost) for job in cost)
+    records += (REPORT_BYTES + REPORT_ROW_BYTES * len(plan.jobs)) if to_run else 0
+    has_events = plan.study.run.tensorboard
+    artifacts = sum(_artifact_bytes(job, has_events) for job in train)
+    checkpoints = _checkpoints(train, parameters, workers)
+    return Disk(records, artifacts, checkpoints, free_bytes(root))
+
+
+def free_bytes(folder: Path) -> int:
+    """Of the file system that a folder is on, or would be."""
+    there = next(one for one in (folder, *folder.resolve().parents) if one.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def checkpoint_bytes(train: TrainConfig, parameters: int) -> int:
+    """Weights, what the optimiser keeps, and the best weights where those are chosen."""
+    moments = MOMENTS[train.optimizer] if train.optimizer != "sgd" or train.momentum else 0
+    copies = 1 + moments + (train.select == "best")
+    return copies * parameters * FLOAT_BYTES
+
+
+def _checkpoints(train: Sequence[Planned], parameters: Mapping[str, int], workers: int) -> int:
+    # A new one is written whole before the old one goes.
+    sizes = sorted(
+        2 * checkpoint_bytes(job.cell.config.train, parameters[job.cell.name]) for job in train
+    )
+    return sum(sizes[-workers:])
+
+
+def _artifact_bytes(job: Planned, has_events: bool) -> int:
+    data, epochs = job.cell.config.data, job.cell.config.train.epochs
+    row = data.classes * FLOAT_BYTES + LABEL_BYTES
+    predictions = clips_of(data).test * row + data.classes * NAME_BYTES + 3 * ARRAY_BYTES
+    curves = CURVES * (8 * epochs + ARRAY_BYTES)
+    return predictions + curves + (CURVES * epochs * EVENT_BYTES if has_events else 0)
+
+
+def _config_bytes(job: Planned) -> int:
+    return len(json.dumps(job.key.config, indent=1))
+
+
+def _cost_bytes(cost: CostConfig) -> int:
+    return COST_BYTES + len(cost.batch_sizes) * len(cost.modes) * PARTS * cost.rounds * SAMPLE_BYTES
