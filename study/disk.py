@@ -67,9 +67,9 @@ def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path)
     """
     to_run = plan.to_run
     train = [job for job in to_run if job.kind == "train"]
-    cost = {job.key.stem: job for job in to_run if job.kind == "cost"}.values()
-    records = sum(RECORD_BYTES + _config_bytes(job) for job in train)
-    records += sum(_config_bytes(job) + _cost_bytes(plan.study.cost) for job in cost)
+    cost = list({job.key.stem: job for job in to_run if job.kind == "cost"}.values())
+    records = len(train) * (RECORD_BYTES + _config_bytes(train))
+    records += len(cost) * (_cost_bytes(plan.study.cost) + _config_bytes(cost))
     records += (REPORT_BYTES + REPORT_ROW_BYTES * len(plan.jobs)) if to_run else 0
     has_events = plan.study.run.tensorboard
     artifacts = sum(_artifact_bytes(job, has_events) for job in train)
@@ -106,8 +106,9 @@ def _artifact_bytes(job: Planned, has_events: bool) -> int:
     return predictions + curves + (CURVES * epochs * EVENT_BYTES if has_events else 0)
 
 
-def _config_bytes(job: Planned) -> int:
-    return len(json.dumps(job.key.config, indent=1))
+def _config_bytes(jobs: Sequence[Planned]) -> int:
+    """Of one of them; the others' are about as long."""
+    return len(json.dumps(jobs[0].key.config, indent=1)) if jobs else 0
 
 
 def _cost_bytes(cost: CostConfig) -> int:

@@ -22,7 +22,7 @@ from vlf.config import RunConfig
 GUESSED_MACS_PER_S = {"cpu": 1e10, "cuda": 1.15e13}
 GUESSED_BF16_MACS_PER_S = 3.0e13  # of a GPU
 STEP_PASSES = 3  # forward passes that one step is taken for: forward, and twice that backward
-MOST_RECORDS = 200  # of other studies; a sample, since their names are hashes
+MOST_RECORDS = 100  # of other studies; a sample, since their names are hashes
 
 UNTRAINED = ("weights", "new_head", "pretrained")  # fields of a model that change no cost
 
