@@ -19,13 +19,19 @@ LABEL_BYTES = 8
 NAME_BYTES = 4 * 30  # of a class, as numpy stores text; names of 30 letters
 ARRAY_BYTES = 256  # around an array of an npz file
 CURVES = 7  # columns, of 8 bytes an epoch
-RECORD_BYTES = 3_500  # of a train record besides its config
-COST_BYTES = 12_000  # of a cost record besides its config and timings
-SAMPLE_BYTES = 60  # of one timing in a cost record, with its round
+EVENT_BYTES = 25  # of one value in a TensorBoard file
+# Text, as the quick factorization study and one of two cells left it.
+TRAIN_BYTES = 2_400  # of a train record besides its config
+COST_BYTES = 5_800  # of a cost record besides its config and samples
+SAMPLE_BYTES = 40  # of one sample in a cost record, with its round
+OTHER_SAMPLES = 44  # of a cost record, that rounds do not multiply: the machine's own peak
 PARTS = 5  # of a model that are timed: the whole, f, g, h, head
-EVENT_BYTES = 60  # of one value in a TensorBoard file
-REPORT_BYTES = 2_000_000
-REPORT_ROW_BYTES = 4_000  # in records.csv and tables, for each job
+ROW_BYTES = 270  # of records.csv
+OTHER_ROWS = 57  # of a cost record there, besides its timings
+TRAIN_ROWS = 4
+REPORT_BYTES = 490_000
+CELL_BYTES = 95_000  # of a cell in figures, of which the page holds a copy
+MOST_DRAWN = 50  # cells; a guess
 MOMENTS = {"adamw": 2, "sgd": 1}  # values that an optimiser keeps beside each parameter
 
 
@@ -68,9 +74,14 @@ def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path)
     to_run = plan.to_run
     train = [job for job in to_run if job.kind == "train"]
     cost = list({job.key.stem: job for job in to_run if job.kind == "cost"}.values())
-    records = len(train) * (RECORD_BYTES + _config_bytes(train))
-    records += len(cost) * (_cost_bytes(plan.study.cost) + _config_bytes(cost))
-    records += (REPORT_BYTES + REPORT_ROW_BYTES * len(plan.jobs)) if to_run else 0
+    records = len(train) * (TRAIN_BYTES + _config_bytes(train))
+    timings = _timings(plan.study.cost)
+    samples = OTHER_SAMPLES + timings
+    records += len(cost) * (COST_BYTES + SAMPLE_BYTES * samples + _config_bytes(cost))
+    if to_run:
+        rows = len(plan.train) * TRAIN_ROWS + len(plan.cost) * (OTHER_ROWS + timings)
+        cells = min(len(plan.cost), MOST_DRAWN)
+        records += REPORT_BYTES + CELL_BYTES * cells + ROW_BYTES * rows
     has_events = plan.study.run.tensorboard
     artifacts = sum(_artifact_bytes(job, has_events) for job in train)
     checkpoints = _checkpoints(train, parameters, workers)
@@ -111,5 +122,8 @@ def _config_bytes(jobs: Sequence[Planned]) -> int:
     return len(json.dumps(jobs[0].key.config, indent=1)) if jobs else 0
 
 
-def _cost_bytes(cost: CostConfig) -> int:
-    return COST_BYTES + len(cost.batch_sizes) * len(cost.modes) * PARTS * cost.rounds * SAMPLE_BYTES
+def _timings(cost: CostConfig) -> int:
+    """Samples of a cell: latency and throughput at each batch size, and parts at the first."""
+    swept = cost.sweep_to.bit_length() if cost.sweep_to else 0
+    sets = (2 * len(cost.batch_sizes) + PARTS + swept) * len(cost.modes)
+    return sets * cost.rounds

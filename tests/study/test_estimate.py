@@ -9,6 +9,7 @@ from collections import namedtuple
 import pytest
 from rich.console import Console
 
+from study.disk import checkpoint_bytes
 from study.display import print_plan
 from study.estimate import OVERHEAD_S, CellCounts, estimate
 from study.grid import expand
@@ -18,7 +19,7 @@ from study.record import Measurement, Record
 from study.sizes import clips_of
 from study.spec import load_study
 from study.store import Store
-from vlf.config import KineticsConfig, MotionConfig, SomethingConfig, UCF101Config
+from vlf.config import KineticsConfig, MotionConfig, RunConfig, SomethingConfig, UCF101Config
 
 STUDY = """\
 question: Does order matter?
@@ -242,3 +243,28 @@ def test_bytes_are_told_in_powers_of_a_thousand():
         "1.23 GB",
         "4 TB",
     ]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{}, {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0.0}, {"select": "best"}],
+)
+def test_a_checkpoint_is_as_large_as_is_said(tmp_path, recipe):
+    import torch
+
+    from vlf.train import train_model
+
+    config = RunConfig.model_validate(
+        {
+            "data": {"name": "motion", "frames": 2, "limit": 10},
+            "model": {"name": "timesformer", "width": 64, "depth": 4},
+            "train": {"epochs": 1, "batch_size": 10, **recipe},
+        }
+    )
+    path = tmp_path / "checkpoint.pt"
+    trained = train_model(config, 0, torch.device("cpu"), checkpoint=path)
+    parameters = sum(parameter.numel() for parameter in trained.model.parameters())
+
+    said = checkpoint_bytes(config.train, parameters)
+
+    assert said < path.stat().st_size < 1.3 * said

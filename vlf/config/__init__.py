@@ -14,6 +14,7 @@ from vlf.config.data import (
     VideoListConfig,
 )
 from vlf.config.model import (
+    BackboneOptions,
     ModelConfig,
     TimeSformerConfig,
     TorchvisionConfig,
@@ -47,7 +48,7 @@ class RunConfig(Config):
     def _partial_bn_has_statistics_to_keep(self) -> Self:
         if not self.train.partial_bn:
             return self
-        if not hasattr(self.model, "backbone"):
+        if not isinstance(self.model, BackboneOptions):
             raise ValueError(f"train.partial_bn: {self.model.name} has no CNN whose norms to keep")
         if not (self.model.pretrained or self.model.weights):
             raise ValueError(

@@ -3,6 +3,8 @@
 Of a CNN that comes with weights, every norm but the first is kept as it came.
 """
 
+from collections.abc import Sequence
+
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -10,7 +12,7 @@ from vlf.config import ConfigError
 from vlf.models.backbones import TimmFeatures, TimmVectors, Tiny
 
 
-def norms_to_keep(model: nn.Module) -> list[nn.Module]:
+def norms_to_keep(model: nn.Module) -> Sequence[nn.Module]:
     """Every BatchNorm of f's backbone but the first; that of a projection behind it is new.
 
     Raises:
