@@ -176,7 +176,7 @@ def _place(place: Place) -> dict[str, Any]:
 
 def _spent(took: Spent) -> str:
     gpu, core = significant(took.gpu_hours, 3), significant(took.core_hours, 3)
-    return f"{gpu} GPU-hours, and {core} CPU-hours (of a core) of jobs without a GPU"
+    return f"{gpu} GPU-hours, and {core} CPU-hours (hours of one core) of jobs without a GPU"
 
 
 def _failure(outcome: Outcome) -> dict[str, str]:

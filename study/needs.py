@@ -6,7 +6,7 @@ from study.estimate import Estimate
 from study.plan import Plan
 
 UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-DEVICE = {"cuda": "GPU-hours", "cpu": "CPU-hours (of a core)"}
+DEVICE = {"cuda": "GPU-hours", "cpu": "CPU-hours (hours of one core)"}
 
 
 def needs_in_words(plan: Plan, expected: Estimate) -> list[str]:

@@ -47,7 +47,7 @@ def test_a_report_tells_core_hours(spent):
     text = (results / "order/report.md").read_text("utf-8")
 
     assert "0 GPU-hours, and 0." in text
-    assert "CPU-hours (of a core) of jobs without a GPU" in text
+    assert "CPU-hours (hours of one core) of jobs without a GPU" in text
 
 
 def test_each_job_leaves_an_event_file_that_its_record_does_not_name(spent):
