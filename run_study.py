@@ -35,7 +35,7 @@ def answer(study: Study, options: Options) -> int:
     from study.display import print_plan, print_warnings
     from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.ending import strike_out, sum_at_end
-    from study.estimate import estimate_times, recorded_counts
+    from study.estimate import estimate, recorded_counts
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, make_settled_plan
     from study.store import Store
@@ -54,13 +54,13 @@ def answer(study: Study, options: Options) -> int:
 
             counts = inspect(plan, counts, options.action == "run", options.modules)
         if options.action == "plan":
-            return print_plan(plan, counts, estimate_times(plan, counts), console, options.json)
+            return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
         from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
         register = partial(ledger.register_claims, study, options.report_folder)
         work = Work(register, run_cost, cost_on_node, run_job)
-        session.run(work, estimate_times(plan, counts), options.retry_failed)
+        session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
         if options.detach:
             return session.say_detached()
     if options.compare:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analysis.frame import device_label
 from analysis.numbers import fixed, plural
 from analysis.results import Results
+from analysis.spent import spent
 from study.record import Kind, Record
 
 SHOWN = ("torch", "timm", "threads", "precision", "commit", "dirty")  # first, in this order
@@ -20,7 +21,7 @@ class Place:
         device: Model of the device.
         facts: The environment's other entries, the telling ones first.
         records: How many.
-        hours: Wall-clock time of their attempts, summed.
+        hours: Wall-clock time of their attempts, summed; a timing run of many cells counts once.
     """
 
     kind: Kind
@@ -37,7 +38,7 @@ def places(results: Results) -> list[Place]:
         key = (record.kind, device_label(record), facts_of(record))
         groups.setdefault(key, []).append(record)
     return [
-        Place(kind, device, facts, len(records), sum(r.seconds for r in records) / 3600)
+        Place(kind, device, facts, len(records), spent(records).wall_hours)
         for (kind, device, facts), records in groups.items()
     ]
 

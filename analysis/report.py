@@ -19,11 +19,13 @@ from analysis.figures.save import SavedFigure, remove_stale, save_figure
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
 from analysis.methods import write_methods
+from analysis.numbers import significant
 from analysis.page.cells import cell_sections, study_command
 from analysis.page.embed import embedded, read_assets
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
 from analysis.results import Results
+from analysis.spent import Spent, spent
 from analysis.tables import TABLES
 from analysis.tables.status import STATUSES, status_counts
 from analysis.tables.table import Table, escape_markdown
@@ -141,6 +143,7 @@ def _values(
     ran = places(results)
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
+    took = spent(records)
     return {
         "title": study.report.title or study.question,
         "question": study.question,
@@ -157,7 +160,8 @@ def _values(
         "has_numbers": any(one.record and one.record.measurements for one in results.outcomes),
         "assets": read_assets(),
         "data": embedded(results, tables),
-        "seconds": hours(sum(record.seconds for record in records)),
+        "seconds": hours(took.wall_hours * 3600),
+        "spent": _spent(took),
         "first": min((record.started for record in records), default=""),
         "last": max((record.started for record in records), default=""),
         "failed": [_failure(one) for one in missing if one.status == "failed"][:MOST_FAILED],
@@ -181,6 +185,11 @@ def _place(place: Place) -> dict[str, Any]:
         "hours": hours(place.hours * 3600),
         "facts": place.facts,
     }
+
+
+def _spent(took: Spent) -> str:
+    gpu, core = significant(took.gpu_hours, 3), significant(took.core_hours, 3)
+    return f"{gpu} GPU-hours, and {core} CPU-hours (hours of one core) of jobs without a GPU"
 
 
 def _failure(outcome: Outcome) -> dict[str, str]:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.estimate import CellCounts
+from study.estimate import CellCounts, Estimate
 from study.grid import Cell
+from study.needs import needs_as_values, needs_in_words
 from study.plan import Plan, Planned
 from study.progress import duration
 from study.record import Outcome
@@ -25,14 +26,15 @@ MOST_NOTES = 20
 def print_plan(
     plan: Plan,
     counts: Mapping[str, CellCounts],
-    estimates: Mapping[str, float],
+    expected: Estimate,
     console: Console,
     as_json: bool,
 ) -> int:
-    """Cells with parameters, MACs and what is to run, then the time that would take; 0."""
+    """Cells with parameters, MACs and what is to run, then what that would take; 0."""
+    estimates = expected.seconds
     wall_s = _wall_s(plan, estimates)
     if as_json:
-        print(json.dumps(_plan_values(plan, counts, estimates, wall_s), indent=1))
+        print(json.dumps(_plan_values(plan, counts, expected, wall_s), indent=1))
         return 0
     table = Table(title=plan.study.question, title_justify="left", title_style="bold")
     for factor in plan.study.factors:
@@ -75,6 +77,9 @@ def print_plan(
             f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
             f"in about {duration(wall_s)} (an estimate; timing of costs comes on top)"
         )
+        for line in needs_in_words(plan, expected):
+            style = "yellow" if line.startswith("warning") else None
+            console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
     return 0
@@ -131,9 +136,11 @@ def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
 def _plan_values(
     plan: Plan,
     counts: Mapping[str, CellCounts],
-    estimates: Mapping[str, float],
+    expected: Estimate,
     wall_s: float,
 ) -> dict[str, Any]:
+    estimates = expected.seconds
+
     def values(job: Planned) -> dict[str, Any]:
         return {
             "kind": job.kind,
@@ -154,6 +161,7 @@ def _plan_values(
         "question": plan.study.question,
         "device": plan.device,
         "estimate_s": round(wall_s, 1),
+        **needs_as_values(plan, expected),
         "jobs": [values(job) for job in plan.jobs],
         "modules": {
             cost.cell.name: [

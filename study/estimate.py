@@ -1,16 +1,16 @@
-"""What a cell has and how long its training will take, as far as records tell. No torch."""
+"""What a cell has, and what a plan will take of time and disk, as far as records tell. No torch."""
 
-import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from study.disk import Disk, disk_of
 from study.plan import Plan, Planned
+from study.rates import Rates, find_rates, training_macs
+from study.session import place
+from study.sizes import clips_of
+from study.store import Store
 
-# Where nothing was trained on this device yet: MACs a second of one thread in training. Two at a
-# time on a 2-core AMD EPYC with torch 2.14.1, the factorization study trained VTN-like at 8.5e9,
-# TimeSformer-like and VLF at 1.2e10. Elsewhere it is a guess, and shown as one.
-GUESSED_MACS_PER_S = 1e10
-GUESSED_OVERHEAD_S = 5.0
+OVERHEAD_S = 5.0  # of a training job, for its start; a guess
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,25 @@ class CellCounts:
     modules: tuple[tuple[str, str, int, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """Of the jobs that are to run.
+
+    Attributes:
+        seconds: Expected time of every train job, by name; of those that are done, too.
+        device_hours: GPU-hours, or core-hours on CPU, of the training.
+        basis: What the rate of training is taken from.
+        assumed: Lines on datasets that are not here.
+        disk: What they will add to the results folder.
+    """
+
+    seconds: Mapping[str, float]
+    device_hours: float
+    basis: str
+    assumed: tuple[str, ...]
+    disk: Disk
+
+
 def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
     """Counts by cell name, of the cells that have a cost record made by this very code.
 
@@ -46,28 +65,40 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
     return found
 
 
-def estimate_times(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, float]:
-    """Expected seconds of every train job, by name: from the plan's own records where there are.
-
-    A training step is taken for three forward passes. The rate is the median of the records of
-    the same architecture, else of all, else a guess.
-    """
-    rates: dict[str, list[float]] = {}
-    for job in plan.train:
-        if job.record is not None and job.record.status == "done":
-            took = sum(m.samples[0] for m in job.record.measurements if m.metric == "training_time")
-            if took > 0:
-                rates.setdefault(job.cell.config.model.name, []).append(_work(job, counts) / took)
-    every = [rate for found in rates.values() for rate in found]
-    fallback = statistics.median(every) if every else GUESSED_MACS_PER_S
-    return {
-        job.name: GUESSED_OVERHEAD_S
-        + _work(job, counts) / statistics.median(rates.get(job.cell.config.model.name, [fallback]))
-        for job in plan.train
+def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Estimate:
+    """What the jobs of a plan will take, as far as records tell (study/rates.py, study/disk.py)."""
+    macs = {name: count.macs for name, count in counts.items()}
+    rates = find_rates(plan, macs, store)
+    seconds = {
+        job.name: _seconds(job, macs[job.cell.name], rates, plan.device) for job in plan.train
     }
+    to_run = [job for job in plan.train if job.status == "to run"]
+    hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
+    parameters = {name: count.parameters for name, count in counts.items()}
+    workers = min(len(to_run), place(plan, to_run).workers) if to_run else 0
+    disk = disk_of(plan, parameters, workers, store.root)
+    return Estimate(seconds, hours, rates.basis, _assumed_sizes(to_run), disk)
 
 
-def _work(job: Planned, counts: Mapping[str, CellCounts]) -> float:
+def _seconds(job: Planned, macs: float, rates: Rates, device: str) -> float:
     config = job.cell.config
-    clips = config.data.train_size()
-    return 3 * counts[job.cell.name].macs * clips * config.train.epochs
+    rate = rates.of(config, device) * config.train.processes
+    return OVERHEAD_S + training_macs(config, macs) / rate
+
+
+def _devices(job: Planned, device: str) -> int:
+    """GPUs, or cores, that a training job keeps busy."""
+    train = job.cell.config.train
+    return train.processes * (1 if device == "cuda" else train.threads)
+
+
+def _assumed_sizes(jobs: Sequence[Planned]) -> tuple[str, ...]:
+    """A line for each dataset whose lists are not here, or whose size is not known at all."""
+    lines: dict[str, None] = {}
+    for data in {job.cell.config.data: None for job in jobs}:
+        clips, absent = clips_of(data), f"{data.name}: its lists are not here"
+        if clips.is_published:
+            lines[f"{absent}; {clips.train:,} training clips, as published"] = None
+        elif not clips.train:
+            lines[f"{absent}, so its training time is not known"] = None
+    return tuple(lines)

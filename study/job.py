@@ -17,6 +17,7 @@ from study.record import Artifact, Measurement, Record
 from study.stop import is_stop_requested
 from study.store import Store
 from study.task import Event, Notify, Task
+from study.tensorboard import write_events
 from vlf.checkpoint import read_checkpoint
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
@@ -87,6 +88,10 @@ def _train_and_test(
         "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
     }
     notes = _notes(checkpoints, resume_from) + trained.notes + test.notes
+    if task.tensorboard:
+        notes += write_events(
+            store.events_folder(task.key, task.attempt, task.name), trained.curves
+        )
     return _measure(answers, trained), artifacts, notes
 
 

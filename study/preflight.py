@@ -13,9 +13,11 @@ from study.identity import file_digests
 from study.metrics.macs import count, count_modules
 from study.plan import Plan
 from study.spec import Study, locate
+from study.tensorboard import is_installed
 from vlf.config import ConfigError, DataConfig, ModelConfig
 from vlf.data import check_data
 from vlf.models import build_model
+from vlf.models.norms import norms_to_keep
 from vlf.weights import fit_weights
 
 
@@ -47,6 +49,7 @@ def inspect(
     counts = {**known, **count_cells(plan.study, cells, depth)}
     if to_run:
         check_device(plan)
+        check_events(plan)
         check_inputs(plan)
         return counts
     return {**counts, **_with_data_notes(plan, counts)}
@@ -84,24 +87,31 @@ def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str
     for cell in cells:
         data, model = cell.config.data, cell.config.model
         shape = (data.frames, data.size, data.classes)
-        architecture = json.dumps([model.model_dump(mode="json"), shape], sort_keys=True)
+        keeps = cell.config.train.partial_bn
+        architecture = json.dumps([model.model_dump(mode="json"), shape, keeps], sort_keys=True)
         if architecture not in seen:
             try:
-                seen[architecture] = count_model(model, data, depth)
+                seen[architecture] = count_model(model, data, depth, keeps)
             except ConfigError as error:
                 raise locate(study, cell, error) from None
         counts[cell.name] = seen[architecture]
     return counts
 
 
-def count_model(model: ModelConfig, data: DataConfig, depth: int = 0) -> CellCounts:
+def count_model(
+    model: ModelConfig, data: DataConfig, depth: int = 0, keeps: bool = False
+) -> CellCounts:
     """Build an architecture on the meta device and count it, and its modules `depth` names deep.
+
+    `keeps`: `train.partial_bn`, which needs normalisation that it can find.
 
     Raises:
         ConfigError: If it cannot be built.
     """
     with torch.device("meta"):
         module, shape = build_for_cost(model, data)
+    if keeps:
+        norms_to_keep(module)  # what would fail in training fails now
     counted = count(module, shape)
     modules = count_modules(module, shape, depth) if depth else []
     return CellCounts(
@@ -125,6 +135,18 @@ def check_device(plan: Plan) -> None:
             ("run", "device"),
             f"torch {torch.__version__} finds no usable GPU here; "
             "say device: cpu (or --device cpu) to run on the CPU",
+        )
+
+
+def check_events(plan: Plan) -> None:
+    """Event files are wanted where they can be written.
+
+    Raises:
+        StudyError: If tensorboard is not installed here; of a cluster's nodes the record tells.
+    """
+    if plan.study.run.tensorboard and not is_installed():
+        raise plan.study.error(
+            ("run", "tensorboard"), "needs the package tensorboard: pip install '.[tensorboard]'"
         )
 
 

@@ -88,6 +88,8 @@ class RunSettings(Config):
         timeout_min: A training job is ended after so many minutes; None never.
         loaders: Threads of a training process that decode real video ahead of the step; None takes
             none on CPU, whose cores are training, and the cores a GPU, at most 8, beside one.
+        tensorboard: Write the curves of each job that is trained as a TensorBoard event file, too
+            (the extra `tensorboard`); of jobs that were done before there is none.
     """
 
     executor: Literal["process", "inline", "slurm"] = "process"
@@ -96,6 +98,7 @@ class RunSettings(Config):
     max_retries: int = Field(1, ge=0, le=100)
     timeout_min: float | None = Field(None, gt=0)
     loaders: int | None = Field(None, ge=0, le=256)
+    tensorboard: bool = False
     slurm: SlurmSettings = SlurmSettings()
 
 

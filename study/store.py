@@ -8,6 +8,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     records/cost-<identity>.<variant>.<timing run>.json
     records/damaged/                                        set aside, named in a warning
     artifacts/<identity>.<variant>.<attempt>.<name>.npz     predictions, curves
+    artifacts/<identity>.<variant>.<attempt>.tensorboard/   event files, where they were asked for
     artifacts/damaged/                                      set aside, named in a warning
     attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
     leases/                                                 who is at what (study/lease.py)
@@ -19,6 +20,7 @@ shared file system do not wait for each other and a reader never sees half a rec
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections import defaultdict
@@ -122,6 +124,12 @@ class Store:
         found = self._load(name for name in self._listing() if name.startswith("cost-"))
         return sorted(found, key=lambda record: record.started)
 
+    def sample(self, kind: Kind, most: int) -> list[Record]:
+        """Some complete records of a kind: which of them is by chance, and the same each time."""
+        names = (name for name in self._listing() if name.startswith(f"{kind}-"))
+        chosen = sorted(name for name in names if ".failed-" not in name)[:most]
+        return list(self._load(iter(chosen)))
+
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
 
@@ -176,6 +184,11 @@ class Store:
             raise
         digest = hashlib.sha256(content).hexdigest()
         return Artifact(str(path.relative_to(self.root)), digest)
+
+    def events_folder(self, key: Key, attempt: str, job: str) -> Path:
+        """Where the event files of one execution go; the last part is what TensorBoard shows."""
+        shown = re.sub(r"[^\w =,.+-]", "_", job)[:100].strip(". ")
+        return self.root / "artifacts" / f"{key.stem}.{attempt}.tensorboard" / (shown or "job")
 
     def attempt_folder(self, key: Key, attempt: str) -> Path:
         """Where one execution of a job keeps its checkpoint; no other writes there."""

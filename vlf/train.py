@@ -27,8 +27,9 @@ from vlf.data.augment import Augment, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.models import build_model
+from vlf.models.norms import norms_to_keep
 from vlf.parallel import Group, run_in_group
-from vlf.recipe import build_optimizer, learning_rate
+from vlf.recipe import build_optimizer, learning_rate, set_rate
 
 Curves = dict[str, list[float]]
 OnEpoch = Callable[[int, int], None]  # epochs done, epochs in all
@@ -179,6 +180,9 @@ class _Run:
         self.augment = Augment(config.data, self.clips.classes)
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
+        self.kept = norms_to_keep(self.model) if config.train.partial_bn else []
+        for norm in self.kept:
+            norm.requires_grad_(False)
         self.trained = group.wrap(self.model, device)
         self.optimizer = build_optimizer(self.model, config.train)
         self.epoch = 0
@@ -196,12 +200,13 @@ class _Run:
         start = time.perf_counter()
         self._seed_dropout()
         self.model.train()
+        for norm in self.kept:
+            norm.eval()
         part, rate = self.part, 0.0
         with closing(self._batches(part.step)) as batches:
             for batch in batches:
                 rate = batch.rate
-                for group in self.optimizer.param_groups:
-                    group["lr"] = rate
+                set_rate(self.optimizer, rate)
                 clips, targets = self._mix(batch)
                 loss, logits = self._step(clips, targets, batch.weight)
                 if batch.weight:

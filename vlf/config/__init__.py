@@ -1,6 +1,8 @@
 """The config of one run. No torch: a typo is answered before torch is imported."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from vlf.config.base import Config, ConfigError, nearest
 from vlf.config.data import (
@@ -12,6 +14,7 @@ from vlf.config.data import (
     VideoListConfig,
 )
 from vlf.config.model import (
+    BackboneOptions,
     ModelConfig,
     TimeSformerConfig,
     TorchvisionConfig,
@@ -40,6 +43,19 @@ class RunConfig(Config):
     data: DataConfig = Field(default_factory=MotionConfig)
     model: ModelConfig = Field(default_factory=VLFConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
+
+    @model_validator(mode="after")
+    def _partial_bn_has_statistics_to_keep(self) -> Self:
+        if not self.train.partial_bn:
+            return self
+        if not isinstance(self.model, BackboneOptions):
+            raise ValueError(f"train.partial_bn: {self.model.name} has no CNN whose norms to keep")
+        if not (self.model.pretrained or self.model.weights):
+            raise ValueError(
+                "train.partial_bn: keeps the statistics that the backbone comes with; "
+                "say model.pretrained or model.weights"
+            )
+        return self
 
 
 __all__ = [

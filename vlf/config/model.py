@@ -90,7 +90,22 @@ class Attention(Weights):
         return self
 
 
-class VLFConfig(BackboneOptions, Attention):
+class HeadDropout(Attention):
+    """Dropout of the head apart from that of the blocks.
+
+    Attributes:
+        head_dropout: Before the last layer; None takes `dropout`.
+    """
+
+    head_dropout: float | None = Field(None, ge=0, lt=1)
+
+    @property
+    def dropout_before_head(self) -> float:
+        """As said of the head, else of all."""
+        return self.dropout if self.head_dropout is None else self.head_dropout
+
+
+class VLFConfig(BackboneOptions, HeadDropout):
     """VideoLightFormer (arXiv:2107.00451) and its ablations.
 
     Attributes:
@@ -141,7 +156,7 @@ class TSMConfig(BackboneOptions):
     shift_div: int = Field(8, ge=2)
 
 
-class TimeSformerConfig(Attention):
+class TimeSformerConfig(HeadDropout):
     """TimeSformer (arXiv:2102.05095).
 
     Attributes:
@@ -156,7 +171,7 @@ class TimeSformerConfig(Attention):
     attention: Literal["divided", "joint", "space"] = "divided"
 
 
-class ViViTConfig(Attention):
+class ViViTConfig(HeadDropout):
     """ViViT (arXiv:2103.15691).
 
     Attributes:

@@ -1,10 +1,14 @@
 """How a run is trained."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vlf.config.base import Config
+
+Shares = Annotated[
+    tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(strict=False, max_length=100)
+]
 
 
 class TrainConfig(Config):
@@ -13,12 +17,17 @@ class TrainConfig(Config):
     Attributes:
         epochs: Passes over the training clips.
         batch_size: Clips a step; a last smaller batch is kept.
-        optimizer: "adamw" or "sgd" (with `momentum`, Nesterov).
+        optimizer: "adamw" or "sgd" (with `momentum` and `nesterov`).
         lr: Peak learning rate.
+        head_lr_scale: Times `lr` for weight and bias of the last layer.
+        bias_lr_scale: Times `lr` for the biases of layers, that of the last one too.
         weight_decay: Decoupled for AdamW; not applied to biases, norms and position embeddings.
         momentum: Of SGD.
-        schedule: After the warm-up: "cosine" to 0, "step" (times 0.1 at `milestones`), "constant".
+        nesterov: Whether SGD's momentum is Nesterov's.
+        schedule: After the warm-up: "cosine" to 0, "step" (times `gamma` at each of `milestones`),
+            "constant".
         milestones: Shares of all epochs at which "step" lowers the rate.
+        gamma: What "step" multiplies the rate by.
         warmup_epochs: Linear warm-up, in epochs; may be a fraction.
         label_smoothing: Of the cross entropy.
         mixup: Both parameters of the Beta distribution that two clips of a batch, and their labels,
@@ -26,6 +35,8 @@ class TrainConfig(Config):
         cutmix: The same for a box of one clip that is put into another; with `mixup` too, each
             batch draws one of them.
         clip_norm: Largest norm of the gradient; 0 does not clip.
+        partial_bn: Keep every BatchNorm of f's backbone but the first as it came with `pretrained`
+            or `weights`: statistics, scale and shift.
         precision: "fp32", or "bf16" mixed precision.
         matmul_precision: As torch.set_float32_matmul_precision takes it.
         threads: Threads of one training process; summation order, and so the weights, depend on it.
@@ -37,15 +48,20 @@ class TrainConfig(Config):
     batch_size: int = Field(32, ge=1)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(2e-3, gt=0, le=100)
+    head_lr_scale: float = Field(1.0, gt=0, le=100)
+    bias_lr_scale: float = Field(1.0, gt=0, le=100)
     weight_decay: float = Field(0.05, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = True
     schedule: Literal["cosine", "step", "constant"] = "cosine"
-    milestones: tuple[float, ...] = Field((0.6, 0.9), strict=False)
+    milestones: Shares = (0.6, 0.9)
+    gamma: float = Field(0.1, gt=0, le=1)
     warmup_epochs: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     mixup: float = Field(0.0, ge=0, le=100)
     cutmix: float = Field(0.0, ge=0, le=100)
     clip_norm: float = Field(1.0, ge=0)
+    partial_bn: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
     threads: int = Field(1, ge=1, le=1024)

@@ -41,7 +41,7 @@ class TimeSformer(nn.Module):
         self.f = nn.Conv2d(3, config.width, config.patch, stride=config.patch)
         init_patches(self.f)
         self.h = ENCODERS[config.attention](config, data.frames, (data.size // config.patch) ** 2)
-        self.head = classifier(config.width, data.classes, config.dropout)
+        self.head = classifier(config.width, data.classes, config.dropout_before_head)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""

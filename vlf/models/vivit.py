@@ -57,7 +57,7 @@ class ViViT(nn.Module):
             self.g = None
             depth = config.depth or config.spatial_depth + config.temporal_depth
             self.h = Encoder(config, depth, self.times * places)
-        self.head = classifier(config.width, data.classes, config.dropout)
+        self.head = classifier(config.width, data.classes, config.dropout_before_head)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""

@@ -47,7 +47,7 @@ class VLF(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(config.width, config.width),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            nn.Dropout(config.dropout_before_head),
             nn.Linear(config.width, data.classes),
         )
         for part in (self.g, self.h, self.head):  # f keeps the initialisation of CNNs
