@@ -47,13 +47,13 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
 
 
 def estimate_times(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, float]:
-    """Expected seconds of every train job, by name: from the plan's own records where there are.
+    """Expected seconds of every train and tune job, by name, from the plan's records if it can.
 
     A training step is taken for three forward passes. The rate is the median of the records of
     the same architecture, else of all, else a guess.
     """
     rates: dict[str, list[float]] = {}
-    for job in plan.train:
+    for job in plan.training:
         if job.record is not None and job.record.status == "done":
             took = sum(m.samples[0] for m in job.record.measurements if m.metric == "training_time")
             if took > 0:
@@ -63,7 +63,7 @@ def estimate_times(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, fl
     return {
         job.name: GUESSED_OVERHEAD_S
         + _work(job, counts) / statistics.median(rates.get(job.cell.config.model.name, [fallback]))
-        for job in plan.train
+        for job in plan.training
     }
 
 
