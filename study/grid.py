@@ -176,7 +176,7 @@ def _check_tuning_runs(study: Study, cells: int) -> None:
         return
     budget, seeds = study.tune.budget, len(study.tune.seeds)
     if (runs := cells * budget * seeds) > MAX_RUNS:
-        message = f"{cells:,} cells x {budget} x {seeds} seeds = {runs:,} tuning runs"
+        message = f"{cells:,} cells x {budget} x {seeds:,} seeds = {runs:,} tuning runs"
         raise study.error(("tune",), f"{message}, more than {MAX_RUNS:,}")
 
 

@@ -253,9 +253,11 @@ def _check_distinct(node: Node, levels: Sequence[Level]) -> None:
 
 def _read_seeds(tune: Node, node: Node | None, seeds: tuple[int, ...]) -> tuple[int, ...]:
     known = ", ".join(map(str, seeds[:20]))
-    if node is None or not node.value:
-        where = tune if node is None else node
-        raise where.error(f"seeds: needs at least one seed that is none of the study's ({known})")
+    needed = f"needs at least one seed that is none of the study's ({known})"
+    if node is None:
+        raise tune.error(f"seeds: {needed}")
+    if not node.value:
+        raise node.error(needed)
     own = read_seeds(node)
     for seed, one in zip(own, node.value, strict=True):
         if seed in seeds:

@@ -10,8 +10,6 @@ from analysis.tuning import choice_of, edge_notes, method_words
 from study.record import Outcome
 from study.spec import Tuning
 
-WARNING = "\N{WARNING SIGN} edge"
-
 
 def tuning_table(results: Results) -> Table | None:
     """Validation top-1 of every value of the first key, one row a cell and value of the others.
@@ -33,7 +31,7 @@ def tuning_table(results: Results) -> Table | None:
         align=(left, *[left] * len(others), *[right] * len(columns), left),
         caption=f"Tuning: top-1 (%) on the validation split, mean over {_count(tune)}. The budget "
         f"is {tune.budget} combinations of {', '.join(tune.values)}, the same for every cell. "
-        "Bold: chosen, and used for all seeds that count. None of these runs is in another table.",
+        "Bold: chosen, for all seeds that count. No accuracy elsewhere has a part of these runs.",
         remarks=(
             method_words(tune),
             "An equal budget is no equal chance: values that suit one cell better than another "
@@ -58,7 +56,7 @@ def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[tuple[En
         choice = Entry(NONE)
         if chosen in tried:
             notes = edge_notes(results, variant)
-            choice = Entry(f"{chosen[first]} {WARNING}" if notes else chosen[first], notes=notes)
+            choice = Entry(f"{chosen[first]}, at the edge" if notes else chosen[first], notes=notes)
         elif not chosen and not number:
             choice = Entry("none", notes=(tune.decide(results.tuning(variant)).reason,))
         name = Entry(variant.label if not number else "")
