@@ -190,7 +190,10 @@ def test_a_run_killed_in_the_first_stage_goes_on_to_the_choice_of_an_undisturbed
 ):
     copy_costs(tuned, tmp_path / "results")
     process = subprocess.Popen(
-        command(study, "--executor", "inline"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(study, "--executor", "inline"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     while len(list((tmp_path / "results" / "records").glob("tune-*.json"))) < 3:
         assert process.poll() is None, process.communicate()
