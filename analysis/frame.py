@@ -18,11 +18,12 @@ LAST = (
     "identity", "fingerprint",
 )  # fmt: skip
 ALWAYS = ("batch_size", "views", "split")  # conditions that have a column even when none was set
-FIXED = frozenset((*BEFORE, *AFTER, *LAST))
+TRIED = "tried"  # of tuning runs, where the study has any: "train.lr=1e-3"
+FIXED = frozenset((*BEFORE, *AFTER, *LAST, TRIED))
 
 
 def tidy(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Rows in the order given; columns `BEFORE`, factors, `AFTER`, conditions, `LAST`.
+    """Rows in the order given; columns `BEFORE`, factors, `AFTER`, conditions, `LAST`, `TRIED`.
 
     A factor or condition that shares its name with another column is prefixed "factor." or
     "condition.". `round` is the timing round, or the number of the sample where it has none.
@@ -35,6 +36,7 @@ def tidy(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         for name in conditions
     }
     columns = [*BEFORE, *factor_columns.values(), *AFTER, *condition_columns.values(), *LAST]
+    columns += [TRIED] if any(outcome.kind == "tune" for outcome in outcomes) else []
     rows = [
         row for one in outcomes for row in _outcome_rows(one, factor_columns, condition_columns)
     ]
@@ -77,6 +79,7 @@ def _outcome_rows(
         "kind": outcome.kind,
         "status": outcome.status,
         "reason": outcome.reason,
+        TRIED: ", ".join(f"{key}={label}" for key, label in outcome.tried.items()),
     }
     record = outcome.record
     if record is not None:

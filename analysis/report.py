@@ -29,6 +29,7 @@ from analysis.spent import Spent, spent
 from analysis.tables import TABLES
 from analysis.tables.status import STATUSES, status_counts
 from analysis.tables.table import Table, escape_markdown
+from analysis.tuning import tuning_lines
 from study.record import Outcome
 from study.spec import Study
 
@@ -148,7 +149,7 @@ def _values(
         "title": study.report.title or study.question,
         "question": study.question,
         "quick": study.quick,
-        "answer": answer_lines(results),
+        "answer": [*answer_lines(results), *tuning_lines(results)],
         "main": tables["main"],
         "others": [table for name, table in tables.items() if name not in PLACED],
         "status": tables.get("status"),
@@ -198,6 +199,8 @@ def _failure(outcome: Outcome) -> dict[str, str]:
 
 def _line(outcome: Outcome) -> str:
     seed = "cost" if outcome.seed is None else f"seed {outcome.seed}"
+    if outcome.kind == "tune":
+        seed = f"tuning {', '.join(f'{k}={v}' for k, v in outcome.tried.items())}, {seed}"
     reason = outcome.reason or (outcome.record.reason if outcome.record else "")
     return f"{outcome.cell}, {seed}: {outcome.status}" + (f": {reason}" if reason else "")
 

@@ -201,8 +201,12 @@ class Results:
         return outcome.elsewhere if outcome else ()
 
     def jobs(self, variant: Variant) -> list[Outcome]:
-        """All outcomes of a cell."""
+        """All outcomes of a cell, less those of tuning: they count in nothing but its table."""
         return self._by_cell[variant.cell]
+
+    def tuning(self, variant: Variant) -> list[Outcome]:
+        """The tuning outcomes of a cell; none where the study tunes nothing."""
+        return self._tuning.get(variant.cell, [])
 
     def views(self, variant: Variant) -> list[int]:
         """Test clips (times crops) that an answer is averaged over; [] where nobody knows yet."""
@@ -272,6 +276,7 @@ class Results:
         frame = self.frame
         kept = np.flatnonzero(
             frame["value"].notna()
+            & (frame["kind"] != "tune")
             & frame["status"].isin(["done", "reused"])
             & (frame["split"].isna() | (frame["split"] != "train"))
         )
@@ -309,7 +314,17 @@ class Results:
     def _by_cell(self) -> dict[str, list[Outcome]]:
         found: dict[str, list[Outcome]] = {}
         for outcome in self.outcomes:
-            found.setdefault(outcome.cell, []).append(outcome)
+            own = found.setdefault(outcome.cell, [])
+            if outcome.kind != "tune":
+                own.append(outcome)
+        return found
+
+    @cached_property
+    def _tuning(self) -> dict[str, list[Outcome]]:
+        found: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if outcome.kind == "tune":
+                found.setdefault(outcome.cell, []).append(outcome)
         return found
 
     @cached_property

@@ -31,7 +31,7 @@ def settle(plan: Plan, store: Store) -> bool:
         return False
     states = slurm.ask_states(list(places.values()))
     found = False
-    for job in plan.train:
+    for job in plan.training:
         place = places.get(job.key.stem)
         if job.status != "to run" or place is None or _is_recorded(job, place, store):
             continue
@@ -55,7 +55,7 @@ def outcomes_in_queue(plan: Plan, store: Store) -> list[Outcome]:
     found = []
     for job in plan.jobs:
         outcome = job.outcome()
-        place = places.get(job.key.stem) if job.kind == "train" else None
+        place = places.get(job.key.stem) if job.kind != "cost" else None
         if job.status == "to run" and place is not None:
             reason = _words(job, place, states, store)
             outcome = dataclasses.replace(outcome, reason=reason or outcome.reason)
@@ -82,7 +82,7 @@ def cancel_study(plan: Plan, store: Store) -> int:
 
 
 def _places(plan: Plan, store: Store) -> dict[str, Place]:
-    stems = {job.key.stem for job in plan.train if job.status == "to run"}
+    stems = {job.key.stem for job in plan.training if job.status == "to run"}
     return find_places(store.root, stems) if stems else {}
 
 

@@ -71,15 +71,15 @@ def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path)
         workers: Jobs that train at a time.
         root: The results folder; need not be there.
     """
-    to_run = plan.to_run
-    train = [job for job in to_run if job.kind == "train"]
+    to_run = [*plan.to_run, *plan.waiting]
+    train = [job for job in to_run if job.kind != "cost"]
     cost = list({job.key.stem: job for job in to_run if job.kind == "cost"}.values())
     records = len(train) * (TRAIN_BYTES + _config_bytes(train))
     timings = _timings(plan.study.cost)
     samples = OTHER_SAMPLES + timings
     records += len(cost) * (COST_BYTES + SAMPLE_BYTES * samples + _config_bytes(cost))
     if to_run:
-        rows = len(plan.train) * TRAIN_ROWS + len(plan.cost) * (OTHER_ROWS + timings)
+        rows = len(plan.training) * TRAIN_ROWS + len(plan.cost) * (OTHER_ROWS + timings)
         cells = min(len(plan.cost), MOST_DRAWN)
         records += REPORT_BYTES + CELL_BYTES * cells + ROW_BYTES * rows
     has_events = plan.study.run.tensorboard

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,14 +46,15 @@ def print_plan(
         table.add_column(name, justify="right")
     notes = []
     training: dict[str, list[Planned]] = {}
-    for job in plan.train:
+    for job in plan.training:
         training.setdefault(job.cell.name, []).append(job)
     for cost in plan.cost:
         jobs = [cost, *training.get(cost.cell.name, ())]
-        to_run = [job for job in jobs if job.status == "to run"]
-        seconds = sum(estimates[job.name] for job in to_run if job.kind == "train")
+        to_run = [job for job in jobs if job.status in ("to run", "waits")]
+        seconds = sum(estimates[job.name] for job in to_run if job.kind != "cost")
         count = counts[cost.cell.name]
-        notes += [f"{job.kind} {job.name}: {job.reason}" for job in jobs if job.reason]
+        told = [job for job in jobs if job.reason and not job.reason.startswith("waits for")]
+        notes += [f"{job.kind} {job.name}: {job.reason}" for job in told]
         if table.row_count == MOST_ROWS:
             continue
         table.add_row(
@@ -71,18 +73,30 @@ def print_plan(
         console.print(f"  {note}", markup=False, soft_wrap=True)
     _say_more(len(notes) - MOST_NOTES, "notes", console)
     _print_modules(plan, counts, console)
-    to_run = plan.to_run
+    to_run = [*plan.to_run, *plan.waiting]
     if to_run:
         console.print(
             f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
             f"in about {duration(wall_s)} (an estimate; timing of costs comes on top)"
         )
+        _say_stages(plan, console)
         for line in needs_in_words(plan, expected):
             style = "yellow" if line.startswith("warning") else None
             console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
     return 0
+
+
+def _say_stages(plan: Plan, console: Console) -> None:
+    """Of a study that tunes: what is not known before it has."""
+    if waiting := len(plan.waiting):
+        first = sum(job.status == "to run" for job in plan.tune)
+        console.print(
+            f"of these {first} tuning runs come first; which {waiting} training runs follow, and "
+            "whether records of them are there already, is known when tuning has chosen",
+            soft_wrap=True,
+        )
 
 
 def _say_more(number: int, what: str, console: Console) -> None:
@@ -123,7 +137,11 @@ def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Consol
 
 
 def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
-    jobs = [job for job in plan.train if job.status == "to run"]
+    return sum(_stage_s(plan, jobs, estimates) for jobs in (plan.tune, plan.train))
+
+
+def _stage_s(plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]) -> float:
+    jobs = [job for job in jobs if job.status in ("to run", "waits")]
     if not jobs:
         return 0.0
     workers = place(plan, jobs).workers
@@ -149,8 +167,9 @@ def _plan_values(
             "seed": job.seed,
             "status": job.status,
             "reason": job.reason,
-            "identity": job.key.identity,
-            "estimate_s": round(estimates[job.name], 1) if job.kind == "train" else None,
+            "tried": dict(job.tried),
+            "identity": job.key.identity or None,  # not known before tuning has chosen
+            "estimate_s": round(estimates[job.name], 1) if job.kind != "cost" else None,
             "parameters": counts[job.cell.name].parameters,
             "macs": counts[job.cell.name].macs,
             "notes": list(counts[job.cell.name].notes),
@@ -191,6 +210,7 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
                 "cell": outcome.cell,
                 "levels": dict(outcome.levels),
                 "seed": outcome.seed,
+                "tried": dict(outcome.tried),
                 "status": outcome.status,
                 "reason": outcome.reason,
             }
@@ -199,21 +219,25 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
         print(json.dumps({"sum": sum_up(outcomes), "jobs": rows}, indent=1))
         return
     table = Table()
-    for name in ("cell", "cost", "training"):
+    shown = {"cost": "cost", "tune": "tuning", "train": "training"}
+    if not any(outcome.kind == "tune" for outcome in outcomes):
+        del shown["tune"]
+    for name in ("cell", *shown.values()):
         table.add_column(name)
     cells: dict[str, dict[str, list[str]]] = {}
     for outcome in outcomes:
-        cell = cells.setdefault(outcome.cell, {"cost": [], "train": []})
-        words = outcome.status if outcome.seed is None else f"{outcome.seed}: {outcome.status}"
+        cell = cells.setdefault(outcome.cell, {kind: [] for kind in shown})
+        words = f"{outcome.seed}: {outcome.status}" if outcome.kind == "train" else outcome.status
         cell[outcome.kind].append(words)
     for name, kinds in list(cells.items())[:MOST_ROWS]:
+        if "tune" in kinds:
+            kinds["tune"] = [f"{n} {word}" for word, n in Counter(kinds["tune"]).items()]
         table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
     console.print(table)
     _say_more(len(cells) - MOST_ROWS, "cells", console)
     reasons = [one for one in outcomes if one.status == "not run" and one.reason]
     for outcome in reasons[:MOST_ROWS]:
-        seed = "" if outcome.seed is None else f", seed={outcome.seed}"
-        line = f"{outcome.cell}{seed}: {outcome.reason}"
+        line = f"{outcome.job}: {outcome.reason}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     _say_more(len(reasons) - MOST_ROWS, "reasons", console)
     print_sum(outcomes, console)
@@ -229,9 +253,8 @@ def print_sum(outcomes: Sequence[Outcome], console: Console) -> None:
     """A line for each failed job, then the sum over all."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed[:MOST_ROWS]:
-        seed = "" if outcome.seed is None else f", seed={outcome.seed}"
         console.print(
-            f"failed: {outcome.kind} {outcome.cell}{seed}: {outcome.reason}",
+            f"failed: {outcome.kind} {outcome.job}: {outcome.reason}",
             style="red",
             markup=False,
             highlight=False,

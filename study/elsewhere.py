@@ -23,6 +23,9 @@ def outcomes_elsewhere(plan: Plan, root: Path) -> list[Outcome]:
     by_name = {job.cell.name: job for job in plan.cost}
     found = []
     for job in plan.jobs:
+        if job.status == "waits":
+            found.append(job.outcome())
+            continue
         same = [
             record
             for record in records[job.kind, job.seed]
@@ -30,7 +33,7 @@ def outcomes_elsewhere(plan: Plan, root: Path) -> list[Outcome]:
         ]
         if not same:
             found.append(job.outcome("not run", reason=f"not in {root}"))
-        elif job.kind == "train":
+        elif job.kind != "cost":
             found.append(job.outcome("reused", record=same[-1]))
         else:
             found.append(

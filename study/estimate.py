@@ -70,9 +70,9 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
     macs = {name: count.macs for name, count in counts.items()}
     rates = find_rates(plan, macs, store)
     seconds = {
-        job.name: _seconds(job, macs[job.cell.name], rates, plan.device) for job in plan.train
+        job.name: _seconds(job, macs[job.cell.name], rates, plan.device) for job in plan.training
     }
-    to_run = [job for job in plan.train if job.status == "to run"]
+    to_run = [job for job in plan.training if job.status in ("to run", "waits")]
     hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
     parameters = {name: count.parameters for name, count in counts.items()}
     workers = min(len(to_run), place(plan, to_run).workers) if to_run else 0

@@ -28,7 +28,7 @@ class Clock:
 def record_of(task: Task, clock: Clock, status: Literal["done", "failed"], **what: Any) -> Record:
     """The record of one attempt at a task; `what` it found, or why it failed."""
     known: dict[str, Any] = {
-        "kind": "train",
+        "kind": task.key.kind,
         "identity": task.key.identity,
         "status": status,
         "config": task.key.config,

@@ -46,6 +46,7 @@ class Cell:
         config: The validated run.
         slurm: Settings of `run.slurm` that a level changes; outside the identity.
         matched: In a study with `match`: how the cell was scaled.
+        trials: What tuning tries, where the study tunes; `config` is then without its choice.
     """
 
     levels: Mapping[str, str]
@@ -53,11 +54,27 @@ class Cell:
     config: RunConfig
     slurm: Mapping[str, object] = field(default_factory=dict)
     matched: Matched | None = None
+    trials: tuple["Trial", ...] = ()
 
     @property
     def name(self) -> str:
         """Unique in the study: "variant=VLF, data.frames=8", or "base" without factors."""
         return ", ".join(f"{k}={v}" for k, v in self.levels.items()) or "base"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination of the values that a study tunes, for one cell.
+
+    Attributes:
+        tried: Dotted key -> label of its value.
+        short: The run that tries it, of `tune.epochs`.
+        full: The run that counts if it is chosen.
+    """
+
+    tried: Mapping[str, str]
+    short: RunConfig
+    full: RunConfig
 
 
 def expand(study: Study) -> list[Cell]:
@@ -96,7 +113,35 @@ def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> 
     except InvalidError as error:
         raise fault(draft, error, study.places, labels) from None
     numbers = {name: levels[name].number or 0.0 for name in levels if name in numeric}
-    return Cell(labels, numbers, _shorten(config) if study.quick else config, draft.slurm), run
+    trials = tuple(_trials(study, levels, config))
+    config = _shorten(config) if study.quick else config
+    return Cell(labels, numbers, config, draft.slurm, trials), run
+
+
+def _trials(study: Study, levels: Mapping[str, Level], config: RunConfig) -> Iterable[Trial]:
+    """What a cell tries, each combination found valid."""
+    if study.tune is None:
+        return
+    labels = {name: level.label for name, level in levels.items()}
+    cell = f" (cell {shown})" if (shown := ", ".join(f"{k}={v}" for k, v in labels.items())) else ""
+    for key in study.tune.values:
+        section, _, name = key.partition(".")
+        part = getattr(config, section)
+        if name not in type(part).model_fields:
+            raise study.error(("tune", key), f'{part.name} has no "{key}"{cell}')
+    if (epochs := study.tune.epochs or 0) > config.train.epochs:
+        most = f"must be at most the {config.train.epochs} of the runs that it chooses for"
+        raise study.error(("tune", "epochs"), f"{most}, got {epochs}{cell}")
+    for values in study.tune.combinations():
+        found = []
+        for more in (study.tune.shortened(), ()):
+            draft = draft_run(study.base, (*levels.values(), *values, *more))
+            try:
+                run, _ = resolve(draft)
+            except InvalidError as error:
+                raise fault(draft, error, study.places, labels) from None
+            found.append(_shorten(run) if study.quick else run)
+        yield Trial(study.tune.labels(values), *found)
 
 
 def _shorten(config: RunConfig) -> RunConfig:
@@ -134,6 +179,7 @@ def _combinations(study: Study) -> Iterable[dict[str, Level]]:
     if (runs := len(kept) * len(study.seeds)) > MAX_RUNS:
         message = f"{len(kept):,} cells x {len(study.seeds):,} seeds = {runs:,} training runs"
         raise study.error(("seeds",), f"{message}, more than {MAX_RUNS:,}; use fewer seeds")
+    _check_tuning_runs(study, len(kept))
     for index in sorted(kept):
         chosen = {
             name: study.factors[name][level]
@@ -141,6 +187,15 @@ def _combinations(study: Study) -> Iterable[dict[str, Level]]:
             for name in axis
         }
         yield {name: chosen[name] for name in study.factors}
+
+
+def _check_tuning_runs(study: Study, cells: int) -> None:
+    if study.tune is None:
+        return
+    budget, seeds = study.tune.budget, len(study.tune.seeds)
+    if (runs := cells * budget * seeds) > MAX_RUNS:
+        message = f"{cells:,} cells x {budget} x {seeds:,} seeds = {runs:,} tuning runs"
+        raise study.error(("tune",), f"{message}, more than {MAX_RUNS:,}")
 
 
 def _axes(study: Study) -> list[Axis]:

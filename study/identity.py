@@ -15,6 +15,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from study.fingerprint import code_fingerprint, fingerprint_of
+from study.record import Kind
 from study.runs import SECTIONS
 from study.settings import CostConfig
 from vlf.config import Config, ConfigError, DataConfig, ModelConfig, RunConfig
@@ -37,7 +38,13 @@ _said_before: dict[tuple[type[Config], str], dict[str, Any]] = {}  # thousands o
 _digests: dict[tuple[str, int, int], str] = {}  # (path, bytes, mtime in ns) -> sha256
 
 
-def train_identity(config: RunConfig, seed: int, device: str, digests: Mapping[str, str]) -> str:
+def train_identity(
+    config: RunConfig,
+    seed: int,
+    device: str,
+    digests: Mapping[str, str],
+    kind: Kind = "train",
+) -> str:
     """Name of one training run: its config, seed, device type, and the files it reads.
 
     Args:
@@ -45,11 +52,12 @@ def train_identity(config: RunConfig, seed: int, device: str, digests: Mapping[s
         seed: Of the run.
         device: "cpu", "cuda" or "cuda:1"; the index does not count.
         digests: What `file_digests` gives for the same config.
+        kind: "tune" of a run that is scored on validation alone, and so is another job.
     """
     sections = {section: _said(getattr(config, section)) for section in SECTIONS}
     return _hash(
         {
-            "kind": "train",
+            "kind": kind,
             **sections,
             "seed": seed,
             "device": device.partition(":")[0],

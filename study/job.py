@@ -81,13 +81,17 @@ def _train_and_test(
         should_stop=is_stop_requested,
         loaders=loaders,
     )
+    curves = _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()})
+    notes = _notes(checkpoints, resume_from) + trained.notes
+    if task.key.kind == "tune":  # the test split has no say in what is chosen
+        return _measure_training(trained), {"curves": curves}, notes
     test = open_clips(task.config.data, "test")
     answers = evaluate(trained.model, test, device, task.config.train.precision, loaders)
     artifacts = {
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
-        "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
+        "curves": curves,
     }
-    notes = _notes(checkpoints, resume_from) + trained.notes + test.notes
+    notes += test.notes
     if task.tensorboard:
         notes += write_events(
             store.events_folder(task.key, task.attempt, task.name), trained.curves
@@ -128,6 +132,11 @@ def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
     found = [Measurement("top1", "%", "higher", (answers.top(1),), conditions=test)]
     if len(answers.classes) > 5:
         found.append(Measurement("top5", "%", "higher", (answers.top(5),), conditions=test))
+    return (*found, *_measure_training(trained))
+
+
+def _measure_training(trained: Trained) -> tuple[Measurement, ...]:
+    found = []
     at = trained.epoch - 1
     val_top1 = trained.curves["val_top1"][at]
     if np.isfinite(val_top1):

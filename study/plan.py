@@ -7,10 +7,11 @@ study/estimate.py finds none in records.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from study.environment import device_model
@@ -22,13 +23,14 @@ from study.identity import (
     file_digests,
     train_identity,
 )
-from study.record import Kind, Outcome, Record, Status
+from study.record import Kind, Outcome, Record, Status, job_name
 from study.spec import Study, StudyError
 from study.store import Key, Store, new_attempt
 from study.task import Task
+from study.tuning import Decision, is_diverged
 from vlf.config import ConfigError
 
-PlannedStatus = Literal["to run", "reused", "skipped", "failed"]
+PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
 
 
 class Place(NamedTuple):
@@ -45,15 +47,16 @@ class Planned:
     """One job and what is known of it.
 
     Attributes:
-        kind: "train", or "cost" for one cell's share of the timing run.
-        cell: Its cell.
-        seed: Of a train job; None for cost.
+        kind: "train", "tune", or "cost" for one cell's share of the timing run.
+        cell: Its cell; of a tune job with the run that it tries, of a train job with the choice.
+        seed: Of a train or tune job; None for cost.
         key: Names its records.
-        status: "to run", "reused" (done before), "skipped" (not asked for), or "failed" (as
-            often as `run.max_retries` allows).
+        status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
+            "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
         reason: Why it runs again, is skipped, or failed.
         record: What there is.
         reference: Of a reused cost record: the baseline's in the same timing run.
+        tried: Of a tune job: dotted key -> label of the value that it tries.
     """
 
     kind: Kind
@@ -64,19 +67,21 @@ class Planned:
     reason: str = ""
     record: Record | None = None
     reference: Record | None = None
+    tried: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Shown to a person; unique in the study."""
-        return f"{self.cell.name}, seed={self.seed}" if self.kind == "train" else self.cell.name
+        return job_name(self.cell.name, self.tried, self.seed)
 
     def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
         """The job's row in a report, as it stands or with what a run has changed."""
         values: dict[str, Any] = {
-            "status": status or ("not run" if self.status == "to run" else self.status),
+            "status": status or ("not run" if self.status in ("to run", "waits") else self.status),
             "reason": self.reason,
             "record": self.record,
             "reference": self.reference,
+            "tried": self.tried,
         }
         values |= changes
         return Outcome(
@@ -93,6 +98,7 @@ class Plan:
         device: "cpu" or "cuda", resolved.
         cost: One entry a cell.
         train: One entry a cell and seed, seeds fastest.
+        tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
         choice: What the command line asked for.
         place: Where costs are measured.
@@ -105,11 +111,22 @@ class Plan:
     baseline_of: Mapping[str, str]
     choice: "Choice"
     place: Place
+    tune: tuple[Planned, ...] = ()
 
     @property
     def jobs(self) -> tuple[Planned, ...]:
-        """Cost and train."""
-        return self.cost + self.train
+        """Cost, tune and train."""
+        return self.cost + self.training
+
+    @property
+    def training(self) -> tuple[Planned, ...]:
+        """What trains a model: tuning, then what counts."""
+        return self.tune + self.train
+
+    @property
+    def waiting(self) -> list[Planned]:
+        """What is known when tuning has ended."""
+        return [job for job in self.train if job.status == "waits"]
 
     @property
     def to_run(self) -> list[Planned]:
@@ -119,7 +136,10 @@ class Plan:
     @property
     def reads_files(self) -> bool:
         """Whether a job that is missing reads files of data, of which some may be missing."""
-        return any(job.status == "to run" and job.cell.config.data.files() for job in self.train)
+        return any(
+            job.status in ("to run", "waits") and job.cell.config.data.files()
+            for job in self.training
+        )
 
     def outcomes(self) -> list[Outcome]:
         """The report's rows if nothing more were run."""
@@ -163,16 +183,63 @@ def make_plan(
     found = {cell: read[key.name] for cell, key in cost_keys.items()}
     timings = choose_timings(found, baselines)
     cost = [_plan_cost(study, cell, cost_keys[cell.name], timings, store, choice) for cell in cells]
-    train = [
-        _plan_train(study, cell, seed, device, store, choice)
-        for cell in cells
-        for seed in study.seeds
-    ]
-    return Plan(study, device, tuple(cost), tuple(train), baselines, choice, place)
+    plan = Plan(study, device, tuple(cost), (), baselines, choice, place)
+    tune = tuple(_plan_tuning(plan, store))
+    plan = dataclasses.replace(plan, tune=tune)
+    return with_choices(plan, [job.outcome() for job in tune], store)
+
+
+def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
+    """The first stage; whatever seeds `--only` names, they need the choice."""
+    if plan.study.tune is None or not plan.study.seeds:
+        return
+    for cell in (job.cell for job in plan.cost):
+        for trial in cell.trials:
+            short = dataclasses.replace(cell, config=trial.short)
+            for seed in plan.study.tune.seeds:
+                yield _plan_run(plan, "tune", short, seed, store, trial.tried)
+
+
+def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
+    """The plan with its second stage, as far as tuning has decided what that is.
+
+    Args:
+        plan: Its costs and tuning are kept.
+        tuned: How its tuning jobs stand, or have ended.
+        store: Where the records of the second stage are.
+    """
+    by_cell: dict[str, list[Outcome]] = {}
+    for one in tuned:
+        by_cell.setdefault(one.cell, []).append(one)
+    train = []
+    for cell in (job.cell for job in plan.cost):
+        own, decision = cell, None
+        if plan.study.tune is not None:
+            decision = plan.study.tune.decide(by_cell.get(cell.name, ()))
+            if decision.chosen is not None:
+                own = dataclasses.replace(cell, config=cell.trials[decision.chosen].full)
+        train += [
+            _plan_run(plan, "train", own, seed, store)
+            if decision is None or decision.chosen is not None
+            else _plan_waiting(plan, own, seed, decision)
+            for seed in plan.study.seeds
+        ]
+    return dataclasses.replace(plan, train=tuple(train))
+
+
+def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:
+    """A job of which tuning has not said what it is; its key names no record."""
+    config = cell.config.model_dump(mode="json")
+    key = Key("train", "", fingerprint_of(cell.config, "train"), config)
+    status: PlannedStatus = "failed" if decision.is_failed else "waits"
+    planned = Planned("train", cell, seed, key, status, decision.reason)
+    if why := _why_skipped(planned, plan.choice):
+        return dataclasses.replace(planned, status="skipped", reason=why)
+    return planned
 
 
 def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Task:
-    """A train job as an executor takes it, with a new attempt."""
+    """A train or tune job as an executor takes it, with a new attempt."""
     assert job.seed is not None
     return Task(
         name=job.name,
@@ -221,23 +288,29 @@ def _baselines(study: Study, cells: Sequence[Cell]) -> dict[str, str]:
     }
 
 
-def _plan_train(
-    study: Study, cell: Cell, seed: int, device: str, store: Store, choice: Choice
+def _plan_run(
+    plan: Plan,
+    kind: Kind,
+    cell: Cell,
+    seed: int,
+    store: Store,
+    tried: Mapping[str, str] = MappingProxyType({}),
 ) -> Planned:
+    """A train or tune job, matched with its records."""
     try:
         digests, absent = file_digests(cell.config), ""
     except ConfigError as error:  # data may be on another machine than the plan
         digests, absent = {"absent": "yes"}, str(error)
     key = Key(
-        "train",
-        train_identity(cell.config, seed, device, digests),
+        kind,
+        train_identity(cell.config, seed, plan.device, digests, kind),
         fingerprint_of(cell.config, "train"),
         cell.config.model_dump(mode="json"),
     )
-    planned = Planned("train", cell, seed, key, "to run", absent)
+    planned = Planned(kind, cell, seed, key, "to run", absent, tried=tried)
     if done := store.done(key):
         return dataclasses.replace(planned, status="reused", record=done[-1])
-    return _plan_missing(planned, study, store, choice)
+    return _plan_missing(planned, plan.study, store, plan.choice)
 
 
 def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) -> Planned:
@@ -248,16 +321,27 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
         if choice.accept_code:
             return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
         planned = dataclasses.replace(planned, reason=f"runs again: {why}")
-    if not _is_chosen(planned.cell, planned.seed, choice):
-        return dataclasses.replace(planned, status="skipped", reason="not in --only")
-    if choice.cost_only and planned.kind == "train":
-        return dataclasses.replace(planned, status="skipped", reason="--cost-only")
+    if why := _why_skipped(planned, choice):
+        return dataclasses.replace(planned, status="skipped", reason=why)
     failed = store.failed(key)
+    if failed and not choice.retry_failed:
+        ended = dataclasses.replace(
+            planned, status="failed", record=failed[-1], reason=failed[-1].reason
+        )
+        if is_diverged(ended.outcome()):  # it would again, and is an answer
+            return ended
     if len(failed) > study.run.max_retries and not choice.retry_failed:
         last = failed[-1]
         why = f"{last.reason} (tried {len(failed)} times; --retry-failed tries again)"
         return dataclasses.replace(planned, status="failed", record=last, reason=why)
     return planned
+
+
+def _why_skipped(planned: Planned, choice: Choice) -> str:
+    """Why the command line did not ask for a job; "" if it did."""
+    if not _is_chosen(planned.cell, planned.seed if planned.kind == "train" else None, choice):
+        return "not in --only"
+    return "--cost-only" if choice.cost_only and planned.kind != "cost" else ""
 
 
 def cost_key(study: Study, cell: Cell, place: Place) -> Key:

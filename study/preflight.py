@@ -11,11 +11,11 @@ from study.estimate import CellCounts
 from study.grid import Cell
 from study.identity import file_digests
 from study.metrics.macs import count, count_modules
-from study.plan import Plan
+from study.plan import Plan, Planned
 from study.spec import Study, locate
 from study.tensorboard import is_installed
 from vlf.config import ConfigError, DataConfig, ModelConfig
-from vlf.data import check_data
+from vlf.data import check_data, open_clips
 from vlf.models import build_model
 from vlf.models.norms import norms_to_keep
 from vlf.weights import fit_weights
@@ -62,7 +62,7 @@ def _with_data_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, 
     """
     seen: dict[DataConfig, tuple[str, ...]] = {}
     found = {}
-    for job in plan.train:
+    for job in plan.training:
         data, name = job.cell.config.data, job.cell.name
         if job.status == "to run" and name in counts and getattr(data, "bad", "") != "skip":
             if data not in seen:
@@ -158,14 +158,17 @@ def check_inputs(plan: Plan) -> None:
     Raises:
         StudyError: Naming the key of the study file, and the line of the list or the layers.
     """
-    data_seen, weights_seen = set(), set()
-    for job in plan.train:
+    data_seen, weights_seen, tuned = set(), set(), set()
+    for job in plan.training:
         model, data = job.cell.config.model, job.cell.config.data
         if job.status != "to run":
             continue
         try:
             if data not in data_seen:
                 check_data(data)
+            if job.kind == "tune" and data not in tuned:
+                _check_validation(plan, job, data)
+                tuned.add(data)
             if (model.model_dump_json(), data) not in weights_seen:
                 file_digests(job.cell.config)
                 if model.weights is not None:
@@ -176,3 +179,14 @@ def check_inputs(plan: Plan) -> None:
             raise locate(plan.study, job.cell, error) from None
         data_seen.add(data)
         weights_seen.add((model.model_dump_json(), data))
+
+
+def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
+    """What is chosen on validation needs some.
+
+    Raises:
+        StudyError: If there is no clip of it.
+    """
+    if data.files() and not len(open_clips(data, "val")):  # what is made from a seed has some
+        say = f"chooses on validation clips, and the {data.name} data have none (data.val)"
+        raise plan.study.error(("tune",), f"{say} (cell {job.cell.name})")

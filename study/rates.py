@@ -70,7 +70,7 @@ def find_rates(plan: Plan, macs: Mapping[str, float], store: Store) -> Rates:
     """
     own = [
         (job.record, job.cell.config, macs[job.cell.name])
-        for job in plan.train
+        for job in plan.training
         if job.record is not None and job.record.status == "done"
     ]
     if (rates := _rates(own, "the records of this study")) is not None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
-Kind = Literal["train", "cost"]
+Kind = Literal["train", "cost", "tune"]
 Status = Literal["done", "reused", "skipped", "failed", "not run"]
 
 
@@ -53,7 +53,8 @@ class Record:
     """One job's result, failed or not: a failure is a row, never a gap.
 
     Attributes:
-        kind: "train": one cell and one seed; "cost": one architecture on one device.
+        kind: "train": one cell and one seed; "cost": one architecture on one device; "tune": as
+            "train", with values that tuning tries, and no number of the test split.
         identity: Full-length hash of all that can change the numbers (study/identity.py).
         status: "done", or "failed" with `reason`.
         config: The full resolved config, defaults included, as plain JSON values.
@@ -133,7 +134,7 @@ class Outcome:
     """How one planned job of a study ended; planned = the sum over the five statuses.
 
     Attributes:
-        kind: "train" or "cost"; a cost outcome stands for one cell (seed None).
+        kind: "train", "tune" or "cost"; a cost outcome stands for one cell (seed None).
         cell: Name of the cell, unique in the study ("variant=VLF, data.frames=8").
         levels: Factor -> label, in the study's order.
         numbers: Factor -> value, for those factors whose levels are all numbers.
@@ -145,6 +146,7 @@ class Outcome:
         reference: Of a cost outcome: the baseline's record of the same timing run, which ratios
             are paired with.
         elsewhere: Of a cost outcome: what the same cell costs on other devices.
+        tried: Of a tune outcome: dotted key -> label of the value that it tries.
     """
 
     kind: Kind
@@ -157,6 +159,18 @@ class Outcome:
     record: Record | None = None
     reference: Record | None = None
     elsewhere: tuple["Elsewhere", ...] = ()
+    tried: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def job(self) -> str:
+        """Shown to a person: "variant=VLF, train.lr=1e-3, seed=100"."""
+        return job_name(self.cell, self.tried, self.seed)
+
+
+def job_name(cell: str, tried: Mapping[str, str], seed: int | None) -> str:
+    """What a job is called, unique among those of its kind in a study."""
+    own = (*tried.items(), *(() if seed is None else (("seed", str(seed)),)))
+    return ", ".join((cell, *(f"{name}={value}" for name, value in own)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study.choices import choice_lines
 from study.environment import visible_gpus
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
@@ -20,13 +21,14 @@ from study.executors.slurm_worker import Alone
 from study.executors.submissions import Entry, Place, Submission
 from study.failure import reason_of
 from study.lease import Leases
-from study.plan import Plan, Planned, make_plan, task_of
+from study.plan import Plan, Planned, make_plan, task_of, with_choices
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
 from study.scaling import keep_values
 from study.spec import Study
 from study.store import Store
 from study.task import RunJob
+from study.tuning import is_diverged
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
 WAIT_S = 1.0  # between two looks at whether another command still times costs
@@ -100,10 +102,10 @@ class Session:
                 for job in self.plan.to_run:
                     self.store.forgive(job.key)
             if self.plan.study.run.executor == "slurm":
-                self._run_on_slurm(work, estimates)
+                self._run_on_slurm(work, estimates, retry_failed)
             else:
                 self._run_cost(work.run_cost)
-                self._run_training(work.run_job, estimates)
+                self._run_training(work.run_job, estimates, retry_failed)
         except BaseException as error:
             self._say_stopped(error)
             if isinstance(error, ClusterError):
@@ -118,10 +120,10 @@ class Session:
             self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
         self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
-    def _run_on_slurm(self, work: Work, estimates: Mapping[str, float]) -> None:
+    def _run_on_slurm(self, work: Work, estimates: Mapping[str, float], retry_failed: bool) -> None:
         """Costs in a job of their own, with its node to itself; training beside it in arrays."""
         plan, root = self.plan, self.store.root
-        missing = [job for job in plan.train if job.status == "to run"]
+        missing = [job for job in plan.training if job.status == "to run"]
         placement = place(plan, missing, self.detach)
         check_needs([task_of(plan, job, root) for job in missing], placement)
         cost = None
@@ -136,7 +138,7 @@ class Session:
                 call = Alone(work.cost_on_node, args, Path.cwd())
                 cost = submit_alone(call, entries, plan.device, root, placement)
                 self.console.print(f"submitted costs as job {cost.job} ({cost.job_name})")
-        self._run_training(work.run_job, estimates)
+        self._run_training(work.run_job, estimates, retry_failed)
         if cost is not None and not self.detach:
             self._collect_cost(cost, wait_alone(cost))
 
@@ -162,6 +164,9 @@ class Session:
         jobs = len(self.plan.to_run)
         say = "--status shows how they stand; the same command without --detach attaches to them"
         self.console.print(f"{jobs} jobs are with SLURM; {say}", soft_wrap=True)
+        if waiting := len(self.plan.waiting):
+            say = "when tuning has ended, run the same command again: it chooses, and submits"
+            self.console.print(f"{say} the {waiting} training jobs that wait for it")
         return 0
 
     def _run_cost(self, run_cost: RunCost) -> None:
@@ -204,9 +209,34 @@ class Session:
                 record.status, record=record, reason=record.reason, reference=reference
             )
 
-    def _run_training(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
-        """Train what is missing, several at a time."""
-        missing = {job.name: job for job in self.plan.train if job.status == "to run"}
+    def _run_training(
+        self, run_job: RunJob, estimates: Mapping[str, float], retry_failed: bool
+    ) -> None:
+        """First what tuning is missing, then what its choices are."""
+        is_tuning = any(job.status == "to run" for job in self.plan.tune)
+        self._train(self.plan.tune, run_job, estimates)
+        if is_tuning and not self.detach:
+            self._choose(retry_failed)
+        self._train(self.plan.train, run_job, estimates)
+
+    def _choose(self, retry_failed: bool) -> None:
+        """Plan the second stage: which jobs it has is known now."""
+        self.store.refresh()
+        tuned = [one for one in self.outcomes() if one.kind == "tune"]
+        self.plan = with_choices(self.plan, tuned, self.store)
+        if retry_failed:
+            for job in self.plan.train:
+                if job.status == "to run":
+                    self.store.forgive(job.key)
+        if self.plan.study.tune is not None:
+            for line in choice_lines(self.plan.study.tune, tuned):
+                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _train(
+        self, jobs: Sequence[Planned], run_job: RunJob, estimates: Mapping[str, float]
+    ) -> None:
+        """Train what is missing of these, several at a time."""
+        missing = {job.name: job for job in jobs if job.status == "to run"}
         if not missing:
             return
         placement = place(self.plan, list(missing.values()), self.detach)
@@ -263,4 +293,5 @@ def sum_up(outcomes: Sequence[Outcome]) -> str:
 def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
     """0 if every planned job is done, now or before, with `cost_only` every cost; else 1."""
     asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
-    return int(any(outcome.status not in ("done", "reused") for outcome in asked))
+    # A tuning run that diverged has told what it was asked.
+    return int(any(o.status not in ("done", "reused") and not is_diverged(o) for o in asked))

@@ -24,16 +24,17 @@ from study.sections import (
     read_text_line,
 )
 from study.settings import CostConfig, ReportConfig, RunSettings
+from study.tuning import Tuning, read_tune
 from study.views import settle_views
 from study.wording import InvalidError
 from study.yaml_file import OVERRIDE, Key, Node, StudyError, complain, merge, read_file, read_text
 from vlf.config import ConfigError, nearest
 
-__all__ = ["Claim", "Level", "Matching", "Study", "StudyError", "load_study", "locate"]
+__all__ = ["Claim", "Level", "Matching", "Study", "StudyError", "Tuning", "load_study", "locate"]
 
 KEYS = (
     "question", "extends", "base", "factors", "paired", "design", "exclude", "include", "seeds",
-    "match", "claims", "cost", "run", "report",
+    "tune", "match", "claims", "cost", "run", "report",
 )  # fmt: skip
 MAX_COMPARISONS = 10_000_000  # of excludes, includes and claims with levels and cells
 QUICK_ROUNDS = 5
@@ -58,6 +59,7 @@ class Study:
         cost: The cost protocol.
         run: Where jobs run.
         report: What is shown; its baseline has labels and is never empty where there are factors.
+        tune: What each cell's recipe is chosen from, on validation and with seeds of its own.
         quick: True for a smoke version.
         match: Which cells are scaled to equal cost; None scales nothing.
         places: Key of the file -> "file:line", for complaints.
@@ -77,6 +79,7 @@ class Study:
     cost: CostConfig
     run: RunSettings
     report: ReportConfig
+    tune: Tuning | None = None
     quick: bool = False
     match: Matching | None = None
     places: Mapping[Key, str] = field(default_factory=dict, repr=False, compare=False)
@@ -130,6 +133,9 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     paired = read_paired(parts.get("paired"), factors)
     cost = read_config(CostConfig, parts.get("cost"))
     report = read_report(parts.get("report"), factors, design, paired)
+    seeds = read_seeds(parts.get("seeds"))
+    tune = read_tune(parts.get("tune"), factors, seeds)
+    _check_overrides(overrides, tune)
     study = Study(
         path=path,
         digest=digest,
@@ -140,12 +146,13 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         paired=paired,
         exclude=_read_matches(parts.get("exclude"), factors),
         include=_read_matches(parts.get("include"), factors),
-        seeds=read_seeds(parts.get("seeds")),
+        seeds=seeds,
         claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
         report=settle_views(report, parts.get("report"), factors, cost),
         match=read_matching(parts.get("match"), factors, report.baseline),
+        tune=tune,
         places=_places(root) | _places(base),
     )
     _check_trained(study)
@@ -174,7 +181,15 @@ def _check_trained(study: Study) -> None:
 def _make_quick(study: Study) -> Study:
     rounds = min(study.cost.rounds, QUICK_ROUNDS)
     cost = study.cost.model_copy(update={"rounds": rounds})
-    return dataclasses.replace(study, quick=True, seeds=study.seeds[:1], cost=cost)
+    tune = study.tune.quick() if study.tune else None
+    return dataclasses.replace(study, quick=True, seeds=study.seeds[:1], cost=cost, tune=tune)
+
+
+def _check_overrides(overrides: Sequence[str], tune: Tuning | None) -> None:
+    for override in overrides:
+        name = override.partition("=")[0].strip()
+        if tune and name in tune.values:
+            raise StudyError(f"--set: {name}: is chosen by tune of this study")
 
 
 def _read_chain(path: Path) -> tuple[Node, str]:

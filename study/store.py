@@ -5,6 +5,7 @@ shared file system do not wait for each other and a reader never sees half a rec
 
     records/train-<identity>.<variant>.json                 done; the first complete one wins
     records/train-<identity>.<variant>.failed-<attempt>.json
+    records/tune-...                                        as train; validation only
     records/cost-<identity>.<variant>.<timing run>.json
     records/damaged/                                        set aside, named in a warning
     artifacts/<identity>.<variant>.<attempt>.<name>.npz     predictions, curves
@@ -38,7 +39,7 @@ class Key:
     """What names a job's records.
 
     Attributes:
-        kind: "train" or "cost".
+        kind: "train", "cost" or "tune".
         identity: Full-length hash of what can change the numbers.
         fingerprint: Hash of the code that makes them.
         config: The full config as plain JSON values.

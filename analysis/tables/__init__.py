@@ -3,6 +3,7 @@
 TABLES: dict[str, str] = {  # name -> "module:function"; the order is the report's
     "claims": "analysis.tables.claims:claims_table",
     "main": "analysis.tables.main:main_table",
+    "tuning": "analysis.tables.tuning:tuning_table",
     "power": "analysis.tables.power:power_table",
     "effects": "analysis.tables.effects:effects_table",
     "clips": "analysis.tables.clips:clips_table",

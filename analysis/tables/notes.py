@@ -7,6 +7,7 @@ from analysis.numbers import plural
 from analysis.results import Results, Variant
 from analysis.statistics import correlation_time, median_interval
 from analysis.tables.table import Entry
+from analysis.tuning import edge_notes
 from study.record import Kind, Outcome
 
 UNSTABLE = 0.1  # half an interval, as a share of the median
@@ -39,6 +40,7 @@ def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     records = [one.record for one in finished if one.record]
     notes += [note for record in records for note in record.notes]
     notes += [one.reason for one in finished if one.reason]
+    notes += edge_notes(results, variant)
     if len({record.fingerprint for record in records}) > 1:
         notes.append("its seeds were made by different versions of the code")
     models = {device_model(record) for record in records}

@@ -20,6 +20,8 @@ def status_table(results: Results) -> Table:
     """One row a kind of job and their sum: planned = done + reused + skipped + failed + not run."""
     rows = []
     kinds: tuple[Kind | None, ...] = ("train", "cost", None)
+    if results.study.tune is not None:
+        kinds = ("tune", *kinds)
     for kind in kinds:
         counts = status_counts(results, kind)
         jobs = [one for one in results.outcomes if kind in (None, one.kind)]
@@ -35,7 +37,8 @@ def status_table(results: Results) -> Table:
         rows=tuple(rows),
         align=("left", *[right] * (1 + len(STATUSES))),
         caption="How the planned jobs ended. A train job is one cell and one seed; a cost job is "
-        "one cell.",
+        "one cell"
+        + ("." if results.study.tune is None else "; a tune job tries one combination of values."),
     )
 
 
@@ -44,4 +47,5 @@ def _why(job: Outcome) -> str:
         return ""
     reason = job.reason or (job.record.reason if job.record else "")
     seed = "" if job.seed is None else f", seed {job.seed}"
-    return f"{job.cell}{seed}: {job.status}" + (f": {reason}" if reason else "")
+    tried = "".join(f", {key}={label}" for key, label in job.tried.items())
+    return f"{job.cell}{tried}{seed}: {job.status}" + (f": {reason}" if reason else "")

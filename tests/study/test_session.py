@@ -34,8 +34,8 @@ def run(session, **work):
         "run_job": None,
         **work,
     }
-    estimates = {job.name: 1.0 for job in session.plan.train}
-    session.run(Work(**parts), estimates, retry_failed=False)
+    estimates = {job.name: 1.0 for job in session.plan.training}
+    session.run(Work(**parts), estimates, session.plan.choice.retry_failed)
 
 
 def time_at_once(made, store, notify):

@@ -119,8 +119,8 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "question:",
             "qestion:",
             'clip.yaml:1: qestion: unknown key; did you mean "question"? (allowed: question, '
-            "extends, base, factors, paired, design, exclude, include, seeds, match, claims, cost, "
-            "run, report)",
+            "extends, base, factors, paired, design, exclude, include, seeds, tune, match, "
+            "claims, cost, run, report)",
         ),
         ("question: Which", "claims: []\n#", "clip.yaml:18: claims: stands twice, first in line 1"),
         ("question: Which part pays?", "{}", "clip.yaml:2: is not YAML: "),

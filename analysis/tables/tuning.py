@@ -1,0 +1,92 @@
+"""What each cell's recipe was chosen from, and whether a wider range might have changed it."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from analysis.numbers import NONE, fixed
+from analysis.results import Results, Variant, short_name
+from analysis.tables.table import Align, Entry, Table
+from analysis.tuning import choice_of, edge_notes, method_words
+from study.record import Outcome
+from study.spec import Tuning
+
+
+def tuning_table(results: Results) -> Table | None:
+    """Validation top-1 of every value of the first key, one row a cell and value of the others.
+
+    None where the study tunes nothing.
+    """
+    tune = results.study.tune
+    variants = [variant for variant in results.variants if results.tuning(variant)]
+    if tune is None or not variants:
+        return None
+    first, *others = tune.values
+    columns = [f"{short_name(first)} {level.label}" for level in tune.values[first]]
+    left: Align = "left"
+    right: Align = "right"
+    return Table(
+        name="tuning",
+        header=("cell", *map(short_name, others), *columns, "choice"),
+        rows=tuple(row for variant in variants for row in _rows(results, tune, variant)),
+        align=(left, *[left] * len(others), *[right] * len(columns), left),
+        caption=f"Tuning: top-1 (%) on the validation split, mean over {_count(tune)}. The budget "
+        f"is {tune.budget} combinations of {', '.join(tune.values)}, the same for every cell. "
+        "Bold: chosen, for all seeds that count. No accuracy elsewhere has a part of these runs.",
+        remarks=(
+            method_words(tune),
+            "An equal budget is no equal chance: values that suit one cell better than another "
+            "favour it, and a choice at the edge of its range may not be the best one.",
+        ),
+    )
+
+
+def _count(tune: Tuning) -> str:
+    return f"tuning seed{'' if len(tune.seeds) == 1 else 's'} {', '.join(map(str, tune.seeds))}"
+
+
+def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[tuple[Entry, ...]]:
+    """The rows of one cell: a combination of the other keys each."""
+    first, *others = tune.values
+    chosen = choice_of(results, variant)
+    shown = _Entries(results, tune, variant)
+    rest = product(*([level.label for level in tune.values[key]] for key in others))
+    for number, labels in enumerate(rest):
+        fixed_ones = dict(zip(others, labels, strict=True))
+        tried = [{first: level.label, **fixed_ones} for level in tune.values[first]]
+        choice = Entry(NONE)
+        if chosen in tried:
+            notes = edge_notes(results, variant)
+            choice = Entry(f"{chosen[first]}, at the edge" if notes else chosen[first], notes=notes)
+        elif not chosen and not number:
+            choice = Entry("none", notes=(tune.decide(results.tuning(variant)).reason,))
+        name = Entry(variant.label if not number else "")
+        scores = (shown.entry(one, one == chosen) for one in tried)
+        yield (name, *map(Entry, labels), *scores, choice)
+
+
+class _Entries:
+    """What stands for a combination of one cell."""
+
+    def __init__(self, results: Results, tune: Tuning, variant: Variant) -> None:
+        self.outcomes = results.tuning(variant)
+        self.scores = tune.scores(self.outcomes)
+
+    def entry(self, tried: dict[str, str], is_chosen: bool) -> Entry:
+        score = next(one for one in self.scores if one.tried == tried)
+        own = [one for one in self.outcomes if one.tried == tried]
+        if score.missing:
+            reasons = tuple(dict.fromkeys(filter(None, map(_reason, score.missing))))
+            return Entry(score.missing[0].status, notes=reasons)
+        if score.mean is None:
+            return Entry("diverged" if score.diverged else NONE)
+        text = fixed(score.mean, 1)
+        if score.diverged:
+            text += f" ({score.diverged} of {len(own)} diverged)"
+        ended = [one for one in own if one.status in ("done", "reused")]
+        notes = [note for one in ended if one.record for note in one.record.notes]
+        notes += [one.reason for one in ended if one.reason]
+        return Entry(text, "best" if is_chosen else "", tuple(dict.fromkeys(notes)))
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.reason or (outcome.record.reason if outcome.record else "")

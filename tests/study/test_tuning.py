@@ -1,0 +1,580 @@
+"""What `tune:` may say, which value it chooses, and what a plan makes of it; nothing is trained."""
+
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+from test_plan import plan, record_for
+from test_session import counts, run
+from test_spec import complaint, write
+
+from study.choices import choice_lines
+from study.display import print_plan, print_status
+from study.estimate import CellCounts, estimate_times
+from study.executors import EXECUTORS
+from study.failure import Clock, failed_record
+from study.grid import expand
+from study.preflight import check_inputs
+from study.record import Measurement, Outcome, Record
+from study.session import Session, exit_code, sum_up
+from study.spec import StudyError, load_study
+from study.store import Store
+from study.tuning import TUNABLE, is_diverged
+from vlf.config import RunConfig
+
+YAML = """\
+question: Does order matter?
+base:
+  model: {name: vlf, width: 16, heads: 2}
+  train: {epochs: 8}
+factors:
+  variant: {VLF: {}, TSN: {model: {name: tsn}}}
+seeds: [0, 1]
+tune:
+  train.lr: [4.0e-3, 1.0e-3, 2.0e-3]
+  seeds: [100, 101]
+  epochs: 4
+  metric: val_top1
+run: {max_retries: 1}
+report: {baseline: {variant: VLF}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    return load_study(write(tmp_path, YAML))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results")
+
+
+def tune(text):
+    """The study with another section `tune`."""
+    before, _, rest = YAML.partition("tune:\n")
+    return f"{before}tune: {text}\n{rest[rest.index('run:') :]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", ":8: tune: expected a mapping, got a list"),
+        ("{seeds: [9]}", ":8: tune: names no key to choose, such as train.lr: [1.0e-3, 2.0e-3]"),
+        ("{train.lr: [1, 2], seed: [9]}", 'tune.seed: unknown key; did you mean "seeds"?'),
+        ("{train.rl: [1, 2], seeds: [9]}", 'tune.train.rl: unknown key; did you mean "train.lr"?'),
+        ("{train.epochs: [1, 2], seeds: [9]}", "tune.train.epochs: unknown key"),
+        ("{data.size: [8, 16], seeds: [9]}", "tune.data.size: unknown key"),
+        ("{model.dropout: [0, 0.1], seeds: [9]}", "tune.model.dropout: changes what is built"),
+        ("{train.lr: 0.1, seeds: [9]}", "tune.train.lr: expected a list of values, got 0.1"),
+        ("{train.lr: [0.1], seeds: [9]}", "needs at least two values to choose from, got 1"),
+        ("{train.lr: [], seeds: [9]}", "needs at least two values to choose from, got 0"),
+        ("{train.lr: [1e-3, 0.001], seeds: [9]}", "tune.train.lr[1]: the value 0.001 stands twice"),
+        ("{train.lr: [1, 2]}", "tune: seeds: needs at least one seed that is none of the study's"),
+        ("{train.lr: [1, 2], seeds: []}", "tune.seeds: needs at least one seed"),
+        ("{train.lr: [1, 2], seeds: [7, 1]}", "tune.seeds[1]: the seed 1 is one of the study's"),
+        ("{train.lr: [1, 2], seeds: [-1]}", "tune.seeds[0]: must be from 0"),
+        ("{train.lr: [1, 2], seeds: [9], epochs: 0}", "tune.epochs: must be at least 1, got 0"),
+        ("{train.lr: [1, 2], seeds: [9], epochs: x}", 'tune.epochs: expected a whole number, got'),
+        ("{train.lr: [1, 2], seeds: [9], epochs: 9}", "tune.epochs: must be at most the 8 of the"),
+        ("{train.lr: [1, 2], seeds: [9], metric: top1}", "tune.metric: expected one of val_top1"),
+        ("{train.lr: [1, -2], seeds: [9]}", "tune.train.lr[1]: must be more than 0.0, got -2"),
+        ("{train.lr: [1, x], seeds: [9]}", 'tune.train.lr[1]: expected a number, got "x"'),
+        ("{data.flip: [0, 1], seeds: [9]}", 'tune.data.flip: motion has no "data.flip" (cell var'),
+        (
+            f"{{train.lr: {[*range(1, 12)]}, train.momentum: {[i / 10 for i in range(10)]}, "
+            "seeds: [9]}",
+            "tune: 11 x 10 = 110 combinations a cell, more than 100",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_tune_is_one_line_with_its_key(tmp_path, text, said):
+    told = complaint(tmp_path, tune(text))
+
+    assert told.startswith("clip.yaml:8: tune")
+    assert said in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        "{VLF: {train.lr: 1.0e-2}, TSN: {model: {name: tsn}}}",
+        "{VLF: {train: {lr: 1.0e-2}}, TSN: {model: {name: tsn}}}",
+    ],
+)
+def test_a_key_that_a_level_sets_is_not_tuned_too(tmp_path, factor):
+    text = YAML.replace("{VLF: {}, TSN: {model: {name: tsn}}}", factor)
+
+    told = complaint(tmp_path, text)
+
+    assert told.startswith("clip.yaml:9: tune.train.lr: is set by variant=VLF too")
+
+
+def test_a_key_that_is_a_factor_is_not_tuned_too(tmp_path):
+    text = YAML.replace("seeds: [0, 1]", "  train.lr: [1, 2]\nseeds: [0, 1]")
+
+    assert "tune.train.lr: is set by train.lr=1 too; vary it or tune it" in complaint(
+        tmp_path, text
+    )
+
+
+def test_what_is_tuned_cannot_be_set_by_hand_and_other_keys_can(tmp_path):
+    told = complaint(tmp_path, YAML, ["train.lr=1"])
+    assert told == "--set: train.lr: is chosen by tune of this study"
+
+    study = load_study(write(tmp_path, YAML), ["train.weight_decay=0.5"])
+    assert {one.short.train.weight_decay for cell in expand(study) for one in cell.trials} == {0.5}
+
+
+def test_a_study_of_costs_alone_has_nothing_to_tune(tmp_path):
+    told = complaint(tmp_path, YAML.replace("seeds: [0, 1]", "seeds: []"))
+
+    assert told == "clip.yaml:8: tune: needs training, and seeds is empty"
+
+
+def test_too_many_tuning_runs_are_refused_before_any_cell_is_made(tmp_path):
+    text = YAML.replace("seeds: [100, 101]", f"seeds: {[*range(100, 50_101)]}")
+
+    told = complaint(tmp_path, text)
+
+    assert "2 cells x 3 x 50,001 seeds = 300,006 tuning runs, more than 300,000" in told
+
+
+def test_every_key_that_can_be_tuned_is_a_key_of_some_run():
+    known = {f"train.{name}" for name in type(RunConfig().train).model_fields}
+    assert {name for name in TUNABLE if name.startswith("train.")} <= known
+
+
+def test_every_cell_tries_the_whole_product_and_the_run_that_counts_is_not_shortened(tmp_path):
+    text = YAML.replace("  seeds: [100", "  train.weight_decay: [0.0, 0.1]\n  seeds: [100")
+
+    vlf, tsn = expand(load_study(write(tmp_path, text)))
+
+    product = [(lr, decay) for lr in (4e-3, 1e-3, 2e-3) for decay in (0.0, 0.1)]
+    for cell in (vlf, tsn):
+        tried = [(one.short.train.lr, one.short.train.weight_decay) for one in cell.trials]
+        assert tried == product
+        assert {one.short.train.epochs for one in cell.trials} == {4}
+        assert {one.full.train.epochs for one in cell.trials} == {8}
+        assert [(t.full.train.lr, t.full.train.weight_decay) for t in cell.trials] == product
+        assert {one.full.model.name for one in cell.trials} == {cell.config.model.name}
+
+
+def test_quick_has_one_tuning_seed_and_two_values(tmp_path):
+    study = load_study(write(tmp_path, YAML), quick=True)
+
+    assert (study.tune.budget, study.tune.seeds) == (2, (100,))
+    assert {(t.short.train.epochs, t.full.train.epochs) for t in expand(study)[0].trials} == {
+        (2, 2)
+    }
+    assert {one.short.data.limit for one in expand(study)[0].trials} == {64}
+
+
+def outcome(lr, seed, value, *, cell="variant=VLF"):
+    """A tuning outcome; `value` is a validation top-1, or the reason of a failure."""
+    measured = ()
+    if isinstance(value, float):
+        measured = (
+            Measurement("val_top1", "%", "higher", (value,), conditions={"split": "val"}),
+            Measurement("training_time", "s", "lower", (99.0,)),
+        )
+    status = "done" if measured else "failed"
+    record = Record(
+        "tune", "i", status, {}, seed, "cpu", "f", measured, {}, "a", "2026-01-01", 1.0,
+        reason="" if measured else value,
+    )  # fmt: skip
+    levels = {"variant": cell.partition("=")[2]}
+    reason = record.reason
+    return Outcome("tune", cell, levels, {}, seed, status, reason, record, tried={"train.lr": lr})
+
+
+def outcomes(**rows):
+    """{"a": (value of seed 100, of seed 101)}: a 4.0e-3, b 1.0e-3, c 2.0e-3, as in the file."""
+    labels = {"a": "4.0e-3", "b": "1.0e-3", "c": "2.0e-3"}
+    return [
+        outcome(labels[row], seed, value)
+        for row, values in rows.items()
+        for seed, value in zip((100, 101), values, strict=True)
+    ]
+
+
+DIVERGED = "diverged: the training loss is nan in epoch 1"
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        # means: 50, 45, 55
+        ({"a": (40.0, 60.0), "b": (45.0, 45.0), "c": (50.0, 60.0)}, "2.0e-3"),
+        # the best single seed does not decide: means 50, 45, 55
+        ({"a": (10.0, 90.0), "b": (45.0, 45.0), "c": (55.0, 55.0)}, "2.0e-3"),
+        # a tie of all takes the smallest rate, which is the second in the file
+        ({"a": (50.0, 50.0), "b": (40.0, 60.0), "c": (60.0, 40.0)}, "1.0e-3"),
+        # sums in another order are the same mean: (0.1 + 0.2) / 2 and (0.2 + 0.1) / 2
+        ({"a": (0.1, 0.2), "b": (0.0, 0.0), "c": (0.2, 0.1)}, "2.0e-3"),
+        # one seed that diverged is worse than the lowest mean that did not
+        ({"a": (99.0, DIVERGED), "b": (1.0, 1.0), "c": (0.0, 0.0)}, "1.0e-3"),
+        # where all lost a seed, the mean of the others decides
+        ({"a": (30.0, DIVERGED), "b": (DIVERGED, 40.0), "c": (DIVERGED, DIVERGED)}, "1.0e-3"),
+    ],
+)
+def test_the_choice_is_the_highest_mean_on_validation(study, rows, chosen):
+    found = outcomes(**rows)
+
+    decision = study.tune.decide(found)
+
+    assert study.tune.scores(found)[decision.chosen].tried == {"train.lr": chosen}
+    assert study.tune.decide(found[::-1]) == decision
+
+
+def test_without_a_learning_rate_a_tie_takes_the_first_listed(tmp_path):
+    study = load_study(write(tmp_path, tune("{train.weight_decay: [0.2, 0.1], seeds: [100, 101]}")))
+    found = [
+        dataclasses.replace(outcome("", seed, 50.0), tried={"train.weight_decay": label})
+        for label in ("0.1", "0.2")
+        for seed in (100, 101)
+    ]
+
+    chosen = study.tune.decide(found).chosen
+
+    assert study.tune.scores(found)[chosen].tried == {"train.weight_decay": "0.2"}
+
+
+def test_if_every_run_diverged_nothing_is_chosen_and_the_cell_has_failed(study):
+    decision = study.tune.decide(outcomes(**dict.fromkeys("abc", (DIVERGED, DIVERGED))))
+
+    assert (decision.chosen, decision.is_failed) == (None, True)
+    assert decision.reason == "every one of its 6 tuning runs diverged"
+
+
+def test_a_run_that_broke_leaves_no_choice_rather_than_a_smaller_budget(study):
+    found = outcomes(a=(90.0, 90.0), b=(1.0, "out of memory: 9 GiB"), c=(2.0, 2.0))
+
+    decision = study.tune.decide(found)
+
+    assert (decision.chosen, decision.is_failed) == (None, False)
+    said = "not tuned: 1 of 6 tuning runs failed; variant=VLF, train.lr=1.0e-3, seed=101: out of"
+    assert decision.reason.startswith(said)
+
+
+def test_runs_that_have_not_ended_are_waited_for(study):
+    assert study.tune.decide(outcomes(a=(90.0, 90.0))).reason == "waits for 4 of 6 tuning runs"
+
+
+def test_an_edge_is_the_smallest_or_largest_number_whatever_its_place_in_the_file(study, tmp_path):
+    def edges(tuning, **tried):
+        return tuning.edges({key.replace("__", "."): label for key, label in tried.items()})
+
+    assert edges(study.tune, train__lr="4.0e-3") == {"train.lr": "largest"}
+    assert edges(study.tune, train__lr="1.0e-3") == {"train.lr": "smallest"}
+    assert edges(study.tune, train__lr="2.0e-3") == {}
+    text = "{train.optimizer: [adamw, sgd], train.weight_decay: [0, 0.1], seeds: [100, 101]}"
+    other = load_study(write(tmp_path, tune(text))).tune
+    # words have no range, and nothing is less than a weight decay of 0
+    assert edges(other, train__optimizer="sgd", train__weight_decay="0") == {}
+
+
+def test_choices_are_told_in_a_line_a_cell(study):
+    found = outcomes(a=(40.0, 60.0), b=(45.0, 45.0), c=(50.0, 40.0))
+    found += [dataclasses.replace(one, cell="variant=TSN") for one in found[:2]]
+
+    assert choice_lines(study.tune, found) == [
+        "chosen for variant=VLF: train.lr=4.0e-3 (val_top1 50.0 %); "
+        "the largest train.lr that was tried",
+        "no choice for variant=TSN: waits for 4 of 6 tuning runs",
+    ]
+
+
+VALUES = {"4.0e-3": 30.0, "1.0e-3": 20.0, "2.0e-3": 40.0}
+
+
+def tuned_record(job, value=None, **changes):
+    value = VALUES[job.tried["train.lr"]] if value is None else value
+    measured = (Measurement("val_top1", "%", "higher", (value,), conditions={"split": "val"}),)
+    return record_for(job, measurements=measured, attempt=f"{job.name}", **changes)
+
+
+def tune_all(made, store, cell=None):
+    for job in made.tune:
+        if cell in (None, job.cell.name):
+            store.add(job.key, tuned_record(job))
+
+
+def test_before_tuning_the_second_stage_waits_and_its_identity_is_not_known(study, store):
+    made = plan(study, store)
+
+    assert (len(made.cost), len(made.tune), len(made.train)) == (2, 12, 4)
+    assert {job.status for job in made.tune} == {"to run"}
+    assert {(job.status, job.key.identity) for job in made.train} == {("waits", "")}
+    assert len({job.name for job in made.jobs if job.kind != "cost"}) == 16
+    assert sum_up(made.outcomes()) == (
+        "18 planned = 0 done + 0 reused + 0 skipped + 0 failed + 18 not run"
+    )
+
+
+def test_the_second_stage_runs_what_validation_chose_with_all_epochs(study, store):
+    made = plan(study, store)
+    tune_all(made, store, "variant=VLF")
+
+    made = plan(study, Store(store.root))
+
+    vlf = [job for job in made.train if job.cell.name == "variant=VLF"]
+    assert [(j.status, j.cell.config.train.lr, j.cell.config.train.epochs) for j in vlf] == [
+        ("to run", 2e-3, 8)
+    ] * 2
+    assert {job.status for job in made.train if job not in vlf} == {"waits"}
+    assert {job.status for job in made.tune if job.cell.name == "variant=VLF"} == {"reused"}
+
+
+def test_a_tuning_run_shares_no_record_with_a_training_run_of_the_same_config(study, store):
+    made = plan(study, store)
+    tune_all(made, store)
+    (job, *_) = made.tune
+    as_train = dataclasses.replace(job.key, kind="train")
+
+    assert store.find(job.key) is not None
+    assert store.find(as_train) is None
+    text = study.path.read_text("utf-8").partition("tune:")[0]
+    same = load_study(write(study.path.parent, text.replace("seeds: [0, 1]", "seeds: [100]")))
+    same = dataclasses.replace(same, base={**same.base, "train": {"epochs": 4, "lr": 4e-3}})
+    assert {one.status for one in plan(same, Store(store.root)).train} == {"to run"}
+
+
+def test_two_studies_that_tune_the_same_cell_share_its_tuning(study, store, tmp_path):
+    tune_all(plan(study, store), store)
+    text = YAML.replace("VLF: {}, ", "VLF: {}, mean: {model.pool: frame}, ").replace("order", "it")
+
+    other = plan(load_study(write(tmp_path, text, "other.yaml")), Store(store.root))
+
+    statuses = {(job.cell.name, job.status) for job in other.tune}
+    assert statuses == {
+        ("variant=VLF", "reused"), ("variant=mean", "to run"), ("variant=TSN", "reused")
+    }  # fmt: skip
+
+
+def test_tuning_of_other_code_runs_again_unless_it_is_accepted(study, store):
+    for job in plan(study, store).tune:
+        other = dataclasses.replace(job.key, fingerprint="0" * 64)
+        store.add(other, tuned_record(job, fingerprint="0" * 64))
+
+    again, taken = plan(study, store), plan(study, store, accept_code=True)
+
+    assert {(job.status, job.reason) for job in again.tune} == {
+        ("to run", "runs again: made by other code")
+    }
+    assert {job.status for job in again.train} == {"waits"}
+    assert {job.cell.config.train.lr for job in taken.train} == {2e-3}
+
+
+def test_only_tunes_the_cells_that_it_names_whatever_their_seed(study, store):
+    made = plan(study, store, only={"variant": "VLF", "seed": "1"})
+
+    def found(kind):
+        return [
+            (job.cell.levels["variant"], job.seed, job.status)
+            for job in made.jobs
+            if job.kind == kind
+        ]
+
+    assert set(found("tune")) == {
+        ("VLF", 100, "to run"), ("VLF", 101, "to run"),
+        ("TSN", 100, "skipped"), ("TSN", 101, "skipped"),
+    }  # fmt: skip
+    assert found("train") == [
+        ("VLF", 0, "skipped"), ("VLF", 1, "waits"), ("TSN", 0, "skipped"), ("TSN", 1, "skipped")
+    ]  # fmt: skip
+
+
+def test_cost_only_tunes_and_trains_nothing(study, store):
+    made = plan(study, store, cost_only=True)
+
+    assert {job.status for job in made.training} == {"skipped"}
+    assert {job.status for job in made.cost} == {"to run"}
+    assert {job.status for job in plan(study, store).cost} == {"to run"}
+    tuned = plan(study, store)
+    tune_all(tuned, store)
+    assert [job.key for job in plan(study, store).cost] == [job.key for job in made.cost]
+
+
+def test_a_run_that_diverged_is_not_tried_again_unless_asked_to(study, store):
+    (job, *_) = plan(study, store).tune
+    store.add(job.key, record_for(job, status="failed", reason=DIVERGED))
+
+    (first, *_), (again, *_) = plan(study, store).tune, plan(study, store, retry_failed=True).tune
+
+    assert (first.status, first.reason) == ("failed", DIVERGED)
+    assert again.status == "to run"
+    assert is_diverged(first.outcome())
+    assert not is_diverged(dataclasses.replace(first.outcome(), kind="train"))
+
+
+def test_a_plan_tells_both_stages_and_its_time_covers_both(study, store, capsys):
+    made = plan(study, store)
+    known = {job.cell.name: CellCounts(1000, 1e6) for job in made.cost}
+    estimates = estimate_times(made, known)
+    console = Console(file=io.StringIO(), width=300)
+
+    print_plan(made, known, estimates, console, as_json=False)
+
+    told = console.file.getvalue()
+    assert "18 of 18 jobs to run" in told
+    assert "of these 12 tuning runs come first; which 4 training runs follow" in told
+    # a guess: 5 s a job, and three forward passes of 1e6 MACs at 1e10 a second of 2,000 clips
+    assert estimates["variant=VLF, train.lr=1.0e-3, seed=100"] == pytest.approx(5 + 0.6 * 4)
+    assert estimates["variant=VLF, seed=0"] == pytest.approx(5 + 0.6 * 8)
+    tune_all(made, store)
+    after = plan(study, Store(store.root))
+    console = Console(file=io.StringIO(), width=300)
+    print_plan(after, known, estimate_times(after, known), console, as_json=False)
+    assert "6 of 18 jobs to run" in console.file.getvalue()
+    assert "come first" not in console.file.getvalue()
+
+
+def test_status_counts_tuning_beside_training(study, store):
+    tune_all(plan(study, store), store, "variant=VLF")
+    console = Console(file=io.StringIO(), width=200)
+
+    print_status(plan(study, Store(store.root)).outcomes(), console, as_json=False)
+
+    told = console.file.getvalue()
+    assert "6 reused" in told
+    assert "variant=TSN, seed=0: waits for 6 of 6 tuning runs" in told
+
+
+def test_a_dataset_without_validation_clips_is_refused_before_anything_runs(tmp_path, store):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.txt").write_text("clip.mp4 0\n", "utf-8")
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    data = f'{{name: video_list, root: "{tmp_path}", num_classes: 2, val: ""}}'
+    text = YAML.replace("base:\n", f"base:\n  data: {data}\n")
+    made = plan(load_study(write(tmp_path, text)), store)
+
+    with pytest.raises(StudyError) as caught:
+        check_inputs(made)
+
+    told = str(caught.value).removeprefix(f"{tmp_path}/")
+    assert told.startswith("clip.yaml:9: tune: chooses on validation clips, and the video_list")
+
+
+def session_of(study, store, **choice):
+    console = Console(file=io.StringIO(), width=200)
+    return Session(plan(study, store, **choice), store, console), console
+
+
+def executor(answer):
+    """An executor that gives each task what `answer` says: a validation top-1, or a reason."""
+
+    def execute(tasks, run_job, placement, notify):
+        for task in tasks:
+            told = answer(task)
+            if isinstance(told, BaseException):
+                raise told
+            record = failed_record(task, Clock(), told if isinstance(told, str) else "")
+            if not isinstance(told, str):
+                measured = (Measurement("val_top1", "%", "higher", (told,)),)
+                record = dataclasses.replace(record, status="done", measurements=measured)
+            yield task, Store(task.root).add(task.key, record)
+
+    return execute
+
+
+def run_with(study, store, monkeypatch, answer, **choice):
+    ran = []
+    monkeypatch.setitem(
+        EXECUTORS, "process", executor(lambda task: ran.append(task) or answer(task))
+    )
+    session, console = session_of(study, store, **choice)
+    run(session)
+    return session, console, ran
+
+
+def is_vlf(task):
+    return task.config.model.name == "vlf"
+
+
+def test_a_session_tunes_then_trains_the_choice_of_each_cell(study, store, monkeypatch):
+    def answer(task):  # VLF learns best at 1e-3, TSN at 4e-3
+        return 100 - abs(task.config.train.lr - (1e-3 if is_vlf(task) else 4e-3)) * 1e3
+
+    session, console, ran = run_with(study, store, monkeypatch, answer)
+
+    assert [task.key.kind for task in ran] == ["tune"] * 12 + ["train"] * 4
+    counted = [(is_vlf(task), task.config.train.lr, task.seed) for task in ran[12:]]
+    assert counted == [(True, 1e-3, 0), (True, 1e-3, 1), (False, 4e-3, 0), (False, 4e-3, 1)]
+    assert sum_up(session.outcomes()) == (
+        "18 planned = 18 done + 0 reused + 0 skipped + 0 failed + 0 not run"
+    )
+    assert exit_code(session.outcomes()) == 0
+    assert "chosen for variant=TSN: train.lr=4.0e-3" in console.file.getvalue()
+
+
+def test_a_cell_whose_tuning_broke_is_not_run_and_the_others_are(study, store, monkeypatch):
+    def answer(task):
+        return "killed by signal 9" if is_vlf(task) and task.config.train.lr == 2e-3 else 50.0
+
+    session, _, _ = run_with(study, store, monkeypatch, answer)
+
+    found = session.outcomes()
+    assert sum_up(found) == "18 planned = 14 done + 0 reused + 0 skipped + 2 failed + 2 not run"
+    (reason,) = {one.reason for one in found if one.status == "not run"}
+    assert reason == (
+        "not tuned: 2 of 6 tuning runs failed; variant=VLF, train.lr=2.0e-3, seed=100: "
+        "killed by signal 9"
+    )
+    assert exit_code(found) == 1
+    again = plan(study, Store(store.root))
+    assert [job.status for job in again.tune].count("to run") == 2  # it is tried once more
+
+
+def test_a_value_that_diverges_is_an_answer_and_the_study_is_done(study, store, monkeypatch):
+    def answer(task):
+        return DIVERGED if task.config.train.lr == 4e-3 else 50.0
+
+    session, _, ran = run_with(study, store, monkeypatch, answer)
+
+    found = session.outcomes()
+    assert sum_up(found) == "18 planned = 14 done + 0 reused + 0 skipped + 4 failed + 0 not run"
+    assert {task.config.train.lr for task in ran if task.key.kind == "train"} == {1e-3}
+    assert exit_code(found) == 0
+    assert not plan(study, Store(store.root)).to_run
+
+
+def test_a_cell_whose_every_run_diverged_fails_with_the_reason(study, store, monkeypatch):
+    session, _, _ = run_with(
+        study, store, monkeypatch, lambda task: DIVERGED if is_vlf(task) else 50.0
+    )
+
+    found = session.outcomes()
+    assert sum_up(found) == "18 planned = 10 done + 0 reused + 0 skipped + 8 failed + 0 not run"
+    reasons = {one.reason for one in found if one.kind == "train" and one.status == "failed"}
+    assert reasons == {"every one of its 6 tuning runs diverged"}
+    assert exit_code(found) == 1
+
+
+def test_an_interruption_in_the_first_stage_leaves_the_sum_whole(study, store, monkeypatch):
+    left = iter([50.0, 50.0, 50.0, KeyboardInterrupt()])
+    monkeypatch.setitem(EXECUTORS, "process", executor(lambda task: next(left)))
+    session, console = session_of(study, store)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(session)
+
+    assert counts(console.file.getvalue()) == (18, 5, 0, 0, 0, 13)
+    _, _, ran = run_with(study, Store(store.root), monkeypatch, lambda task: 50.0)
+    assert [task.key.kind for task in ran] == ["tune"] * 9 + ["train"] * 4
+
+
+def test_retry_failed_counts_the_failures_of_the_second_stage_anew_too(study, store, monkeypatch):
+    def answer(task):
+        return "killed" if task.key.kind == "train" else 50.0
+
+    for _ in range(2):
+        run_with(study, Store(store.root), monkeypatch, answer)
+    made = plan(study, Store(store.root))
+    assert {job.status for job in made.train} == {"failed"}
+
+    _, _, ran = run_with(study, Store(store.root), monkeypatch, answer, retry_failed=True)
+
+    assert [task.key.kind for task in ran] == ["train"] * 4
