@@ -115,7 +115,7 @@ def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> 
     numbers = {name: levels[name].number or 0.0 for name in levels if name in numeric}
     trials = tuple(_trials(study, levels, config))
     config = _shorten(config) if study.quick else config
-    return Cell(labels, numbers, config, draft.slurm, trials), run
+    return Cell(labels, numbers, config, draft.slurm, trials=trials), run
 
 
 def _trials(study: Study, levels: Mapping[str, Level], config: RunConfig) -> Iterable[Trial]:

@@ -21,7 +21,7 @@ from study.matching import Matching, Scale
 from study.spec import Study, locate
 from study.store import new_attempt, write_synced
 from study.value_search import around, nearest_value, valid_values, whole_fields, with_field
-from vlf.config import ConfigError, DataConfig, ModelConfig
+from vlf.config import ConfigError, DataConfig, ModelConfig, RunConfig
 
 VERSION = 1
 
@@ -124,10 +124,22 @@ def _scale(cell: Cell, scale: Scale | None, target: Target, values: Mapping[str,
         return dataclasses.replace(cell, matched=Matched("", None, name))
     value = values[cell.name]
     model = with_field(cell.config.model, scale.field, value)
-    config = cell.config.model_copy(update={"model": model})
-    return dataclasses.replace(
-        cell, config=config, matched=Matched(f"model.{scale.field}", value, name)
+    trials = tuple(
+        dataclasses.replace(
+            one, short=_with_model(one.short, model), full=_with_model(one.full, model)
+        )
+        for one in cell.trials  # none of them changes the model
     )
+    return dataclasses.replace(
+        cell,
+        config=_with_model(cell.config, model),
+        trials=trials,
+        matched=Matched(f"model.{scale.field}", value, name),
+    )
+
+
+def _with_model(config: RunConfig, model: ModelConfig) -> RunConfig:
+    return config.model_copy(update={"model": model})
 
 
 def _check_distinct(study: Study, cells: Sequence[Cell]) -> None:

@@ -315,3 +315,14 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path, old, new, message):
     assert found.startswith("matched.yaml:")
     assert message in found
     assert "\n" not in found
+
+
+def test_what_a_matched_cell_tunes_is_its_scaled_model(tmp_path):
+    tune = "tune: {train.lr: [1.0e-3, 2.0e-3], seeds: [9]}\n"
+    _, cells = matched(tmp_path, STUDY + tune)
+
+    for cell in cells.values():
+        models = {one.model for trial in cell.trials for one in (trial.short, trial.full)}
+        assert models == {cell.config.model}
+    small, large = (cells[f"variant=no g, data.frames={n}"] for n in (2, 4))
+    assert small.config.model.width != 16 or large.config.model.width != 16  # scaled at all

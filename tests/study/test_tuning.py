@@ -11,7 +11,7 @@ from test_spec import complaint, write
 
 from study.choices import choice_lines
 from study.display import print_plan, print_status
-from study.estimate import CellCounts, estimate_times
+from study.estimate import CellCounts, estimate
 from study.executors import EXECUTORS
 from study.failure import Clock, failed_record
 from study.grid import expand
@@ -413,7 +413,7 @@ def test_a_run_that_diverged_is_not_tried_again_unless_asked_to(study, store):
 def test_a_plan_tells_both_stages_and_its_time_covers_both(study, store, capsys):
     made = plan(study, store)
     known = {job.cell.name: CellCounts(1000, 1e6) for job in made.cost}
-    estimates = estimate_times(made, known)
+    estimates = estimate(made, known, store)
     console = Console(file=io.StringIO(), width=300)
 
     print_plan(made, known, estimates, console, as_json=False)
@@ -422,12 +422,12 @@ def test_a_plan_tells_both_stages_and_its_time_covers_both(study, store, capsys)
     assert "18 of 18 jobs to run" in told
     assert "of these 12 tuning runs come first; which 4 training runs follow" in told
     # a guess: 5 s a job, and three forward passes of 1e6 MACs at 1e10 a second of 2,000 clips
-    assert estimates["variant=VLF, train.lr=1.0e-3, seed=100"] == pytest.approx(5 + 0.6 * 4)
-    assert estimates["variant=VLF, seed=0"] == pytest.approx(5 + 0.6 * 8)
+    assert estimates.seconds["variant=VLF, train.lr=1.0e-3, seed=100"] == pytest.approx(5 + 0.6 * 4)
+    assert estimates.seconds["variant=VLF, seed=0"] == pytest.approx(5 + 0.6 * 8)
     tune_all(made, store)
     after = plan(study, Store(store.root))
     console = Console(file=io.StringIO(), width=300)
-    print_plan(after, known, estimate_times(after, known), console, as_json=False)
+    print_plan(after, known, estimate(after, known, store), console, as_json=False)
     assert "6 of 18 jobs to run" in console.file.getvalue()
     assert "come first" not in console.file.getvalue()
 
