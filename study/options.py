@@ -40,7 +40,7 @@ docs/study_format.md has the study file, docs/slurm.md clusters, docs/architectu
 """
 
 # Of the results folder; a study's report has a folder of its own there.
-STORE_FOLDERS = ("records", "artifacts", "attempts", "leases", "slurm", "quick")
+STORE_FOLDERS = ("records", "artifacts", "attempts", "leases", "features", "slurm", "quick")
 
 
 @dataclass(frozen=True)

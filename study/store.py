@@ -10,6 +10,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     artifacts/<identity>.<variant>.<attempt>.<name>.npz     predictions, curves
     artifacts/damaged/                                      set aside, named in a warning
     attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
+    features/                                               of frozen backbones (vlf/features.py)
     leases/                                                 who is at what (study/lease.py)
 
 `identity` is the job (study/identity.py); `variant` the code and the full config that made it.

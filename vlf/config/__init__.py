@@ -1,6 +1,8 @@
 """The config of one run. No torch: a typo is answered before torch is imported."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from vlf.config.base import Config, ConfigError, nearest
 from vlf.config.data import (
@@ -12,6 +14,7 @@ from vlf.config.data import (
     VideoListConfig,
 )
 from vlf.config.model import (
+    BackboneOptions,
     ModelConfig,
     TimeSformerConfig,
     TorchvisionConfig,
@@ -41,8 +44,23 @@ class RunConfig(Config):
     model: ModelConfig = Field(default_factory=VLFConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
 
+    @model_validator(mode="after")
+    def _what_is_frozen_has_learned(self) -> Self:
+        model, freeze = self.model, self.train.freeze
+        if freeze == "none":
+            return self
+        if not isinstance(model, BackboneOptions):
+            raise ValueError(f"train.freeze: {model.name} has no backbone to freeze; say none")
+        if not model.pretrained and model.weights is None:
+            raise ValueError(
+                f"train.freeze: {freeze} would keep random weights; say model.pretrained or "
+                "model.weights, or none"
+            )
+        return self
+
 
 __all__ = [
+    "BackboneOptions",
     "Config",
     "ConfigError",
     "DataConfig",
