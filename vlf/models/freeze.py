@@ -53,10 +53,12 @@ def freeze(model: nn.Module, how: Freeze) -> list[nn.Module]:
         backbone.requires_grad_(False)
         return [backbone]
     first = _first_layers(backbone, how)
+    found = set(first)
     for module in first:
         for parameter in module.parameters(recurse=False):
             parameter.requires_grad_(False)
-    return [module for module in first if not any(module.children())]
+    # timm's norms have children of their own; what holds a later stage, too, is left out.
+    return [module for module in first if all(one in found for one in module.modules())]
 
 
 def hold(frozen: list[nn.Module]) -> None:

@@ -14,7 +14,13 @@ def run_config(weight_file, model=None, **train):
     return RunConfig.model_validate(
         {
             "data": {"name": "motion", "frames": 2, "size": 32, "limit": 12},
-            "model": {"width": 16, "heads": 2, "pretrained": weight_file, **(model or {})},
+            "model": {
+                "name": "vlf",
+                "width": 16,
+                "heads": 2,
+                "pretrained": weight_file,
+                **(model or {}),
+            },
             "train": {"epochs": 2, "batch_size": 4, **train},
         }
     )
@@ -130,8 +136,11 @@ def test_more_stages_than_there_are_is_an_error_with_their_number():
             {"train": {"stored_views": 2, "freeze": "f", "cutmix": 0.2}},
             "cutmix: blends clips anew",
         ),
-        ({"model": {"mean": [0.5, 0.5, 0.5]}}, "std: and mean go together"),
-        ({"model": {"mean": [0.5] * 3, "std": [0.5, 0.0, 0.5]}}, "std: must be more than 0"),
+        ({"model": {"name": "tsn", "mean": [0.5] * 3}}, "std: and mean go together"),
+        (
+            {"model": {"name": "tsn", "mean": [0.5] * 3, "std": [0.5, 0.0, 0.5]}},
+            "std: must be more than 0",
+        ),
     ],
 )
 def test_what_cannot_be_frozen_or_stored_says_why(sections, message):

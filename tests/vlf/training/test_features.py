@@ -243,6 +243,7 @@ def test_loaders_compute_the_same_features(videos, weight_file, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_processes_that_share_batches_share_features(videos, weight_file, tmp_path):
     config = run_config(videos, weight_file, processes=2, epochs=1)
 
@@ -267,6 +268,7 @@ torch.save(trained.model.state_dict(), Path(folder) / "weights.pt")
 """
 
 
+@pytest.mark.slow
 def test_two_workers_at_once_make_what_one_makes(videos, weight_file, tmp_path):
     config = run_config(videos, weight_file)
     workers = []
