@@ -115,8 +115,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", type=int, default=96, help="training clips")
-    parser.add_argument("--test", type=int, default=32, help="test clips, and as many to validate")
+    parser.add_argument("--train", type=int, default=48, help="training clips")
+    parser.add_argument("--test", type=int, default=16, help="test clips, and as many to validate")
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--size", type=int, default=112)
     parser.add_argument("--epochs", type=int, default=8)
