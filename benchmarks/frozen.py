@@ -115,11 +115,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", type=int, default=48, help="training clips")
-    parser.add_argument("--test", type=int, default=16, help="test clips, and as many to validate")
+    parser.add_argument("--train", type=int, default=32, help="training clips")
+    parser.add_argument("--test", type=int, default=10, help="test clips, and as many to validate")
     parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--size", type=int, default=112)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--views", type=int, default=2, help="stored views of a training clip")
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
