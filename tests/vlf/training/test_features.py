@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from vlf.config import RunConfig
@@ -204,6 +205,23 @@ def test_features_stand_for_what_the_whole_model_computes(videos, weight_file, t
 
     # Clips in one batch round otherwise than each by itself.
     torch.testing.assert_close(scores, whole, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model", [{"name": "tsn"}, {"name": "tsn", "stage": 2}, {**VLF, "stage": 2}]
+)
+def test_networks_of_timm_whole_and_cut_have_features_too(videos, model, tmp_path):
+    net = timm.create_model("resnet10t")
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    model = {**model, "backbone": "timm:resnet10t"}
+    config = run_config(videos, str(tmp_path / "net.pt"), model, {"size": 32}, epochs=1)
+
+    anew = fit(config, tmp_path / "a")
+    kept = fit(config, tmp_path / "b", features=tmp_path / "kept")
+    whole = evaluate(kept[0].model, open_clips(config.data, "test"), CPU, "fp32").scores
+
+    assert same(anew, kept)
+    torch.testing.assert_close(kept[1], whole, rtol=0, atol=1e-5)
 
 
 def test_a_stored_view_that_is_mirrored_has_the_label_of_its_mirror(videos, weight_file, tmp_path):
