@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from study.estimate import CellCounts, Estimate
+from study.counts import CellCounts
+from study.estimate import Estimate
 from study.grid import Cell
 from study.needs import needs_as_values, needs_in_words
 from study.plan import Plan, Planned

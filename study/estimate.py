@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from study.counts import CellCounts
 from study.disk import Disk, disk_of
 from study.plan import Plan, Planned
 from study.rates import Rates, find_rates, training_macs
@@ -11,23 +12,6 @@ from study.sizes import clips_of
 from study.store import Store
 
 OVERHEAD_S = 5.0  # of a training job, for its start; a guess
-
-
-@dataclass(frozen=True)
-class CellCounts:
-    """What is known of a cell before it runs.
-
-    Attributes:
-        parameters: Learnable values.
-        macs: Multiply-accumulates of one clip's forward pass.
-        notes: What the MACs leave out.
-        modules: Of `--modules`: (name, class, parameters, MACs) of each, parents first.
-    """
-
-    parameters: int
-    macs: float
-    notes: tuple[str, ...] = ()
-    modules: tuple[tuple[str, str, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ LEFT_OUT = ("vlf.config",)
 LIBRARIES = ("torch", "timm")
 PEERS = ("torchvision", "transformers")  # their versions count where a module imports them
 TRAINING = ("vlf.train", "vlf.evaluate")
+FEATURES = ("vlf.features", "vlf.models.backbones", "vlf.models.tsm")  # TSM changes backbones
 METRICS = "study.metrics"
 TIMING = "study.cost_process"  # the loop around the metrics
 
@@ -50,6 +51,16 @@ def _fingerprint_of(model: str, data: str, weights: bool, kind: Kind, root: Path
     converters = registered("vlf.weights", "CONVERTERS", root) if weights else {}
     converter = (converters[model],) if model in converters else ()
     return code_fingerprint((architecture, dataset, *TRAINING, *converter), root)
+
+
+def views_fingerprint(data: str, root: Path = ROOT) -> str:
+    """Of what makes the features of a dataset's clips: their loading, and every backbone.
+
+    Raises:
+        KeyError: If the dataset is in no registry.
+    """
+    dataset = registered("vlf.data", "DATASETS", root)[data]
+    return code_fingerprint((dataset, *FEATURES), root)
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from study.fingerprint import code_fingerprint, fingerprint_of
+from study.fingerprint import code_fingerprint, fingerprint_of, views_fingerprint
 from study.record import Kind
 from study.runs import SECTIONS
 from study.settings import CostConfig
@@ -24,6 +24,7 @@ __all__ = [
     "architecture_digests",
     "code_fingerprint",
     "cost_identity",
+    "features_identity",
     "file_digests",
     "fingerprint_of",
     "train_identity",
@@ -134,6 +135,20 @@ def _check_names(section: str, config: Config) -> None:
         _list_files(config)
     except OSError as error:  # a name that no file system takes
         raise ConfigError(section, f"names a file that cannot be read ({error})") from None
+
+
+def features_identity(config: RunConfig) -> str:
+    """Name of the views of a run's clips, whose features a frozen f leaves (vlf/features.py).
+
+    Data, files and code; not the seed, the model or the recipe. What the backbone adds is named
+    where its weights are.
+
+    Raises:
+        ConfigError: As `file_digests`.
+    """
+    files = {key: value for key, value in file_digests(config).items() if key.startswith("data.")}
+    code = views_fingerprint(config.data.name)
+    return _hash({"kind": "features", "data": _said(config.data), "files": files, "code": code})
 
 
 def architecture_digests(model: ModelConfig) -> dict[str, str]:

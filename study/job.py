@@ -3,7 +3,7 @@
 import io
 import platform
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from study.environment import snapshot
 from study.executors.placement import available_cores
 from study.failure import Clock, failed_record, is_storage_error, reason_of, record_of
+from study.identity import features_identity
 from study.record import Artifact, Measurement, Record
 from study.stop import is_stop_requested
 from study.store import Store
@@ -21,6 +22,7 @@ from study.tensorboard import write_events
 from vlf.checkpoint import read_checkpoint
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
+from vlf.features import stored_bytes
 from vlf.train import StoppedError, Trained, train_model
 
 MOST_LOADERS = 8  # of one GPU, where the study does not say
@@ -80,13 +82,15 @@ def _train_and_test(
         on_epoch=lambda done, total: notify(Event(task.name, "epoch", done, total)),
         should_stop=is_stop_requested,
         loaders=loaders,
+        features=_features(task),
     )
     curves = _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()})
     notes = _notes(checkpoints, resume_from) + trained.notes
     if task.key.kind == "tune":  # the test split has no say in what is chosen
         return _measure_training(trained), {"curves": curves}, notes
     test = open_clips(task.config.data, "test")
-    answers = evaluate(trained.model, test, device, task.config.train.precision, loaders)
+    model, clips = trained.reading(test, "test")
+    answers = evaluate(model, clips, device, task.config.train.precision, loaders)
     artifacts = {
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
         "curves": curves,
@@ -97,6 +101,13 @@ def _train_and_test(
             store.events_folder(task.key, task.attempt, task.name), trained.curves
         )
     return _measure(answers, trained), artifacts, notes
+
+
+def _features(task: Task) -> Path | None:
+    """Where features of a frozen f lie, which all cells and seeds of all studies share."""
+    if not task.config.train.stored_views:
+        return None
+    return task.root / "features" / features_identity(task.config)
 
 
 def _notes(checkpoints: Sequence[Path], used: Path | None) -> tuple[str, ...]:
@@ -145,7 +156,19 @@ def _measure_training(trained: Trained) -> tuple[Measurement, ...]:
         )
     seconds = sum(trained.curves["seconds"])  # of all attempts, since curves are resumed too
     found.append(Measurement("training_time", "s", "lower", (seconds,)))
-    return tuple(found)
+    return (*found, *_measure_frozen(trained))
+
+
+def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
+    """What is left to train, and the room that features take: of a backbone that is frozen."""
+    parameters = list(trained.model.parameters())
+    if all(one.requires_grad for one in parameters):
+        return
+    count = sum(one.numel() for one in parameters if one.requires_grad)
+    yield Measurement("trained_parameters", "1", None, (float(count),))
+    if trained.frozen is not None and trained.frozen.store is not None:
+        size = stored_bytes(trained.frozen.store) / 2**20
+        yield Measurement("feature_storage", "MiB", "lower", (size,))
 
 
 def _prediction_arrays(answers: Predictions) -> dict[str, Any]:

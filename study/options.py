@@ -40,7 +40,9 @@ docs/study_format.md has the study file, docs/slurm.md clusters, docs/architectu
 """
 
 # Of the results folder; a study's report has a folder of its own there.
-STORE_FOLDERS = ("records", "artifacts", "attempts", "leases", "scaled", "slurm", "quick")
+STORE_FOLDERS = (
+    "records", "artifacts", "attempts", "leases", "scaled", "features", "slurm", "quick"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

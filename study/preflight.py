@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from study.estimate import CellCounts
+from study.counts import CellCounts
 from study.grid import Cell
 from study.identity import file_digests
 from study.metrics.macs import count, count_modules
 from study.plan import Plan, Planned
 from study.spec import Study, locate
 from study.tensorboard import is_installed
-from vlf.config import ConfigError, DataConfig, ModelConfig
+from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, RunConfig
 from vlf.data import check_data, open_clips
 from vlf.models import build_model
+from vlf.models.backbones import check_pretrained
+from vlf.models.freeze import freeze
 from vlf.models.norms import norms_to_keep
 from vlf.weights import fit_weights
 
@@ -153,12 +155,12 @@ def check_events(plan: Plan) -> None:
 def check_inputs(plan: Plan) -> None:
     """Read annotation lists and weight files of what is to run, so that a bad one stops us now.
 
-    Weight files are only looked for.
+    Published weights of backbones are fetched, once for all jobs.
 
     Raises:
         StudyError: Naming the key of the study file, and the line of the list or the layers.
     """
-    data_seen, weights_seen, tuned = set(), set(), set()
+    data_seen, weights_seen, tuned, backbones_seen = set(), set(), set(), set()
     for job in plan.training:
         model, data = job.cell.config.model, job.cell.config.data
         if job.status != "to run":
@@ -169,6 +171,9 @@ def check_inputs(plan: Plan) -> None:
             if job.kind == "tune" and data not in tuned:
                 _check_validation(plan, job, data)
                 tuned.add(data)
+            backbone = _backbone_of(job.cell.config)
+            if backbone not in backbones_seen:
+                _check_backbone(job.cell.config)
             if (model.model_dump_json(), data) not in weights_seen:
                 file_digests(job.cell.config)
                 if model.weights is not None:
@@ -178,6 +183,7 @@ def check_inputs(plan: Plan) -> None:
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None
         data_seen.add(data)
+        backbones_seen.add(backbone)
         weights_seen.add((model.model_dump_json(), data))
 
 
@@ -190,3 +196,21 @@ def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
     if data.files() and not len(open_clips(data, "val")):  # what is made from a seed has some
         say = f"chooses on validation clips, and the {data.name} data have none (data.val)"
         raise plan.study.error(("tune",), f"{say} (cell {job.cell.name})")
+
+
+def _backbone_of(config: RunConfig) -> tuple[object, ...]:
+    """What `_check_backbone` depends on."""
+    model = config.model
+    if not isinstance(model, BackboneOptions):
+        return ()
+    frozen = (model.name, config.data.size, config.train.freeze)
+    return (model.backbone, model.stage, model.pretrained, *frozen)
+
+
+def _check_backbone(config: RunConfig) -> None:
+    model = config.model
+    if isinstance(model, BackboneOptions) and model.pretrained:
+        check_pretrained(model, config.data.size)
+    if config.train.freeze != "none":
+        with torch.device("meta"):
+            freeze(build_model(model.untrained(), config.data), config.train.freeze)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.estimate import CellCounts
+from study.counts import CellCounts
 from study.fingerprint import fingerprint_of
 from study.grid import Cell, Matched, expand
 from study.identity import architecture_digests

@@ -12,6 +12,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     artifacts/<identity>.<variant>.<attempt>.tensorboard/   event files, where they were asked for
     artifacts/damaged/                                      set aside, named in a warning
     attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
+    features/                                               of frozen backbones (vlf/features.py)
     leases/                                                 who is at what (study/lease.py)
     scaled/                                                 what `match` chose (study/scaling.py)
 

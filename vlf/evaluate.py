@@ -10,11 +10,10 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from vlf.data import Clips
+from vlf.data import Views
 from vlf.data.ahead import load_ahead
+from vlf.models.pixels import Pixels, pixels_of
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB, which timm's backbones were trained with
-STD = (0.229, 0.224, 0.225)
 BATCH_CLIPS = 64  # forward calls of the evaluation; fixed, since rounding depends on it
 
 
@@ -45,10 +44,15 @@ class Predictions:
         return float(-own.clamp_min(torch.finfo(torch.float32).tiny).log().mean())
 
 
-def normalize(clips: Tensor, device: torch.device) -> Tensor:
-    """Pixels as a model takes them: (..., 3, H, W) uint8 -> float32 on `device`."""
-    mean = torch.tensor(MEAN, device=device)[:, None, None] * 255
-    std = torch.tensor(STD, device=device)[:, None, None] * 255
+def normalize(clips: Tensor, device: torch.device, pixels: Pixels) -> Tensor:
+    """Pixels as a model takes them: (..., 3, H, W) uint8 -> float32 on `device`.
+
+    Features of a frozen backbone (vlf/features.py), which are float32, are left as they are.
+    """
+    if clips.is_floating_point():
+        return clips.to(device, non_blocking=True)
+    mean = torch.tensor(pixels.mean, device=device)[:, None, None] * 255
+    std = torch.tensor(pixels.std, device=device)[:, None, None] * 255
     return clips.to(device, non_blocking=True).float().sub_(mean).div_(std)
 
 
@@ -58,17 +62,17 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 
 def evaluate(
-    model: nn.Module, clips: Clips, device: torch.device, precision: str, loaders: int = 0
+    model: nn.Module, clips: Views, device: torch.device, precision: str, loaders: int = 0
 ) -> Predictions:
     """Score every clip of a split, in its order, in eval mode; `loaders` threads decode ahead."""
     model.eval()
     step = max(1, BATCH_CLIPS // clips.views)
-    scores = []
+    scores, pixels = [], pixels_of(model)
     ahead = load_ahead(clips.load_views, range(len(clips)), loaders, 2 * step)
     with torch.inference_mode(), closing(ahead) as loaded:
         while some := list(islice(loaded, step)):
             views = torch.stack(some)  # (B, V, T, 3, H, W)
-            batch = normalize(views.flatten(0, 1), device)  # (B*V, T, 3, H, W)
+            batch = normalize(views.flatten(0, 1), device, pixels)  # (B*V, T, 3, H, W)
             with autocast(precision, device):
                 logits = model(batch)
             probabilities = logits.float().softmax(dim=1).unflatten(0, (len(some), -1))

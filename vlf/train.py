@@ -20,14 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlf.checkpoint import read_checkpoint, write_checkpoint
-from vlf.config import RunConfig
-from vlf.data import Clips, open_clips
+from vlf.config import BackboneOptions, RunConfig
+from vlf.data import Clips, Split, Views, open_clips
 from vlf.data.ahead import load_ahead
 from vlf.data.augment import Augment, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
+from vlf.features import Frozen
 from vlf.models import build_model
+from vlf.models.freeze import find_backbone, freeze, hold, weights_digest
 from vlf.models.norms import norms_to_keep
+from vlf.models.pixels import pixels_of
 from vlf.parallel import Group, run_in_group
 from vlf.recipe import build_optimizer, learning_rate, set_rate
 
@@ -54,12 +57,20 @@ class Trained:
         epoch: The reported epoch, counted from 1.
         curves: One value an epoch for each of `COLUMNS`; validation is NaN where there is none.
         notes: What a reader of the numbers must know of the clips.
+        frozen: With `train.stored_views`, what answers by stored features.
     """
 
     model: nn.Module
     epoch: int
     curves: Curves
     notes: tuple[str, ...] = ()
+    frozen: Frozen | None = None
+
+    def reading(self, clips: Clips, split: Split) -> tuple[nn.Module, Views]:
+        """What to evaluate on what: model and clips, or both by the features of a frozen f."""
+        if self.frozen is None:
+            return self.model, clips
+        return self.frozen.model, self.frozen.read(clips, split)
 
 
 def set_determinism(config: RunConfig) -> None:
@@ -80,6 +91,7 @@ def train_model(
     on_epoch: OnEpoch = lambda done, epochs: None,
     should_stop: Callable[[], bool] = lambda: False,
     loaders: int = 0,
+    features: Path | None = None,
 ) -> Trained:
     """Train from scratch, or from a checkpoint, to the last epoch.
 
@@ -93,6 +105,8 @@ def train_model(
         should_stop: Asked after each step; if so, a checkpoint is written at once.
         loaders: Threads of each process that load clips ahead; any number makes the same numbers
             (vlf/data/ahead.py).
+        features: Folder that keeps the features of stored views (vlf/features.py), for data and
+            code that it is named after; None computes them anew, to the same numbers.
 
     Raises:
         StoppedError: If `should_stop` said so; a run resumed from the checkpoint ends in the same
@@ -102,11 +116,11 @@ def train_model(
         ProcessesError: If one of `train.processes` died, or has no GPU.
     """
     if (size := config.train.processes) == 1:
-        at = checkpoint, resume_from, loaders
+        at = checkpoint, resume_from, loaders, features
         return _train(config, seed, *at, Group(), device, on_epoch, should_stop)
-    body = partial(_train_in_group, config, seed, checkpoint, resume_from, loaders)
+    body = partial(_train_in_group, config, seed, checkpoint, resume_from, loaders, features)
     run_in_group(body, size, device, on_epoch, should_stop)
-    run = _Run(config, seed, device, Group(), loaders=0)
+    run = _Run(config, seed, device, Group(), loaders=0, features=features)
     if (state := read_checkpoint(checkpoint)) is not None:
         run.restore(state)
     return run.finish()
@@ -123,12 +137,13 @@ def _train(
     checkpoint: Path,
     resume_from: Path | None,
     loaders: int,
+    features: Path | None,
     group: Group,
     device: torch.device,
     on_epoch: OnEpoch,
     should_stop: Callable[[], bool],
 ) -> Trained:
-    run = _Run(config, seed, device, group, loaders)
+    run = _Run(config, seed, device, group, loaders, features)
     if resume_from is not None and (state := read_checkpoint(resume_from)) is not None:
         run.restore(state)
     epochs = config.train.epochs
@@ -156,7 +171,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,)."""
+    """What one process has of a step: clips (B, T, 3, H, W) uint8, or features; labels (B,)."""
 
     step: int
     clips: Tensor
@@ -170,26 +185,51 @@ class _Run:
     """The state of a run between epochs; with a group, one process's."""
 
     def __init__(
-        self, config: RunConfig, seed: int, device: torch.device, group: Group, loaders: int
+        self,
+        config: RunConfig,
+        seed: int,
+        device: torch.device,
+        group: Group,
+        loaders: int,
+        features: Path | None = None,
     ) -> None:
         set_determinism(config)
         self.config, self.seed, self.device, self.group = config, seed, device, group
         self.loaders = loaders
         self.clips: Clips = open_clips(config.data, "train")
-        self.validation: Clips = open_clips(config.data, "val")
+        validation = open_clips(config.data, "val")
+        self.validation: Views = validation
         self.augment = Augment(config.data, self.clips.classes)
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
-        self.kept = norms_to_keep(self.model) if config.train.partial_bn else []
-        for norm in self.kept:
-            norm.requires_grad_(False)
-        self.trained = group.wrap(self.model, device)
+        self.notes = self._published()
+        self.held = freeze(self.model, config.train.freeze)
+        if config.train.partial_bn:
+            norms = norms_to_keep(self.model)
+            self.held += [norm.requires_grad_(False) for norm in norms]
+        self.pixels = pixels_of(self.model)
+        self.answering: nn.Module = self.model
+        self.frozen: Frozen | None = None
+        if config.train.stored_views:
+            self.frozen = Frozen(self.model, config, device, features)
+            self.answering = self.frozen.model
+            self.stored = self.frozen.read(self.clips, "train")
+            self.validation = self.frozen.read(validation, "val")
+        self.trained = group.wrap(self.answering, device)
         self.optimizer = build_optimizer(self.model, config.train)
         self.epoch = 0
         self.part = self._begin()
         self._generators: list[dict[str, Tensor]] = []  # of a run that goes on inside an epoch
         self.curves: Curves = {name: [] for name in COLUMNS}
         self.best: dict[str, Any] = {"epoch": 0, "val_top1": -1.0, "model": {}}
+
+    def _published(self) -> tuple[str, ...]:
+        """Which weights a hub gave, whose name alone is in the run's identity."""
+        model = self.config.model
+        if not (isinstance(model, BackboneOptions) and model.pretrained is True):
+            return ()
+        digest = weights_digest(find_backbone(self.model)[1])
+        return (f"the backbone starts from timm's weights of sha256 {digest[:16]}",)
 
     def _begin(self) -> _Part:
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -200,8 +240,7 @@ class _Run:
         start = time.perf_counter()
         self._seed_dropout()
         self.model.train()
-        for norm in self.kept:
-            norm.eval()
+        hold(self.held)
         part, rate = self.part, 0.0
         with closing(self._batches(part.step)) as batches:
             for batch in batches:
@@ -255,6 +294,9 @@ class _Run:
                 yield _Batch(step, *batch, weight, rate, step == steps - 1)
 
     def _load(self, epoch: int, index: int) -> tuple[Tensor, int]:
+        if views := self.config.train.stored_views:
+            view = (epoch + derive("view", self.seed, index)) % views
+            return self.stored.load_stored(index, view, self.augment)
         clip = self.clips.load(index, rng("clip", self.seed, epoch, index))
         label = int(self.clips.labels[index])
         return self.augment(clip, label, rng("augment", self.seed, epoch, index))
@@ -262,7 +304,8 @@ class _Run:
     def _mix(self, batch: _Batch) -> tuple[Tensor, Tensor]:
         """Normalized clips on the device, and their labels (B,), or shares of classes (B, K)."""
         train = self.config.train
-        clips, labels = normalize(batch.clips, self.device), batch.labels.to(self.device)
+        clips = normalize(batch.clips, self.device, self.pixels)
+        labels = batch.labels.to(self.device)
         if not (train.mixup or train.cutmix):
             return clips, labels
         draws = rng("mix", self.seed, self.epoch, batch.step)
@@ -285,7 +328,7 @@ class _Run:
         if not len(self.validation) or self.group.rank:  # rank 0 answers for all
             return float("nan"), float("nan")
         precision = self.config.train.precision
-        answers = evaluate(self.model, self.validation, self.device, precision, self.loaders)
+        answers = evaluate(self.answering, self.validation, self.device, precision, self.loaders)
         top1 = answers.top(1)
         if self.config.train.select == "best" and top1 > self.best["val_top1"]:
             weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -343,5 +386,5 @@ class _Run:
         if self.config.train.select == "best" and self.best["epoch"]:
             self.model.load_state_dict(self.best["model"])
             epoch = self.best["epoch"]
-        notes = self.clips.notes + self.validation.notes
-        return Trained(self.model, epoch, self.curves, notes)
+        notes = self.clips.notes + self.validation.notes + self.notes
+        return Trained(self.model, epoch, self.curves, notes, self.frozen)

@@ -170,7 +170,7 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
         (
             "{name: tsn}",
             "{name: tsn, pretrained: no.pt}",
-            "order.yaml:9: factors.variant.TSN.model.pretrained: no such file: no.pt",
+            'order.yaml:9: factors.variant.TSN.model.pretrained: no such file: "no.pt"',
         ),
         (STUDY, "", "order.yaml: "),
     ],

@@ -9,9 +9,10 @@ from collections import namedtuple
 import pytest
 from rich.console import Console
 
+from study.counts import CellCounts
 from study.disk import checkpoint_bytes
 from study.display import print_plan
-from study.estimate import OVERHEAD_S, CellCounts, estimate
+from study.estimate import OVERHEAD_S, estimate
 from study.grid import expand
 from study.needs import size
 from study.plan import Choice, make_plan

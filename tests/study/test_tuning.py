@@ -10,8 +10,9 @@ from test_session import counts, run
 from test_spec import complaint, write
 
 from study.choices import choice_lines
+from study.counts import CellCounts
 from study.display import print_plan, print_status
-from study.estimate import CellCounts, estimate
+from study.estimate import estimate
 from study.executors import EXECUTORS
 from study.failure import Clock, failed_record
 from study.grid import expand

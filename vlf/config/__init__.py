@@ -57,8 +57,23 @@ class RunConfig(Config):
             )
         return self
 
+    @model_validator(mode="after")
+    def _what_is_frozen_has_learned(self) -> Self:
+        model, freeze = self.model, self.train.freeze
+        if freeze == "none":
+            return self
+        if not isinstance(model, BackboneOptions):
+            raise ValueError(f"train.freeze: {model.name} has no backbone to freeze; say none")
+        if not model.pretrained and model.weights is None:
+            raise ValueError(
+                f"train.freeze: {freeze} would keep random weights; say model.pretrained or "
+                "model.weights, or none"
+            )
+        return self
+
 
 __all__ = [
+    "BackboneOptions",
     "Config",
     "ConfigError",
     "DataConfig",

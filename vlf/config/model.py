@@ -6,6 +6,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from vlf.config.base import Config
+from vlf.config.extras import EXTRAS
+
+Triple = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+    ],
+    Field(strict=False),
+]
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:
@@ -22,10 +32,16 @@ class Weights(Config):
         weights: A weight file (.pt, .pth, .pyth, .safetensors) or a local folder of transformers,
             in our layout or one of `vlf.weights.CONVERTERS`; None starts from our initialisation.
         new_head: Take all but the head from `weights`, for other classes than the file's.
+        mean: Of red, green and blue, as shares of full intensity, that is taken off the pixels;
+            None is that of a backbone's published weights where it starts from some, else
+            ImageNet's.
+        std: Deviation that they are divided by, said beside `mean`.
     """
 
     weights: str | None = Field(None, min_length=1)
     new_head: bool = False
+    mean: Triple | None = None
+    std: Triple | None = None
 
     def files(self) -> tuple[Path, ...]:
         """Weight files read by the run."""
@@ -33,7 +49,16 @@ class Weights(Config):
 
     def untrained(self) -> Self:
         """The same architecture from our initialisation: weights change no cost."""
-        return self.model_copy(update={"weights": None, "new_head": False})
+        none = {"weights": None, "new_head": False, "mean": None, "std": None}
+        return self.model_copy(update=none)
+
+    @model_validator(mode="after")
+    def _mean_and_std_are_a_pair(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("std: and mean go together; say both of them, or neither")
+        if self.std is not None and 0 in self.std:
+            raise ValueError(f"std: must be more than 0, got {list(self.std)}")
+        return self
 
 
 class BackboneOptions(Weights):
@@ -45,7 +70,9 @@ class BackboneOptions(Weights):
         stage: Which feature map of a timm model, counted from 0 at the finest; None takes the last,
             or, where a frame becomes one vector, the whole model up to its classifier.
             For `tiny`, 3 or 4 stride-2 convolutions are stages 2 and 3; None takes 2.
-        pretrained: Published weights, none, or the path of a weight file.
+        pretrained: What the backbone starts from: false (our initialisation), true (what timm
+            publishes for it, fetched once), the path of a weight file in timm's or torchvision's
+            layout, or the name of an installed extra: "efficientnet_lite0".
     """
 
     backbone: str = Field("tiny", pattern=r"^(tiny|timm:[A-Za-z0-9_.\-]+)$")
@@ -54,8 +81,15 @@ class BackboneOptions(Weights):
 
     def files(self) -> tuple[Path, ...]:
         """Weight files read by the run."""
-        own = (Path(self.pretrained),) if isinstance(self.pretrained, str) else ()
-        return own + super().files()
+        path = self.backbone_file()
+        return (() if path is None else (path,)) + super().files()
+
+    def backbone_file(self) -> Path | None:
+        """The weight file that `pretrained` names; of an extra that is absent, its bare name."""
+        if not isinstance(self.pretrained, str):
+            return None
+        extra = EXTRAS.get(self.pretrained)
+        return (extra and extra.path()) or Path(self.pretrained)
 
     def untrained(self) -> Self:
         """As above; the backbone's published weights are left out, too."""
@@ -65,6 +99,12 @@ class BackboneOptions(Weights):
     def _one_source_of_weights(self) -> Self:
         if self.pretrained and self.weights is not None:
             raise ValueError("weights: replace all that pretrained would give; say one of them")
+        extra = EXTRAS.get(self.pretrained) if isinstance(self.pretrained, str) else None
+        if extra and self.backbone.partition(".")[0] != extra.backbone:
+            raise ValueError(
+                f'pretrained: {self.pretrained} is of backbone "{extra.backbone}", '
+                f'not of "{self.backbone}"'
+            )
         return self
 
 

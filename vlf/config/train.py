@@ -1,8 +1,8 @@
 """How a run is trained."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlf.config.base import Config
 
@@ -42,6 +42,12 @@ class TrainConfig(Config):
         threads: Threads of one training process; summation order, and so the weights, depend on it.
         processes: Processes that share each batch, on a GPU each or several on CPU (data parallel).
         select: Which epoch is reported: the last, or the best on the validation clips.
+        freeze: What of the backbone of f keeps the weights it starts from: "none", "f" (all of
+            it; a projection behind it is trained), or a number: its first stages, counted as
+            `model.stage` counts. Its BatchNorm keeps its statistics, too.
+        stored_views: With 0 every epoch draws its training clips anew. With n each clip has n
+            random views, the same for every cell and seed, and goes through them in n epochs;
+            then what a frozen f makes of them is computed once and kept (docs/loading.md).
     """
 
     epochs: int = Field(16, ge=1, le=100_000)
@@ -67,3 +73,22 @@ class TrainConfig(Config):
     threads: int = Field(1, ge=1, le=1024)
     processes: int = Field(1, ge=1, le=64)
     select: Literal["last", "best"] = "last"
+    freeze: Literal["none", "f"] | Annotated[int, Field(ge=1, le=64)] = "none"
+    stored_views: int = Field(0, ge=0, le=1000)
+
+    @model_validator(mode="after")
+    def _stored_views_hold_all_that_varies(self) -> Self:
+        if not self.stored_views:
+            return self
+        if self.freeze != "f":
+            raise ValueError(
+                "stored_views: need train.freeze: f, since features of an f that is trained change "
+                f"with every step; got freeze {self.freeze}"
+            )
+        for name in ("mixup", "cutmix"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name}: blends clips anew in every batch, which no finite set of stored "
+                    f"views holds; say {name}: 0, or stored_views: 0"
+                )
+        return self

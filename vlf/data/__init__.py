@@ -23,8 +23,8 @@ DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no
 }
 
 
-class Clips(Protocol):
-    """The clips of one split.
+class Views(Protocol):
+    """What is tested on: the views of one split.
 
     Attributes:
         classes: Class names, K of them.
@@ -41,11 +41,15 @@ class Clips(Protocol):
     def __len__(self) -> int:
         """Number of items, N."""
 
-    def load(self, index: int, rng: np.random.Generator) -> Tensor:
-        """A training clip, sampled and augmented by `rng`: (T, 3, H, W) uint8."""
-
     def load_views(self, index: int) -> Tensor:
         """The test views of an item, the same at every call: (views, T, 3, H, W) uint8."""
+
+
+class Clips(Views, Protocol):
+    """The clips of one split."""
+
+    def load(self, index: int, rng: np.random.Generator) -> Tensor:
+        """A training clip, sampled and augmented by `rng`: (T, 3, H, W) uint8."""
 
 
 def check_data(config: DataConfig) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import importlib
 from torch import nn
 
 from vlf.config import DataConfig, ModelConfig
+from vlf.models.pixels import Pixels, set_pixels
 
 MODELS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
     "vlf": "vlf.models.vlf:VLF",
@@ -32,6 +33,8 @@ def build_model(config: ModelConfig, data: DataConfig) -> nn.Module:
     module, name = MODELS[config.name].split(":")
     model = getattr(importlib.import_module(module), name)(config, data)
     assert isinstance(model, nn.Module)
+    if config.mean is not None and config.std is not None:
+        set_pixels(model, Pixels(config.mean, config.std))
     if config.weights is not None and not next(model.parameters()).is_meta:
         from vlf.weights import load_weights
 

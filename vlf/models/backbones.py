@@ -3,15 +3,18 @@
 Shapes: B frames, C channels, S side of a frame, H and W of the feature map.
 """
 
+import sys
 import textwrap
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vlf.config import ConfigError, nearest
-from vlf.config.model import BackboneOptions
+from vlf.config import BackboneOptions, ConfigError, nearest
+from vlf.config.extras import EXTRAS
+from vlf.models.pixels import Pixels, set_pixels
+from vlf.weights.backbone import fit_backbone, is_counter
+from vlf.weights.convert import name_keys
 
 TINY_CHANNELS = (16, 32, 64, 128)
 TINY_STAGES = (2, 3)
@@ -126,9 +129,28 @@ def build_vectors(config: BackboneOptions, size: int) -> tuple[nn.Module, int]:
     return whole, shape[1]
 
 
+def check_pretrained(config: BackboneOptions, size: int) -> None:
+    """Read the backbone's weights, or fetch them, so that a run that cannot does not begin.
+
+    Raises:
+        ConfigError: As `build_backbone`.
+    """
+    _check_file(config)
+    if config.backbone == "tiny":
+        _build_tiny(config)
+    else:
+        _timm_net(config, size, {"num_classes": 0})
+
+
 def _check_file(config: BackboneOptions) -> None:
-    if isinstance(config.pretrained, str) and not Path(config.pretrained).is_file():
-        raise ConfigError("model.pretrained", f'no such file: "{config.pretrained}"')
+    path = config.backbone_file()
+    if path is None or path.is_file():
+        return
+    message = f'no such file: "{config.pretrained}"'
+    if extra := EXTRAS.get(str(config.pretrained)):
+        fix = f"pip install 'vlf-ablations[{extra.extra}]'"
+        message = f"{config.pretrained} is not installed: {fix}"
+    raise ConfigError("model.pretrained", message)
 
 
 def _probe(backbone: nn.Module, name: str, size: int) -> torch.Size:
@@ -155,12 +177,7 @@ def _build_tiny(config: BackboneOptions) -> nn.Module:
         raise ConfigError("model.pretrained", message)
     backbone = Tiny(stage)
     if isinstance(config.pretrained, str) and not _on_meta():
-        try:
-            backbone.load_state_dict(
-                torch.load(config.pretrained, map_location="cpu", weights_only=True)
-            )
-        except Exception as error:  # torch.load and pickle raise what they like for a bad file
-            raise _unreadable(config, error) from error
+        backbone.load_state_dict(_read(config, backbone, "tiny", ()), strict=False)
     return backbone
 
 
@@ -182,17 +199,49 @@ def _timm_net(config: BackboneOptions, size: int, options: dict[str, Any]) -> nn
     if config.pretrained is True and not published.has_weights:
         message = f'timm has no weights of "{name}"; allowed: false or the path of a weight file'
         raise ConfigError("model.pretrained", message)
-    weights = False if _on_meta() else config.pretrained
-    file = {"file": weights, "custom_load": False} if isinstance(weights, str) else None
+    fetch = config.pretrained is True and not _on_meta()
     try:
-        net: nn.Module = timm.create_model(
-            name, pretrained=bool(weights), pretrained_cfg_overlay=file, **options
-        )
+        net: nn.Module = timm.create_model(name, pretrained=fetch, **options)
     except Exception as error:  # whatever timm, its hub client or a model's own code raise
         raise _why_not_built(config, name, options, error) from error
-    if isinstance(weights, str):
-        _check_loaded(net, config, weights)
+    if isinstance(config.pretrained, str) and not _on_meta():
+        _load_file(net, config, name)
+    if config.pretrained:
+        set_pixels(net, Pixels(tuple(published.mean), tuple(published.std)))
     return net
+
+
+def _load_file(net: nn.Module, config: BackboneOptions, name: str) -> None:
+    """Load what a net that may be cut at a stage has of the whole network's file."""
+    import timm
+
+    with torch.device("meta"):
+        whole = timm.create_model(name)
+    cfg: dict[str, Any] = getattr(whole, "pretrained_cfg", {})
+    heads = cfg.get("classifier") or ()
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    state = _read(config, whole, name.partition(".")[0], heads)
+    inner: nn.Module = getattr(net, "model", net)  # a net that is cut wraps what is left
+    # What brings position embeddings to another size, of networks that have some.
+    resize = getattr(sys.modules[type(inner).__module__], "checkpoint_filter_fn", None)
+    if cfg.get("fixed_input_size") and resize is not None:
+        state = resize(state, inner)
+    kept = {key: state[key] for key in inner.state_dict() if key in state}
+    left = inner.load_state_dict(kept, strict=False)
+    if lost := [key for key in left.missing_keys if not is_counter(key)]:
+        message = f'"{config.pretrained}" lacks {name_keys(lost)}, which "{config.backbone}" adds'
+        raise ConfigError("model.pretrained", message)
+
+
+def _read(
+    config: BackboneOptions, whole: nn.Module, arch: str, heads: tuple[str, ...]
+) -> dict[str, Tensor]:
+    path = config.backbone_file()
+    assert path is not None
+    try:
+        return fit_backbone(whole.state_dict(), arch, heads, path)
+    except ValueError as error:
+        raise ConfigError("model.pretrained", f'"{config.pretrained}" {error}') from error
 
 
 def _published(name: str) -> Any:
@@ -229,33 +278,11 @@ def _why_not_built(
     if config.stage is not None and config.stage >= len(known.info):
         allowed = f'must be 0 to {len(known.info) - 1} for "timm:{name}"'
         return ConfigError("model.stage", f"{allowed}, got {config.stage}")
-    if isinstance(config.pretrained, str):
-        return _unreadable(config, error)
-    message = f'cannot get the weights of "timm:{name}": {_one_line(error)}'
-    return ConfigError("model.pretrained", f"{message} (allowed: true, false, or a file's path)")
-
-
-def _check_loaded(net: nn.Module, config: BackboneOptions, path: str) -> None:
-    """Refuse a file that leaves layers as they were, which timm does not tell."""
-    from timm.models import load_state_dict
-
-    stored: dict[torch.Size, list[Tensor]] = {}
-    for tensor in load_state_dict(path).values():
-        stored.setdefault(tensor.shape, []).append(tensor)
-    # Position embeddings are resized on loading and so are not found again.
-    weights = [p for name, p in net.named_parameters() if p.ndim > 1 and "pos" not in name]
-    found = sum(
-        any(torch.equal(p, tensor.to(p.dtype)) for tensor in stored.get(p.shape, ()))
-        for p in weights
+    why = f"{type(error).__name__}: {_one_line(error)}"
+    fix = "go online once, or give model.pretrained the path of a weight file"
+    return ConfigError(
+        "model.pretrained", f'cannot fetch the weights of "timm:{name}" ({why}); {fix}'
     )
-    if found < len(weights):
-        message = f'"{path}" holds {found} of the {len(weights)} weights of "{config.backbone}"'
-        raise ConfigError("model.pretrained", message)
-
-
-def _unreadable(config: BackboneOptions, error: Exception) -> ConfigError:
-    message = f'cannot load "{config.pretrained}" into "{config.backbone}": {_one_line(error)}'
-    return ConfigError("model.pretrained", message)
 
 
 def _on_meta() -> bool:

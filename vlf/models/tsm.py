@@ -49,6 +49,10 @@ class Shift(nn.Module):
         super().__init__()
         self.frames, self.fold = frames, fold
 
+    def extra_repr(self) -> str:
+        """What tells one from another; features of a frozen backbone are named by it."""
+        return f"frames={self.frames}, fold={self.fold}"
+
     def forward(self, x: Tensor) -> Tensor:
         """(B*T, C, H, W) -> (B*T, C, H, W)."""
         clips = split_frames(x, self.frames)  # (B, T, C, H, W)

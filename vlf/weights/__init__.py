@@ -6,14 +6,14 @@ are, so that they are told as extra ones; nothing is dropped in silence.
 """
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, ModelConfig
-from vlf.weights.convert import Converter
+from vlf.weights.convert import Converter, name_keys
 from vlf.weights.described import check_described
 from vlf.weights.files import read_weights
 
@@ -33,7 +33,6 @@ POSITIONS: dict[str, str] = {
 
 HEAD = "head."
 PARTS = ("f.", "g.", "h.", HEAD)  # what every key of ours starts with
-SHOWN = 3  # keys named in an error
 NEW_HEAD = "say model.new_head: true to start with a new classifier"
 OTHER_MODEL = "give model.depth, width, patch and the like the values that the file was made with"
 
@@ -105,7 +104,7 @@ def _convert(config: ModelConfig, stored: Mapping[str, Tensor]) -> dict[str, Ten
     hint = f"; it looks like one of {others[0]}: say model.name: {others[0]}" if others else ""
     raise ValueError(
         f"has none of the layouts known for {config.name} ({known}), but keys such as "
-        f"{_name(stored)}{hint}"
+        f"{name_keys(stored)}{hint}"
     )
 
 
@@ -131,8 +130,8 @@ def _check_classes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], class
 def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     missing = [key for key in own if key not in state]
     extra = [key for key in state if key not in own]
-    faults = [f"lacks {_name(missing)}"] if missing else []
-    faults += [f"has {_name(extra)}, which the model has not"] if extra else []
+    faults = [f"lacks {name_keys(missing)}"] if missing else []
+    faults += [f"has {name_keys(extra)}, which the model has not"] if extra else []
     if faults:
         headless = not extra and all(key.startswith(HEAD) for key in missing)
         raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else OTHER_MODEL}")
@@ -143,9 +142,3 @@ def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Non
         if tensor.shape != own[key].shape:
             shapes = f"{tuple(tensor.shape)} where the model has {tuple(own[key].shape)}"
             raise ValueError(f"has {key} of {shapes}; {OTHER_MODEL}")
-
-
-def _name(keys: Iterable[str]) -> str:
-    names = list(keys)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

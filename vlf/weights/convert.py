@@ -1,11 +1,12 @@
-"""What converters of layouts share: their type, and renaming by a table."""
+"""What converters of layouts share: their type, renaming by a table, keys in an error."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from torch import Tensor
 
 Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor] | None]
+SHOWN = 3  # keys named in an error
 
 
 def rename(state: Mapping[str, Tensor], table: Mapping[str, str]) -> dict[str, Tensor]:
@@ -33,3 +34,10 @@ def _rename(key: str, rules: list[tuple[re.Pattern[str], str]]) -> str:
 def strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Take a prefix off the keys that have it."""
     return {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+
+
+def name_keys(keys: Iterable[str]) -> str:
+    """The first of some keys, and how many more there are, for an error."""
+    names = list(keys)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,31 @@
+"""How pixels are brought to the scale that a model takes: less a mean, by a deviation."""
+
+from typing import NamedTuple
+
+from torch import nn
+
+Triple = tuple[float, float, float]
+
+
+class Pixels(NamedTuple):
+    """Of red, green and blue, as shares of full intensity."""
+
+    mean: Triple
+    std: Triple
+
+
+IMAGENET = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def pixels_of(model: nn.Module) -> Pixels:
+    """What a model says, else what its backbone was trained with, else ImageNet's."""
+    for module in model.modules():  # the model itself comes first
+        found = vars(module).get("pixels")
+        if isinstance(found, Pixels):
+            return found
+    return IMAGENET
+
+
+def set_pixels(model: nn.Module, pixels: Pixels) -> None:
+    """Give a model, or its backbone, an answer of its own."""
+    vars(model)["pixels"] = pixels
