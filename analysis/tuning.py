@@ -68,12 +68,17 @@ def method_words(tune: Tuning) -> str:
     if tune.epochs is not None:
         length = f"of {plural(tune.epochs, 'epoch')}"
     return (
-        f"Hyperparameters were chosen for each cell from the same {tune.budget} combinations "
+        f"Hyperparameters were chosen for each cell from the same {budget_words(tune)} "
         f"({values}) by mean top-1 on the validation split over {_seeds(tune)}, in runs {length}; "
         "these seeds are none of those that accuracies are reported for, and the test split was "
         "not read. A run that diverged counted as worst; a tie took the smaller learning rate, "
         "then the value listed first."
     )
+
+
+def budget_words(tune: Tuning) -> str:
+    """As "4 values", or "8 combinations" of several keys."""
+    return f"{tune.budget} {'values' if len(tune.values) == 1 else 'combinations'}"
 
 
 def _keys(tune: Tuning) -> str:

@@ -105,9 +105,9 @@ class Tuning:
         return (Level("epochs", {}, None, (setting,)),)
 
     def quick(self) -> "Tuning":
-        """The smoke version: one seed, two values a key."""
+        """The smoke version: one seed, two values a key, as many epochs as a smoke run has."""
         few = {key: levels[:QUICK_VALUES] for key, levels in self.values.items()}
-        return dataclasses.replace(self, values=few, seeds=self.seeds[:1])
+        return dataclasses.replace(self, values=few, seeds=self.seeds[:1], epochs=None)
 
     def labels(self, levels: Sequence[Level]) -> dict[str, str]:
         """Dotted key -> label of a combination."""

@@ -6,7 +6,7 @@ from itertools import product
 from analysis.numbers import NONE, fixed
 from analysis.results import Results, Variant, short_name
 from analysis.tables.table import Align, Entry, Table
-from analysis.tuning import choice_of, edge_notes, method_words
+from analysis.tuning import budget_words, choice_of, edge_notes, method_words
 from study.record import Outcome
 from study.spec import Tuning
 
@@ -30,7 +30,7 @@ def tuning_table(results: Results) -> Table | None:
         rows=tuple(row for variant in variants for row in _rows(results, tune, variant)),
         align=(left, *[left] * len(others), *[right] * len(columns), left),
         caption=f"Tuning: top-1 (%) on the validation split, mean over {_count(tune)}. The budget "
-        f"is {tune.budget} combinations of {', '.join(tune.values)}, the same for every cell. "
+        f"is {budget_words(tune)} of {', '.join(tune.values)}, the same for every cell. "
         "Bold: chosen, for all seeds that count. No accuracy elsewhere has a part of these runs.",
         remarks=(
             method_words(tune),

@@ -82,7 +82,7 @@ def test_the_table_shows_means_over_seeds_the_choice_and_the_edge(maker, seven_s
         "a value beyond it may be better",
     )
     assert table.rows[2][-1].notes[0].startswith("not tuned: 1 of 6 tuning runs failed")
-    assert "the same 3 combinations (train.lr in {1e-3, 2e-3, 4e-3})" in table.remarks[0]
+    assert "the same 3 values (train.lr in {1e-3, 2e-3, 4e-3})" in table.remarks[0]
     assert "over seeds 100, 101, in runs of 4 epochs" in table.remarks[0]
 
 
@@ -94,6 +94,7 @@ def test_two_keys_make_a_row_for_each_value_of_the_second(maker, seven_study):
     table = tuning_table(Results(tuned(seven_study, TWO), found, maker.root))
 
     assert table.header[:3] == ("cell", "weight decay", "lr 1e-3")
+    assert "The budget is 6 combinations of train.lr, train.weight_decay" in table.caption
     assert texts(table) == [
         ["VLF", "0", "50.0", "52.0", "58.0", NONE],
         ["", "0.1", "51.0", "59.0", "50.0", "2e-3, at the edge"],

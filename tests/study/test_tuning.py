@@ -166,7 +166,7 @@ def test_every_cell_tries_the_whole_product_and_the_run_that_counts_is_not_short
 def test_quick_has_one_tuning_seed_and_two_values(tmp_path):
     study = load_study(write(tmp_path, YAML), quick=True)
 
-    assert (study.tune.budget, study.tune.seeds) == (2, (100,))
+    assert (study.tune.budget, study.tune.seeds, study.tune.epochs) == (2, (100,), None)
     assert {(t.short.train.epochs, t.full.train.epochs) for t in expand(study)[0].trials} == {
         (2, 2)
     }
