@@ -20,6 +20,7 @@ from study.task import Event, Notify, Task
 from vlf.checkpoint import read_checkpoint
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
+from vlf.examples import look_at
 from vlf.train import StoppedError, Trained, train_model
 
 MOST_LOADERS = 8  # of one GPU, where the study does not say
@@ -86,6 +87,8 @@ def _train_and_test(
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
         "curves": _save(task, store, "curves", {k: np.array(v) for k, v in trained.curves.items()}),
     }
+    if examples := look_at(trained.model, test, task.examples, device):
+        artifacts["examples"] = _save(task, store, "examples", examples)
     notes = _notes(checkpoints, resume_from) + trained.notes + test.notes
     return _measure(answers, trained), artifacts, notes
 

@@ -185,6 +185,7 @@ def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Ta
         estimate_s=estimate_s,
         slurm=job.cell.slurm,
         loaders=plan.study.run.loaders,
+        examples=tuple(plan.study.run.examples),
     )
 
 

@@ -88,6 +88,9 @@ class RunSettings(Config):
         timeout_min: A training job is ended after so many minutes; None never.
         loaders: Threads of a training process that decode real video ahead of the step; None takes
             none on CPU, whose cores are training, and the cores a GPU, at most 8, beside one.
+        examples: Test clips, by number from 0, whose frames (at most 64 pixels a side) and
+            attention of h each training run keeps, once it is over, for the figures `clips` and
+            `attention`. Those that the split does not have are left out; `[]` keeps none.
     """
 
     executor: Literal["process", "inline", "slurm"] = "process"
@@ -96,6 +99,7 @@ class RunSettings(Config):
     max_retries: int = Field(1, ge=0, le=100)
     timeout_min: float | None = Field(None, gt=0)
     loaders: int | None = Field(None, ge=0, le=256)
+    examples: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2, 3], max_length=32)
     slurm: SlurmSettings = SlurmSettings()
 
 
@@ -109,9 +113,12 @@ class ReportConfig(Config):
         tables: Names of tables; None makes all (analysis/tables).
         figures: Names of figures; None makes all that the study has data for (analysis/figures).
         title: Heading of the report; None takes the question.
+        style: Width of figures: "single" fits each into a column of a two-column paper (3.3 in),
+            "double" gives each both columns (6.9 in), "auto" what it needs.
     """
 
     baseline: dict[str, str | int | float | bool] = Field(default_factory=dict)
     tables: list[str] | None = None
     figures: list[str] | None = None
     title: str | None = None
+    style: Literal["auto", "single", "double"] = "auto"

@@ -25,6 +25,7 @@ class Task:
         gpu: Index of the GPU it has to itself, or of the first of several; None on CPU.
         slurm: Settings that its levels put over `run.slurm`.
         loaders: `run.loaders`; not in the config, since it can change no number.
+        examples: `run.examples`, as `loaders`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     gpu: int | None = None
     slurm: Mapping[str, object] = field(default_factory=dict)
     loaders: int | None = None
+    examples: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, wrapped
+from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, panel_columns, width_of, wrapped
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
@@ -25,10 +25,10 @@ def draw_confusion(results: Results) -> Drawing | None:
             found.append((variant, *averaged))
     if not found:
         return None
-    columns = min(len(found), PANEL_COLUMNS)
-    rows = -(-len(found) // columns)
-    side = PAGE_WIDTH / PANEL_COLUMNS
-    figure = new_figure(side * columns + 0.9 * (columns < PANEL_COLUMNS), side * rows + 0.55)
+    width = width_of(results, PAGE_WIDTH)
+    columns = panel_columns(width, len(found), PANEL_COLUMNS)
+    rows, side = -(-len(found) // columns), width / panel_columns(width, 99, PANEL_COLUMNS)
+    figure = new_figure(min(width, side * columns + 0.9), side * rows + 0.55)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for i, (variant, matrix, names, _) in enumerate(found):
         is_bottom = i + columns >= len(found)
@@ -55,30 +55,23 @@ def confusion_matrix(
     return shares
 
 
-def _confusion(
+def seed_matrices(
     results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], int] | None:
-    """Mean matrix over the seeds, class names, and number of seeds."""
-    matrices, names = [], []
-    for arrays in results.arrays(variant, "predictions"):
+) -> tuple[dict[int, NDArray[np.float64]], list[str]]:
+    """Seed -> confusion matrix from its stored predictions, and the class names."""
+    matrices, names = {}, []
+    for seed, arrays in results.arrays_by_seed(variant, "predictions").items():
         scores = arrays.get("logits", arrays.get("scores"))  # either orders the classes alike
         if scores is None or "labels" not in arrays or not len(scores):
             continue
         names = [str(name) for name in arrays["classes"]]
         answers = scores.argmax(axis=1)
-        matrices.append(confusion_matrix(arrays["labels"], answers, scores.shape[1]))
-    if not matrices:
-        return None
-    return np.mean(matrices, axis=0), names, len(matrices)
+        matrices[seed] = confusion_matrix(arrays["labels"], answers, scores.shape[1])
+    return matrices, names
 
 
-def _draw_matrix(
-    axes: Axes, matrix: NDArray[np.float64], names: list[str], *, is_left: bool, is_bottom: bool
-) -> None:
-    axes.imshow(matrix, vmin=0, vmax=100, cmap="Blues", interpolation="nearest", aspect="equal")
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(True)
+def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
+    """Class names at the outer panels' axes, where there are few enough to read."""
     ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
     size = 5.5 if len(names) <= 12 else 4
     # An axis without names is hidden, which spares the layout most of its time.
@@ -88,6 +81,26 @@ def _draw_matrix(
         axes.set_yticks(ticks, names, fontsize=size)
     if is_bottom and ticks:
         axes.set_xticks(ticks, names, fontsize=size, rotation=90)
+
+
+def _confusion(
+    results: Results, variant: Variant
+) -> tuple[NDArray[np.float64], list[str], int] | None:
+    """Mean matrix over the seeds, class names, and number of seeds."""
+    matrices, names = seed_matrices(results, variant)
+    if not matrices:
+        return None
+    return np.mean(list(matrices.values()), axis=0), names, len(matrices)
+
+
+def _draw_matrix(
+    axes: Axes, matrix: NDArray[np.float64], names: list[str], *, is_left: bool, is_bottom: bool
+) -> None:
+    axes.imshow(matrix, vmin=0, vmax=100, cmap="Blues", interpolation="nearest", aspect="equal")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    name_classes(axes, names, is_left=is_left, is_bottom=is_bottom)
 
 
 def _add_scale(figure: Figure, grid: list[Axes]) -> None:

@@ -1,0 +1,276 @@
+"""A few test clips: what the data look like and what each cell answers, and where h attends.
+
+The frames and the attention are those that training runs kept (`run.examples` of the study file).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of, wrapped
+from analysis.results import Results, Variant
+
+MOST_CLIPS = 4
+MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones
+MOST_CELLS = 8  # answers beside a clip
+MOST_ATTENDING = 4  # cells of the figure of attention
+ATTENDED_CLIPS = 2
+RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
+MAP = "cividis"  # its lightness grows evenly, so that it reads in grey
+LINE = 0.105  # inches, of an answer
+GAP = 2  # pixels between frames
+CHARACTERS = 16  # of a label, an inch
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's kept examples and its answers, by seed."""
+
+    variant: Variant
+    examples: dict[int, Arrays]
+    predictions: dict[int, Arrays]
+
+    @property
+    def first(self) -> Arrays:
+        """The examples of its first seed."""
+        return self.examples[min(self.examples)]
+
+
+def draw_clips(results: Results) -> Drawing | None:
+    """Strips of frames with their label and every cell's answer; None where none were kept."""
+    cells, skipped = _cells(results, MOST_CELLS)
+    if not cells:
+        return None
+    first = cells[0].first
+    count = min(MOST_CLIPS, len(first["index"]))
+    width = width_of(results, PAGE_WIDTH)
+    title, text, most = _room(width, 2.2, 1.35)
+    shown = _times(first, most)
+    strip = width - text - title
+    row = max(_height(first, shown, strip), LINE * (len(cells) + 0.5)) + 0.06
+    figure = new_figure(width, row * count + 0.2)
+    grid = figure.subplots(count, 3, squeeze=False, width_ratios=(title, strip, text))
+    names = _class_names(cells[0])
+    for number, (label, middle, answers) in enumerate(grid):
+        _write(label, _name(names, int(first["labels"][number])), title, bold=True)
+        _show_strip(middle, first["frames"][number][shown], GAP)
+        _write_answers(answers, cells, names, number)
+    _number_frames(grid[0][1], first["frames"].shape[3], shown)
+    return Drawing(figure, _clips_caption(cells, first, len(shown), skipped))
+
+
+def draw_attention(results: Results) -> Drawing | None:
+    """The share of h's attention that each place gets; None without a cell that kept it."""
+    cells = [one for one in _cells(results, None)[0] if "received" in one.first][:MOST_ATTENDING]
+    if not cells:
+        return None
+    first = cells[0].first
+    count = min(ATTENDED_CLIPS, len(first["index"]))
+    width = width_of(results, PAGE_WIDTH)
+    title, _, most = _room(width, 0, 0)
+    shown = _times(first, most)
+    strip = (width - title - 0.75) * len(shown) / (len(shown) + 1)
+    row, rows = _height(first, shown, strip) + 0.06, count * (1 + len(cells))
+    figure = new_figure(width, row * rows + 0.3)
+    grid = figure.subplots(rows, 3, squeeze=False, width_ratios=(title, strip, row))
+    top = max(float(_times_even(c.first, n).max()) for n in range(count) for c in cells)
+    names = _class_names(cells[0])
+    for number in range(count):
+        label, middle, corner = grid[number * (1 + len(cells))]
+        _write(label, _name(names, int(first["labels"][number])), title, bold=True)
+        _show_strip(middle, first["frames"][number][shown], GAP)
+        corner.set_axis_off()
+        for line, cell in enumerate(cells, number * (1 + len(cells)) + 1):
+            label, middle, corner = grid[line]
+            _write(label, cell.variant.label, title)
+            _show_maps(middle, _times_even(cell.first, number)[shown], first, top)
+            _show_between(corner, cell.first["between"][number, -1])
+    _number_frames(grid[0][1], first["frames"].shape[3], shown)
+    _add_scale(figure, list(grid.flat), grid[1][1].images[0])
+    return Drawing(figure, _attention_caption(cells, first, len(shown)))
+
+
+def _room(width: float, over_page: float, in_column: float) -> tuple[float, float, int]:
+    """Inches for labels at the left and for text at the right, and how many frames a strip has."""
+    if is_page(width):
+        return 0.95, over_page, MOST_FRAMES
+    return 0.6, in_column, MOST_FRAMES // 2
+
+
+def _height(examples: Arrays, shown: Sequence[int], strip: float) -> float:
+    """Of a strip of so many inches, which its frames fill."""
+    height, width = examples["frames"].shape[2:4]
+    return float(strip * height / (len(shown) * (width + GAP) - GAP))
+
+
+def _cells(results: Results, most: int | None) -> tuple[list[Cell], int]:
+    """Cells that kept the same clips as the first that kept any, and how many others there are."""
+    found: list[Cell] = []
+    skipped = 0
+    for variant in results.variants:
+        if most is not None and len(found) == most:
+            skipped += 1
+            continue
+        examples = results.arrays_by_seed(variant, "examples")
+        examples = {seed: one for seed, one in examples.items() if len(one.get("index", ()))}
+        if examples and (not found or _is_same(found[0].first, examples[min(examples)])):
+            predictions = results.arrays_by_seed(variant, "predictions")
+            found.append(Cell(variant, examples, predictions))
+        else:
+            skipped += 1
+    return found, skipped
+
+
+def _is_same(one: Arrays, other: Arrays) -> bool:
+    keys = ("index", "labels", "frames")
+    return all(np.array_equal(one[key], other[key]) for key in keys)
+
+
+def _class_names(cell: Cell) -> list[str]:
+    arrays = next(iter(cell.predictions.values()), {})
+    return [str(name) for name in arrays.get("classes", ())]
+
+
+def _times(examples: Arrays, most: int) -> list[int]:
+    """Frames that are shown, evenly spaced, the first and the last among them."""
+    frames = examples["frames"].shape[1]
+    places = np.linspace(0, frames - 1, min(frames, most)).round().astype(int)
+    return list(dict.fromkeys(places.tolist()))
+
+
+def _name(names: Sequence[str], number: int) -> str:
+    return names[number] if number < len(names) else f"class {number}"
+
+
+def answers_to(cell: Cell, index: int) -> Counter[int]:
+    """Class number -> how many seeds give it as the answer to the test clip of that index."""
+    found: Counter[int] = Counter()
+    for arrays in cell.predictions.values():
+        scores = arrays.get("scores", arrays.get("logits"))
+        if scores is not None and index < len(scores):
+            found[int(scores[index].argmax())] += 1
+    return found
+
+
+def _show_strip(axes: Axes, frames: NDArray[np.uint8], gap: int) -> None:
+    """Frames (T, h, w, 3) side by side, with white between them."""
+    padded = np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    strip = np.concatenate(list(padded), axis=1)[:, :-gap]
+    axes.imshow(strip, interpolation="nearest", aspect="equal")
+    _clear(axes)
+
+
+def _number_frames(axes: Axes, width: int, shown: Sequence[int]) -> None:
+    places = [(width + GAP) * i + width / 2 - 0.5 for i in range(len(shown))]
+    axes.set_xticks(places, [str(time + 1) for time in shown], fontsize=6)
+    axes.tick_params(axis="x", top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
+
+
+def _show_maps(axes: Axes, even: NDArray[np.float64], examples: Arrays, top: float) -> None:
+    """(T, R, C) side by side, each map as large as its frame."""
+    height, width = examples["frames"].shape[2:4]
+    for i, one in enumerate(even):
+        left = i * (width + GAP) - 0.5
+        axes.imshow(
+            one, extent=(left, left + width, height - 0.5, -0.5), vmin=0, vmax=top, cmap=MAP,
+            interpolation="nearest", aspect="equal",
+        )  # fmt: skip
+    axes.set_xlim(-0.5, len(even) * (width + GAP) - GAP - 0.5)
+    axes.set_ylim(height - 0.5, -0.5)
+    _clear(axes)
+
+
+def _show_between(axes: Axes, between: NDArray[np.float64]) -> None:
+    """From each frame (row) to each (column), over what is even; white is none."""
+    even = between * len(between)
+    top = max(1.0, float(even.max()))
+    axes.imshow(even, vmin=0, vmax=top, cmap="Greys", interpolation="nearest")
+    _clear(axes)
+    axes.spines[:].set_visible(True)
+
+
+def _clear(axes: Axes) -> None:
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _times_even(examples: Arrays, number: int) -> NDArray[np.float64]:
+    """(T, R, C): attention of the last block that each place gets, over its even share."""
+    last: NDArray[np.float64] = examples["received"][number, -1].astype(np.float64)
+    even: NDArray[np.float64] = last / last.mean()
+    return even
+
+
+def _write(axes: Axes, text: str, room: float, bold: bool = False) -> None:
+    """A label in a column of so many inches."""
+    axes.set_axis_off()
+    axes.text(
+        0, 0.5, wrapped(text, max(8, round(room * CHARACTERS))), ha="left", va="center", fontsize=6,
+        transform=axes.transAxes, fontweight="bold" if bold else "normal",
+    )  # fmt: skip
+
+
+def _write_answers(axes: Axes, cells: Sequence[Cell], names: Sequence[str], number: int) -> None:
+    """One line a cell: its answers, the commonest first, with how many seeds gave each."""
+    axes.set_axis_off()
+    first = cells[0].first
+    label, index = int(first["labels"][number]), int(first["index"][number])
+    for line, cell in enumerate(cells):
+        found = answers_to(cell, index)
+        several = sum(found.values()) > 1
+        words = [
+            f"{RIGHT if answer == label else WRONG} {_name(names, answer)}"
+            + (f" ({times})" if several else "")
+            for answer, times in found.most_common()
+        ]
+        y = 1 - (line + 0.5) / len(cells)
+        text = f"{cell.variant.label}: {', '.join(words) or 'no answer'}"
+        axes.text(0.02, y, text, fontsize=5, va="center", transform=axes.transAxes)
+
+
+def _add_scale(figure: Figure, grid: list[Axes], image: AxesImage) -> None:
+    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=30, pad=0.01)
+    bar.set_label("Attention, times the even share")
+    bar.outline.set_visible(False)
+
+
+def _clips_caption(cells: Sequence[Cell], first: Arrays, shown: int, skipped: int) -> str:
+    seeds = max(len(cell.predictions) for cell in cells)
+    times = first["frames"].shape[1]
+    caption = (
+        "Test clips as the models get them (at most 64 pixels a side), their class in bold, and "
+        f"the answer of each cell ({RIGHT} right, {WRONG} wrong"
+        + (f"; in brackets how many of {seeds} seeds give it)." if seeds > 1 else ").")
+        + f" {_frames_words(shown, times)} Chosen by number, not by how well they are answered."
+    )
+    if skipped:
+        caption += f" {skipped} more cells were given other clips, kept none, or have no room."
+    return caption
+
+
+def _attention_caption(cells: Sequence[Cell], first: Arrays, shown: int) -> str:
+    seeds = sorted({min(cell.examples) for cell in cells})
+    return (
+        "Attention in the last block of h: above, the clip; below, for each cell whose h sees "
+        "all frames, the attention that each place of each frame is paid, averaged over heads "
+        "and asking places, over the even share. Right: from each frame (row) to each (column), "
+        f"darker is more, a scale a matrix. {_frames_words(shown, first['frames'].shape[1])} Seed "
+        f"{', '.join(map(str, seeds))}; other seeds may attend elsewhere."
+    )
+
+
+def _frames_words(shown: int, times: int) -> str:
+    if shown < times:
+        return f"{shown} of {times} frames, numbered."
+    return "Frames are numbered."
