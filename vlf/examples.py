@@ -111,5 +111,5 @@ def _thumbnails(clips: Tensor) -> Tensor:
         scale = MOST_PIXELS / max(height, width)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         small = F.interpolate(clips.flatten(0, 1).float(), size=size, mode="area")
-        clips = small.round().to(torch.uint8).unflatten(0, clips.shape[:2])
+        clips = small.round().to(torch.uint8).reshape(*clips.shape[:3], *size)
     return clips.permute(0, 1, 3, 4, 2).contiguous()
