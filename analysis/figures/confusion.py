@@ -12,6 +12,7 @@ MOST_PANELS = 12
 PANEL_COLUMNS = 4
 MOST_NAMED_CLASSES = 30
 TITLE_WIDTH = 20  # characters that fit above a panel
+CHARACTER, TITLE, SCALE = 0.045, 0.2, 0.6  # inches: of a class name's letter; of titles; of the bar
 
 
 def draw_confusion(results: Results) -> Drawing | None:
@@ -25,11 +26,7 @@ def draw_confusion(results: Results) -> Drawing | None:
             found.append((variant, *averaged))
     if not found:
         return None
-    width = width_of(results, PAGE_WIDTH)
-    columns = panel_columns(width, len(found), PANEL_COLUMNS)
-    rows, side = -(-len(found) // columns), width / panel_columns(width, 99, PANEL_COLUMNS)
-    figure = new_figure(min(width, side * columns + 0.9), side * rows + 0.55)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure, grid, columns = panel_grid(results, len(found), found[0][2])
     for i, (variant, matrix, names, _) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
@@ -68,6 +65,19 @@ def seed_matrices(
         answers = scores.argmax(axis=1)
         matrices[seed] = confusion_matrix(arrays["labels"], answers, scores.shape[1])
     return matrices, names
+
+
+def panel_grid(results: Results, panels: int, names: list[str]) -> tuple[Figure, list[Axes], int]:
+    """A figure of square panels with room for the names of classes; panels in a row."""
+    named = max(map(len, names)) if len(names) <= MOST_NAMED_CLASSES else 0
+    width, room = width_of(results, PAGE_WIDTH), 0.3 + CHARACTER * named
+    most = panel_columns(width, 99, PANEL_COLUMNS)
+    columns = panel_columns(width, panels, PANEL_COLUMNS)
+    rows, side = -(-panels // columns), (width - room - SCALE) / most
+    figure = new_figure(
+        min(width, side * columns + room + SCALE), (side + TITLE) * rows + room + 0.1
+    )
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat), columns
 
 
 def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:

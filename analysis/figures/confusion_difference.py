@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from analysis.figures.confusion import (
     MOST_PANELS,
-    PANEL_COLUMNS,
     TITLE_WIDTH,
     name_classes,
+    panel_grid,
     seed_matrices,
 )
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, panel_columns, width_of, wrapped
+from analysis.figures.style import Drawing, wrapped
 from analysis.numbers import MINUS, plural, signed
 from analysis.results import Results, Variant
 
@@ -50,11 +50,7 @@ def draw_confusion_difference(results: Results) -> Drawing | None:
             shown.append(panel)
     if not shown:
         return None
-    width = width_of(results, PAGE_WIDTH)
-    columns = panel_columns(width, len(shown), PANEL_COLUMNS)
-    rows, side = -(-len(shown) // columns), width / panel_columns(width, 99, PANEL_COLUMNS)
-    figure = new_figure(min(width, side * columns + 0.9), side * rows + 0.55)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure, grid, columns = panel_grid(results, len(shown), shown[0].names)
     end = max(1.0, max(float(np.nanmax(np.abs(panel.matrix))) for panel in shown))
     for i, panel in enumerate(shown):
         _draw(grid[i], panel.matrix, end)

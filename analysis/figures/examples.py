@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of, wrapped
@@ -20,6 +22,7 @@ from analysis.results import Results, Variant
 MOST_CLIPS = 4
 MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones
 MOST_CELLS = 8  # answers beside a clip
+MOST_LOOKED_AT = 64  # cells whose files are read
 MOST_ATTENDING = 4  # cells of the figure of attention
 ATTENDED_CLIPS = 2
 RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
@@ -57,8 +60,7 @@ def draw_clips(results: Results) -> Drawing | None:
     shown = _times(first, most)
     strip = width - text - title
     row = max(_height(first, shown, strip), LINE * (len(cells) + 0.5)) + 0.06
-    figure = new_figure(width, row * count + 0.2)
-    grid = figure.subplots(count, 3, squeeze=False, width_ratios=(title, strip, text))
+    figure, grid = _grid(width, row * count + 0.2, count, (title, strip, text))
     names = _class_names(cells[0])
     for number, (label, middle, answers) in enumerate(grid):
         _write(label, _name(names, int(first["labels"][number])), title, bold=True)
@@ -80,8 +82,7 @@ def draw_attention(results: Results) -> Drawing | None:
     shown = _times(first, most)
     strip = (width - title - 0.75) * len(shown) / (len(shown) + 1)
     row, rows = _height(first, shown, strip) + 0.06, count * (1 + len(cells))
-    figure = new_figure(width, row * rows + 0.3)
-    grid = figure.subplots(rows, 3, squeeze=False, width_ratios=(title, strip, row))
+    figure, grid = _grid(width, row * rows + 0.3, rows, (title, strip, row))
     top = max(float(_times_even(c.first, n).max()) for n in range(count) for c in cells)
     names = _class_names(cells[0])
     for number in range(count):
@@ -89,6 +90,9 @@ def draw_attention(results: Results) -> Drawing | None:
         _write(label, _name(names, int(first["labels"][number])), title, bold=True)
         _show_strip(middle, first["frames"][number][shown], GAP)
         corner.set_axis_off()
+        corner.text(
+            0.5, 0, "to frame", fontsize=5, ha="center", va="bottom", transform=corner.transAxes
+        )
         for line, cell in enumerate(cells, number * (1 + len(cells)) + 1):
             label, middle, corner = grid[line]
             _write(label, cell.variant.label, title)
@@ -106,6 +110,17 @@ def _room(width: float, over_page: float, in_column: float) -> tuple[float, floa
     return 0.6, in_column, MOST_FRAMES // 2
 
 
+def _grid(
+    width: float, height: float, rows: int, ratios: Sequence[float]
+) -> tuple[Figure, NDArray[Any]]:
+    """A figure of rows that stand close to each other."""
+    figure = new_figure(width, height)
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    return figure, figure.subplots(rows, len(ratios), squeeze=False, width_ratios=list(ratios))
+
+
 def _height(examples: Arrays, shown: Sequence[int], strip: float) -> float:
     """Of a strip of so many inches, which its frames fill."""
     height, width = examples["frames"].shape[2:4]
@@ -116,8 +131,8 @@ def _cells(results: Results, most: int | None) -> tuple[list[Cell], int]:
     """Cells that kept the same clips as the first that kept any, and how many others there are."""
     found: list[Cell] = []
     skipped = 0
-    for variant in results.variants:
-        if most is not None and len(found) == most:
+    for place, variant in enumerate(results.variants):
+        if place >= MOST_LOOKED_AT or (most is not None and len(found) == most):
             skipped += 1
             continue
         examples = results.arrays_by_seed(variant, "examples")
@@ -181,8 +196,8 @@ def _show_maps(axes: Axes, even: NDArray[np.float64], examples: Arrays, top: flo
     for i, one in enumerate(even):
         left = i * (width + GAP) - 0.5
         axes.imshow(
-            one, extent=(left, left + width, height - 0.5, -0.5), vmin=0, vmax=top, cmap=MAP,
-            interpolation="nearest", aspect="equal",
+            one, extent=(left, left + width, height - 0.5, -0.5), cmap=MAP, aspect="equal",
+            norm=PowerNorm(0.5, 0, top), interpolation="nearest",
         )  # fmt: skip
     axes.set_xlim(-0.5, len(even) * (width + GAP) - GAP - 0.5)
     axes.set_ylim(height - 0.5, -0.5)
@@ -196,9 +211,11 @@ def _show_between(axes: Axes, between: NDArray[np.float64]) -> None:
     axes.imshow(even, vmin=0, vmax=top, cmap="Greys", interpolation="nearest")
     _clear(axes)
     axes.spines[:].set_visible(True)
+    axes.set_ylabel("from", fontsize=5, labelpad=1)
 
 
 def _clear(axes: Axes) -> None:
+    axes.set_anchor("W")
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -251,7 +268,7 @@ def _clips_caption(cells: Sequence[Cell], first: Arrays, shown: int, skipped: in
     caption = (
         "Test clips as the models get them (at most 64 pixels a side), their class in bold, and "
         f"the answer of each cell ({RIGHT} right, {WRONG} wrong"
-        + (f"; in brackets how many of {seeds} seeds give it)." if seeds > 1 else ").")
+        + (f"; in brackets how many seeds give it)." if seeds > 1 else ").")
         + f" {_frames_words(shown, times)} Chosen by number, not by how well they are answered."
     )
     if skipped:

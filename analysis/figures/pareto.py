@@ -131,6 +131,8 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     axes.set_xlabel(heading)
     axes.set_ylabel("Top-1 (%)")
     axes.margins(y=0.12)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
     if is_several or len(points) > MOST_LABELS:
         _add_legend(axes, results, points, styles)
