@@ -30,7 +30,7 @@ class Fit:
         cells: From the smallest size to the largest.
         exponent: Over timing rounds; without an interval of counts, which have no noise, and of
             cells of several timing runs, which share no rounds.
-        factor: Cost at size 1, in the metric's unit.
+        factor: Of the line with that exponent through the middle of the costs, in their unit.
         local: Slopes between neighbours, the smallest and the largest.
     """
 
@@ -107,12 +107,13 @@ def _fit(
     sizes, costs = [cell.numbers[factor] for cell in known], [values[cell.cell] for cell in known]
     if len(set(sizes)) < FEWEST_CELLS or len(set(sizes)) < len(sizes):
         return None
-    slope, at_one = power_law(sizes, costs)
-    exponent = Estimate(slope, None, None, 1)
+    exponent = Estimate(power_law(sizes, costs)[0], None, None, 1)
     runs = {found.timing_run for cell in known if (found := results.cost_record(cell))}
     if batch and len(runs) == 1:
         exponent = exponent_over_rounds(sizes, [rounds[c.cell] for c in known]) or exponent
-    ends = pairwise(zip(np.log(sizes), np.log(costs), strict=True))
+    x, y = np.log(sizes), np.log(costs)
+    at_one = float(np.exp(y.mean() - exponent.value * x.mean()))  # through the middle of the costs
+    ends = pairwise(zip(x, y, strict=True))
     slopes = [float((y1 - y0) / (x1 - x0)) for (x0, y0), (x1, y1) in ends]
     return Fit(label, known, exponent, at_one, (min(slopes), max(slopes)))
 

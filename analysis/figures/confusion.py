@@ -5,14 +5,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, panel_columns, width_of, wrapped
+from analysis.figures.style import (
+    PAGE_WIDTH,
+    Drawing,
+    is_page,
+    new_figure,
+    panel_columns,
+    width_of,
+    wrapped,
+)
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4
 MOST_NAMED_CLASSES = 30
-TITLE_WIDTH = 20  # characters that fit above a panel
-CHARACTER, TITLE, SCALE = 0.045, 0.2, 0.6  # inches: of a class name's letter; of titles; of the bar
+# Inches: a letter of a class name, and of a title; a line of titles; the scale's bar.
+CHARACTER, TITLE_CHARACTER, TITLE, SCALE = 0.045, 0.065, 0.2, 0.6
 
 
 def draw_confusion(results: Results) -> Drawing | None:
@@ -26,11 +34,11 @@ def draw_confusion(results: Results) -> Drawing | None:
             found.append((variant, *averaged))
     if not found:
         return None
-    figure, grid, columns = panel_grid(results, len(found), found[0][2])
+    figure, grid, columns, fitting = panel_grid(results, len(found), found[0][2])
     for i, (variant, matrix, names, _) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(wrapped(variant.label, TITLE_WIDTH))
+        grid[i].set_title(wrapped(variant.label, fitting))
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
@@ -67,8 +75,14 @@ def seed_matrices(
     return matrices, names
 
 
-def panel_grid(results: Results, panels: int, names: list[str]) -> tuple[Figure, list[Axes], int]:
-    """A figure of square panels with room for the names of classes; panels in a row."""
+def panel_grid(
+    results: Results, panels: int, names: list[str]
+) -> tuple[Figure, list[Axes], int, int]:
+    """A figure of square panels with room for the names of classes.
+
+    Returns:
+        It, its panels, how many are in a row, and how many letters of a title fit above one.
+    """
     named = max(map(len, names)) if len(names) <= MOST_NAMED_CLASSES else 0
     width, room = width_of(results, PAGE_WIDTH), 0.3 + CHARACTER * named
     most = panel_columns(width, 99, PANEL_COLUMNS)
@@ -77,13 +91,14 @@ def panel_grid(results: Results, panels: int, names: list[str]) -> tuple[Figure,
     figure = new_figure(
         min(width, side * columns + room + SCALE), (side + TITLE) * rows + room + 0.1
     )
-    return figure, list(figure.subplots(rows, columns, squeeze=False).flat), columns
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    return figure, grid, columns, max(8, round(side / TITLE_CHARACTER))
 
 
 def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
     """Class names at the outer panels' axes, where there are few enough to read."""
     ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
-    size = 5.5 if len(names) <= 12 else 4
+    size = 5.5 if len(names) <= 12 and is_page(axes.figure.get_figwidth()) else 4
     # An axis without names is hidden, which spares the layout most of its time.
     axes.xaxis.set_visible(is_bottom and bool(ticks))
     axes.yaxis.set_visible(is_left and bool(ticks))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from analysis.figures.confusion import (
     MOST_PANELS,
-    TITLE_WIDTH,
     name_classes,
     panel_grid,
     seed_matrices,
@@ -50,13 +49,13 @@ def draw_confusion_difference(results: Results) -> Drawing | None:
             shown.append(panel)
     if not shown:
         return None
-    figure, grid, columns = panel_grid(results, len(shown), shown[0].names)
+    figure, grid, columns, fitting = panel_grid(results, len(shown), shown[0].names)
     end = max(1.0, max(float(np.nanmax(np.abs(panel.matrix))) for panel in shown))
     for i, panel in enumerate(shown):
         _draw(grid[i], panel.matrix, end)
         is_bottom = i + columns >= len(shown)
         name_classes(grid[i], panel.names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(wrapped(panel.variant.label, TITLE_WIDTH))
+        grid[i].set_title(wrapped(panel.variant.label, fitting))
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)

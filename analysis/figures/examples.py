@@ -22,6 +22,7 @@ from analysis.results import Results, Variant
 MOST_CLIPS = 4
 MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones
 MOST_CELLS = 8  # answers beside a clip
+MOST_WIDE = 0.62  # inches of a frame
 MOST_LOOKED_AT = 64  # cells whose files are read
 MOST_ATTENDING = 4  # cells of the figure of attention
 ATTENDED_CLIPS = 2
@@ -29,7 +30,7 @@ RIGHT, WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
 MAP = "cividis"  # its lightness grows evenly, so that it reads in grey
 LINE = 0.105  # inches, of an answer
 GAP = 2  # pixels between frames
-CHARACTERS = 16  # of a label, an inch
+CHARACTERS, SMALL = 16, 22  # an inch, of labels and of answers
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -50,39 +51,50 @@ class Cell:
 
 def draw_clips(results: Results) -> Drawing | None:
     """Strips of frames with their label and every cell's answer; None where none were kept."""
-    cells, skipped = _cells(results, MOST_CELLS)
+    cells = _cells(results, "frames")[:MOST_CELLS]
     if not cells:
         return None
     first = cells[0].first
     count = min(MOST_CLIPS, len(first["index"]))
     width = width_of(results, PAGE_WIDTH)
-    title, text, most = _room(width, 2.2, 1.35)
+    title, text, most = _room(width)
     shown = _times(first, most)
-    strip = width - text - title
-    row = max(_height(first, shown, strip), LINE * (len(cells) + 0.5)) + 0.06
-    figure, grid = _grid(width, row * count + 0.2, count, (title, strip, text))
+    strip = min(width - text - title, MOST_WIDE * len(shown))
+    beside = is_page(width)  # in a column the answers stand below their clip
+    room = width - title - (strip if beside else 0)
     names = _class_names(cells[0])
-    for number, (label, middle, answers) in enumerate(grid):
+    answers = [_answer_lines(cells, names, number, room) for number in range(count)]
+    tall, lines = _height(first, shown, strip) + 0.06, LINE * (max(map(len, answers)) + 0.5)
+    rows = count if beside else 2 * count
+    height = (max(tall, lines) if beside else tall + lines) * count + 0.2
+    ratios, heights = ([title, strip, room], [1.0] * count) if beside else ([title, room], None)
+    figure, grid = _grid(width, height, rows, ratios, heights or [tall, lines] * count)
+    for number in range(count):
+        label, middle, *rest = grid[number if beside else 2 * number]
         _write(label, _name(names, int(first["labels"][number])), title, bold=True)
         _show_strip(middle, first["frames"][number][shown], GAP)
-        _write_answers(answers, cells, names, number)
+        if not beside:
+            blank, below = grid[2 * number + 1]
+            blank.set_axis_off()
+            rest = [below]
+        _write_answers(rest[0], answers[number])
     _number_frames(grid[0][1], first["frames"].shape[3], shown)
-    return Drawing(figure, _clips_caption(cells, first, len(shown), skipped))
+    return Drawing(figure, _clips_caption(cells, first, len(shown), len(results.variants)))
 
 
 def draw_attention(results: Results) -> Drawing | None:
     """The share of h's attention that each place gets; None without a cell that kept it."""
-    cells = [one for one in _cells(results, None)[0] if "received" in one.first][:MOST_ATTENDING]
+    cells = _cells(results, "received")[:MOST_ATTENDING]
     if not cells:
         return None
     first = cells[0].first
     count = min(ATTENDED_CLIPS, len(first["index"]))
     width = width_of(results, PAGE_WIDTH)
-    title, _, most = _room(width, 0, 0)
+    title, _, most = _room(width)
     shown = _times(first, most)
-    strip = (width - title - 0.75) * len(shown) / (len(shown) + 1)
+    strip = min((width - title - 0.75) / (len(shown) + 1), MOST_WIDE) * len(shown)
     row, rows = _height(first, shown, strip) + 0.06, count * (1 + len(cells))
-    figure, grid = _grid(width, row * rows + 0.3, rows, (title, strip, row))
+    figure, grid = _grid(width, row * rows + 0.3, rows, (title, strip, width - title - strip - 0.6))
     top = max(float(_times_even(c.first, n).max()) for n in range(count) for c in cells)
     names = _class_names(cells[0])
     for number in range(count):
@@ -103,22 +115,25 @@ def draw_attention(results: Results) -> Drawing | None:
     return Drawing(figure, _attention_caption(cells, first, len(shown)))
 
 
-def _room(width: float, over_page: float, in_column: float) -> tuple[float, float, int]:
+def _room(width: float) -> tuple[float, float, int]:
     """Inches for labels at the left and for text at the right, and how many frames a strip has."""
-    if is_page(width):
-        return 0.95, over_page, MOST_FRAMES
-    return 0.6, in_column, MOST_FRAMES // 2
+    return (0.95, 2.2, MOST_FRAMES) if is_page(width) else (0.6, 0.0, MOST_FRAMES // 2)
 
 
 def _grid(
-    width: float, height: float, rows: int, ratios: Sequence[float]
+    width: float,
+    height: float,
+    rows: int,
+    ratios: Sequence[float],
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, NDArray[Any]]:
     """A figure of rows that stand close to each other."""
     figure = new_figure(width, height)
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    return figure, figure.subplots(rows, len(ratios), squeeze=False, width_ratios=list(ratios))
+    shape = {"width_ratios": list(ratios), "height_ratios": heights}
+    return figure, figure.subplots(rows, len(ratios), squeeze=False, **shape)
 
 
 def _height(examples: Arrays, shown: Sequence[int], strip: float) -> float:
@@ -127,22 +142,26 @@ def _height(examples: Arrays, shown: Sequence[int], strip: float) -> float:
     return float(strip * height / (len(shown) * (width + GAP) - GAP))
 
 
-def _cells(results: Results, most: int | None) -> tuple[list[Cell], int]:
-    """Cells that kept the same clips as the first that kept any, and how many others there are."""
-    found: list[Cell] = []
-    skipped = 0
-    for place, variant in enumerate(results.variants):
-        if place >= MOST_LOOKED_AT or (most is not None and len(found) == most):
-            skipped += 1
+def _cells(results: Results, needed: str) -> list[Cell]:
+    """The most cells that kept the same clips and, of each, the array `needed`.
+
+    Of equally many, those whose clips have most frames.
+    """
+    groups: list[list[Cell]] = []
+    for variant in results.variants[:MOST_LOOKED_AT]:
+        kept = results.arrays_by_seed(variant, "examples")
+        kept = {seed: one for seed, one in kept.items() if len(one.get("index", ()))}
+        if not kept or needed not in kept[min(kept)]:
             continue
-        examples = results.arrays_by_seed(variant, "examples")
-        examples = {seed: one for seed, one in examples.items() if len(one.get("index", ()))}
-        if examples and (not found or _is_same(found[0].first, examples[min(examples)])):
-            predictions = results.arrays_by_seed(variant, "predictions")
-            found.append(Cell(variant, examples, predictions))
+        cell = Cell(variant, kept, results.arrays_by_seed(variant, "predictions"))
+        same = [group for group in groups if _is_same(group[0].first, cell.first)]
+        if same:
+            same[0].append(cell)
         else:
-            skipped += 1
-    return found, skipped
+            groups.append([cell])
+    if not groups:
+        return []
+    return max(groups, key=lambda group: (len(group), group[0].first["frames"].shape[1]))
 
 
 def _is_same(one: Arrays, other: Arrays) -> bool:
@@ -238,12 +257,14 @@ def _write(axes: Axes, text: str, room: float, bold: bool = False) -> None:
     )  # fmt: skip
 
 
-def _write_answers(axes: Axes, cells: Sequence[Cell], names: Sequence[str], number: int) -> None:
-    """One line a cell: its answers, the commonest first, with how many seeds gave each."""
-    axes.set_axis_off()
+def _answer_lines(
+    cells: Sequence[Cell], names: Sequence[str], number: int, room: float
+) -> list[str]:
+    """A cell's answers, the commonest first, with how many seeds gave each, in lines that fit."""
     first = cells[0].first
     label, index = int(first["labels"][number]), int(first["index"][number])
-    for line, cell in enumerate(cells):
+    lines: list[str] = []
+    for cell in cells:
         found = answers_to(cell, index)
         several = sum(found.values()) > 1
         words = [
@@ -251,9 +272,18 @@ def _write_answers(axes: Axes, cells: Sequence[Cell], names: Sequence[str], numb
             + (f" ({times})" if several else "")
             for answer, times in found.most_common()
         ]
-        y = 1 - (line + 0.5) / len(cells)
         text = f"{cell.variant.label}: {', '.join(words) or 'no answer'}"
-        axes.text(0.02, y, text, fontsize=5, va="center", transform=axes.transAxes)
+        lines += wrapped(text, max(16, round(room * SMALL))).replace("\n", "\n    ").split("\n")
+    return lines
+
+
+def _write_answers(axes: Axes, lines: Sequence[str]) -> None:
+    axes.set_axis_off()
+    text = axes.text(
+        0.01, 0.5, "\n".join(lines), fontsize=5, va="center", transform=axes.transAxes,
+        linespacing=1.3,
+    )  # fmt: skip
+    text.set_in_layout(False)  # it is wrapped to fit
 
 
 def _add_scale(figure: Figure, grid: list[Axes], image: AxesImage) -> None:
@@ -262,17 +292,17 @@ def _add_scale(figure: Figure, grid: list[Axes], image: AxesImage) -> None:
     bar.outline.set_visible(False)
 
 
-def _clips_caption(cells: Sequence[Cell], first: Arrays, shown: int, skipped: int) -> str:
+def _clips_caption(cells: Sequence[Cell], first: Arrays, shown: int, planned: int) -> str:
     seeds = max(len(cell.predictions) for cell in cells)
     times = first["frames"].shape[1]
     caption = (
         "Test clips as the models get them (at most 64 pixels a side), their class in bold, and "
         f"the answer of each cell ({RIGHT} right, {WRONG} wrong"
-        + (f"; in brackets how many seeds give it)." if seeds > 1 else ").")
+        + ("; in brackets how many seeds give it)." if seeds > 1 else ").")
         + f" {_frames_words(shown, times)} Chosen by number, not by how well they are answered."
     )
-    if skipped:
-        caption += f" {skipped} more cells were given other clips, kept none, or have no room."
+    if len(cells) < planned:
+        caption += f" {len(cells)} of {planned} cells: the others kept other clips, or none."
     return caption
 
 

@@ -28,7 +28,7 @@ from analysis.tables.notes import quoted_batch
 
 PANELS = 3
 MOST_FITS = 6  # exponents that a panel has room for
-ROOM_ABOVE = 1.2  # of a panel's span, for its exponents
+LINE = 0.065  # of a panel's height, that a line of its exponents takes
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ def draw_scaling(results: Results) -> Drawing | None:
 
 def _caption(results: Results, factor: str, panels: Sequence[Quantity]) -> str:
     machines = " and on ".join(cost_machines(results))
-    caption = f"Accuracy and cost over {short_name(factor)}. Top-1: {mean_over_seeds(results)}."
+    caption = f"{' and '.join(_kinds(panels))} over {short_name(factor)}."
+    if not panels[0].is_cost:
+        caption += f" Top-1: {mean_over_seeds(results)}."
     if machines:
         caption += f" Latency: median over rounds and 95 % interval, on {machines}."
     if any(panel.fits for panel in panels):
@@ -94,6 +96,12 @@ def _caption(results: Results, factor: str, panels: Sequence[Quantity]) -> str:
             "over timing rounds and do not say that a power law holds."
         )
     return caption
+
+
+def _kinds(panels: Sequence[Quantity]) -> list[str]:
+    kinds = dict.fromkeys("cost" if panel.is_cost else "accuracy" for panel in panels)
+    first, *rest = kinds
+    return [first.capitalize(), *rest]
 
 
 def _quantities(results: Results) -> list[Quantity]:
@@ -128,6 +136,7 @@ def _draw_panel(axes: Axes, factor: str, lines: Sequence[Line], quantity: Quanti
         known = [(c.numbers[factor], found) for c in line.cells if (found := quantity.read(c))]
         places |= {cell.numbers[factor] for cell in line.cells}
         values += [found.value for _, found in known]
+        values += [end for _, found in known for end in (found.low, found.high) if end is not None]
         spread = [
             [0.0 if found.low is None else found.value - found.low for _, found in known],
             [0.0 if found.high is None else found.high - found.value for _, found in known],
@@ -168,7 +177,7 @@ def _draw_fits(axes: Axes, factor: str, lines: Sequence[Line], fits: dict[str, F
     if not 0 < len(shown) <= MOST_FITS:
         return
     low, high = axes.get_ylim()
-    axes.set_ylim(low, low * (high / low) ** ROOM_ABOVE)
+    axes.set_ylim(low, low * (high / low) ** (1 / (1 - LINE * (len(shown) + 1))))
     handles = [
         axes.plot([], [], color=k.color, marker=k.marker, linestyle=k.line)[0] for _, k, _ in shown
     ]

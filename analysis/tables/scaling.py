@@ -40,7 +40,11 @@ def _row(name: str, fit: Fit, factor: str) -> tuple[Entry, ...]:
     low, high = (fixed(one, 2) for one in fit.local)
     sizes = [cell.numbers[factor] for cell in fit.cells]
     exact = name == "MACs"
-    notes = () if exact or fit.exponent.has_interval else ("no interval: no rounds in common",)
+    notes = (
+        ()
+        if exact or fit.exponent.has_interval
+        else ("no interval: not all timed in one timing run",)
+    )
     return (
         Entry(fit.label or "all cells"),
         Entry(name),

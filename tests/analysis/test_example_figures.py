@@ -45,7 +45,7 @@ def draw(function, results):
 
 
 def texts_of(axes):
-    return [text.get_text() for text in axes.texts]
+    return [line for text in axes.texts for line in text.get_text().split("\n")]
 
 
 def test_a_strip_is_the_clip_s_own_frames_side_by_side(maker):
@@ -86,7 +86,20 @@ def test_cells_with_other_clips_are_left_out_and_counted(maker):
     drawing = draw(draw_clips, results)
 
     assert texts_of(drawing.figure.axes[2]) == ["VLF: ✓ still"]
-    assert "1 more cell" in drawing.caption
+    assert "1 of 2 cells" in drawing.caption
+
+
+def test_of_several_sets_of_clips_that_of_most_cells_is_shown(maker):
+    results = results_of(
+        maker,
+        outcome(maker, "VLF", 0, [0, 1, 2, 2], frames=FRAMES[:, :2]),
+        outcome(maker, "no g", 0, [0, 1, 2, 2]),
+        outcome(maker, "TSN", 0, [0, 1, 2, 2]),
+    )
+
+    axes = draw(draw_clips, results).figure.axes
+
+    assert texts_of(axes[2]) == ["no g: ✓ still", "TSN: ✓ still"]
 
 
 def test_maps_show_the_last_block_s_attention_over_its_even_share(maker):
