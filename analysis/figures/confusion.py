@@ -98,7 +98,8 @@ def panel_grid(
 def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
     """Class names at the outer panels' axes, where there are few enough to read."""
     ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
-    size = 5.5 if len(names) <= 12 and is_page(axes.figure.get_figwidth()) else 4
+    figure = axes.get_figure(root=True)
+    size = 5.5 if len(names) <= 12 and figure and is_page(figure.get_figwidth()) else 4
     # An axis without names is hidden, which spares the layout most of its time.
     axes.xaxis.set_visible(is_bottom and bool(ticks))
     axes.yaxis.set_visible(is_left and bool(ticks))

@@ -132,8 +132,10 @@ def _grid(
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    shape = {"width_ratios": list(ratios), "height_ratios": heights}
-    return figure, figure.subplots(rows, len(ratios), squeeze=False, **shape)
+    grid = figure.subplots(
+        rows, len(ratios), squeeze=False, width_ratios=ratios, height_ratios=heights
+    )
+    return figure, grid
 
 
 def _height(examples: Arrays, shown: Sequence[int], strip: float) -> float:

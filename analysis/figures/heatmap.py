@@ -52,9 +52,11 @@ def draw_heatmap(results: Results) -> Drawing | None:
     bar = figure.colorbar(image, ax=list(grid.flat), shrink=0.8, pad=0.02)
     bar.set_label("Top-1 (%)")
     bar.outline.set_visible(False)
+    is_known = any(found.has_interval for v in results.variants if (found := results.accuracy(v)))
+    where = "; below a mean stands its interval" if is_known else ""
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
-        f"({mean_over_seeds(results)}; below a mean stands its interval). Empty: no result."
+        f"({mean_over_seeds(results)}{where}). Empty: no result."
     )
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."

@@ -119,7 +119,7 @@ def test_maps_show_the_last_block_s_attention_over_its_even_share(maker):
             assert (left, right) == (time * 10 - 0.5, time * 10 + 7.5)  # under its frame
             assert (bottom, top) == (7.5, -0.5)
     labels = [text for axes in figure.axes for text in texts_of(axes)]
-    assert labels == ["still", "VLF", "down", "VLF"]
+    assert labels == ["still", "to frame", "VLF", "down", "to frame", "VLF"]
 
 
 def test_the_matrix_is_from_frame_to_frame(maker):
