@@ -193,6 +193,7 @@ def _stacked(heading: str, align: str) -> str:
     """A heading in lines of up to `HEADING_WIDTH` characters, so that numbers set the width."""
     glued = heading.replace(" \N{UPWARDS ARROW}", "\N{NO-BREAK SPACE}\N{UPWARDS ARROW}")
     glued = glued.replace(" \N{DOWNWARDS ARROW}", "\N{NO-BREAK SPACE}\N{DOWNWARDS ARROW}")
+    glued = glued.replace("95 %", "95\N{NO-BREAK SPACE}%")
     lines = textwrap.wrap(glued, HEADING_WIDTH, break_long_words=False) or [""]
     if len(lines) == 1:
         return escape_latex(heading)
