@@ -49,6 +49,14 @@ def decimals_for(values: Iterable[float], digits: int = 3) -> int:
     return max(0, digits - 1 - math.floor(math.log10(min(sizes))))
 
 
+def plain(value: float) -> str:
+    """A number of an axis or a level, without exponents: 2e7 -> "20 M", 0.5 -> "0.5"."""
+    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= factor:
+            return _trim(significant(value / factor)) + prefix
+    return _trim(significant(value))
+
+
 def p_value(p: float) -> str:
     """As "0.034", or "< 0.001"."""
     return "< 0.001" if p < 0.001 else fixed(p, 3)
@@ -64,3 +72,7 @@ def prefix_for(values: Iterable[float]) -> tuple[float, str]:
 def plural(count: int, word: str) -> str:
     """As "1 seed", "3 seeds"."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _trim(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -87,6 +87,12 @@ class Results:
         ]
 
     @cached_property
+    def series_factor(self) -> str | None:
+        """The factor whose levels figures tell apart by colour: the first that is no number."""
+        words = [name for name in self.factors if name not in self.numeric_factors]
+        return next(iter([*words, *self.factors]), None)
+
+    @cached_property
     def baseline_label(self) -> str:
         """How a heading names the baseline."""
         return short_label(self.study.baseline)

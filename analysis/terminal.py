@@ -13,7 +13,7 @@ from analysis.tables.table import Entry, Table
 from study.record import Outcome
 from study.spec import Study
 
-STYLES = {"": "", "best": "bold green", "tie": "underline"}
+STYLES = {"": "", "best": "bold green", "tie": "underline", "second": ""}
 
 
 def report_study(
@@ -107,6 +107,8 @@ def _fitting(widths: Sequence[int], room: int) -> int:
 
 def _text(entry: Entry, letters: dict[str, str]) -> Text:
     text = Text(entry.text, style=STYLES[entry.mark])
+    if entry.mark == "second":
+        text.append(" 2nd", style="dim")
     if entry.notes:
         text.append(f" ({','.join(letters[note] for note in entry.notes)})", style="dim")
     return text

@@ -22,6 +22,7 @@ from study.tensorboard import write_events
 from vlf.checkpoint import read_checkpoint
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
+from vlf.examples import look_at
 from vlf.features import stored_bytes
 from vlf.train import StoppedError, Trained, train_model
 
@@ -95,6 +96,8 @@ def _train_and_test(
         "predictions": _save(task, store, "predictions", _prediction_arrays(answers)),
         "curves": curves,
     }
+    if examples := look_at(trained.model, test, task.examples, device):
+        artifacts["examples"] = _save(task, store, "examples", examples)
     notes += test.notes
     if task.tensorboard:
         notes += write_events(

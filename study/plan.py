@@ -253,6 +253,7 @@ def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Ta
         slurm=job.cell.slurm,
         loaders=plan.study.run.loaders,
         tensorboard=plan.study.run.tensorboard,
+        examples=tuple(plan.study.run.examples),
     )
 
 

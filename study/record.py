@@ -69,7 +69,7 @@ class Record:
         reason: Why it failed, in one line.
         detail: Traceback or stack for the report's failure section.
         timing_run: Cost records made in one process, side by side, share it; else "".
-        artifacts: Name ("predictions", "curves") -> npz file.
+        artifacts: Name ("predictions", "curves", "examples") -> npz file.
         notes: Remarks a reader of the number must see, such as operators that were not counted.
     """
 

@@ -90,6 +90,9 @@ class RunSettings(Config):
             none on CPU, whose cores are training, and the cores a GPU, at most 8, beside one.
         tensorboard: Write the curves of each job that is trained as a TensorBoard event file, too
             (the extra `tensorboard`); of jobs that were done before there is none.
+        examples: Test clips, by number from 0, whose frames (at most 64 pixels a side) and
+            attention of h each training run keeps, once it is over, for the figures `clips` and
+            `attention`. Those that the split does not have are left out; `[]` keeps none.
     """
 
     executor: Literal["process", "inline", "slurm"] = "process"
@@ -99,6 +102,7 @@ class RunSettings(Config):
     timeout_min: float | None = Field(None, gt=0)
     loaders: int | None = Field(None, ge=0, le=256)
     tensorboard: bool = False
+    examples: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2, 3], max_length=32)
     slurm: SlurmSettings = SlurmSettings()
 
 
@@ -153,6 +157,8 @@ class ReportConfig(Config):
         figures: Names of figures; None makes all that the study has data for (analysis/figures).
         title: Heading of the report; None takes the question.
         views: Drawings of the page that have a button there.
+        style: Width of figures: "single" fits each into a column of a two-column paper (3.3 in),
+            "double" gives each both columns (6.9 in), "auto" what it needs.
     """
 
     baseline: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -160,3 +166,4 @@ class ReportConfig(Config):
     figures: list[str] | None = None
     title: str | None = None
     views: list[ViewConfig] = Field(default_factory=list, max_length=100)
+    style: Literal["auto", "single", "double"] = "auto"

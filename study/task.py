@@ -26,6 +26,7 @@ class Task:
         slurm: Settings that its levels put over `run.slurm`.
         loaders: `run.loaders`; not in the config, since it can change no number.
         tensorboard: `run.tensorboard`; neither.
+        examples: `run.examples`, as `loaders`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     slurm: Mapping[str, object] = field(default_factory=dict)
     loaders: int | None = None
     tensorboard: bool = False
+    examples: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

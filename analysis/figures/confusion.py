@@ -5,13 +5,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, wrapped
+from analysis.figures.style import (
+    PAGE_WIDTH,
+    Drawing,
+    is_page,
+    new_figure,
+    panel_columns,
+    width_of,
+    wrapped,
+)
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4
 MOST_NAMED_CLASSES = 30
-TITLE_WIDTH = 20  # characters that fit above a panel
+# Inches: a letter of a class name, and of a title; a line of titles; the scale's bar.
+CHARACTER, TITLE_CHARACTER, TITLE, SCALE = 0.045, 0.065, 0.2, 0.6
 
 
 def draw_confusion(results: Results) -> Drawing | None:
@@ -25,15 +34,11 @@ def draw_confusion(results: Results) -> Drawing | None:
             found.append((variant, *averaged))
     if not found:
         return None
-    columns = min(len(found), PANEL_COLUMNS)
-    rows = -(-len(found) // columns)
-    side = PAGE_WIDTH / PANEL_COLUMNS
-    figure = new_figure(side * columns + 0.9 * (columns < PANEL_COLUMNS), side * rows + 0.55)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure, grid, columns, fitting = panel_grid(results, len(found), found[0][2])
     for i, (variant, matrix, names, _) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(wrapped(variant.label, TITLE_WIDTH))
+        grid[i].set_title(wrapped(variant.label, fitting))
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
@@ -55,21 +60,63 @@ def confusion_matrix(
     return shares
 
 
-def _confusion(
+def seed_matrices(
     results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], int] | None:
-    """Mean matrix over the seeds, class names, and number of seeds."""
-    matrices, names = [], []
-    for arrays in results.arrays(variant, "predictions"):
+) -> tuple[dict[int, NDArray[np.float64]], list[str]]:
+    """Seed -> confusion matrix from its stored predictions, and the class names."""
+    matrices, names = {}, []
+    for seed, arrays in results.arrays_by_seed(variant, "predictions").items():
         scores = arrays.get("logits", arrays.get("scores"))  # either orders the classes alike
         if scores is None or "labels" not in arrays or not len(scores):
             continue
         names = [str(name) for name in arrays["classes"]]
         answers = scores.argmax(axis=1)
-        matrices.append(confusion_matrix(arrays["labels"], answers, scores.shape[1]))
+        matrices[seed] = confusion_matrix(arrays["labels"], answers, scores.shape[1])
+    return matrices, names
+
+
+def panel_grid(
+    results: Results, panels: int, names: list[str]
+) -> tuple[Figure, list[Axes], int, int]:
+    """A figure of square panels with room for the names of classes.
+
+    Returns:
+        It, its panels, how many are in a row, and how many letters of a title fit above one.
+    """
+    named = max(map(len, names)) if len(names) <= MOST_NAMED_CLASSES else 0
+    width, room = width_of(results, PAGE_WIDTH), 0.3 + CHARACTER * named
+    most = panel_columns(width, 99, PANEL_COLUMNS)
+    columns = panel_columns(width, panels, PANEL_COLUMNS)
+    rows, side = -(-panels // columns), (width - room - SCALE) / most
+    figure = new_figure(
+        min(width, side * columns + room + SCALE), (side + TITLE) * rows + room + 0.1
+    )
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    return figure, grid, columns, max(8, round(side / TITLE_CHARACTER))
+
+
+def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
+    """Class names at the outer panels' axes, where there are few enough to read."""
+    ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
+    figure = axes.get_figure(root=True)
+    size = 5.5 if len(names) <= 12 and figure and is_page(figure.get_figwidth()) else 4
+    # An axis without names is hidden, which spares the layout most of its time.
+    axes.xaxis.set_visible(is_bottom and bool(ticks))
+    axes.yaxis.set_visible(is_left and bool(ticks))
+    if is_left and ticks:
+        axes.set_yticks(ticks, names, fontsize=size)
+    if is_bottom and ticks:
+        axes.set_xticks(ticks, names, fontsize=size, rotation=90)
+
+
+def _confusion(
+    results: Results, variant: Variant
+) -> tuple[NDArray[np.float64], list[str], int] | None:
+    """Mean matrix over the seeds, class names, and number of seeds."""
+    matrices, names = seed_matrices(results, variant)
     if not matrices:
         return None
-    return np.mean(matrices, axis=0), names, len(matrices)
+    return np.mean(list(matrices.values()), axis=0), names, len(matrices)
 
 
 def _draw_matrix(
@@ -79,15 +126,7 @@ def _draw_matrix(
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(True)
-    ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
-    size = 5.5 if len(names) <= 12 else 4
-    # An axis without names is hidden, which spares the layout most of its time.
-    axes.xaxis.set_visible(is_bottom and bool(ticks))
-    axes.yaxis.set_visible(is_left and bool(ticks))
-    if is_left and ticks:
-        axes.set_yticks(ticks, names, fontsize=size)
-    if is_bottom and ticks:
-        axes.set_xticks(ticks, names, fontsize=size, rotation=90)
+    name_classes(axes, names, is_left=is_left, is_bottom=is_bottom)
 
 
 def _add_scale(figure: Figure, grid: list[Axes]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure
+from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of
 from analysis.numbers import prefix_for, significant
 from analysis.provenance import clip_shape
 from analysis.results import Results, Variant
@@ -22,8 +22,10 @@ def draw_cost_parts(results: Results) -> Drawing | None:
     bars = shown[:MOST_BARS]
     if not bars:
         return None
-    figure = new_figure(PAGE_WIDTH, 0.75 + 0.19 * len(bars))
-    left, right = figure.subplots(1, 2, sharey=True)
+    width = width_of(results, PAGE_WIDTH)
+    rows, columns = (1, 2) if is_page(width) else (2, 1)
+    figure = new_figure(width, 0.25 + rows * (0.5 + 0.19 * len(bars)))
+    left, right = figure.subplots(rows, columns, sharey=True).flat
     _draw_bars(left, results, bars, "macs", "MACs per clip")
     _draw_bars(right, results, bars, "parameters", "Parameters")
     left.set_yticks(range(len(bars)), [variant.label for variant in bars])

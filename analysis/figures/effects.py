@@ -4,7 +4,14 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from analysis.effects import Effect, effects_of, most_telling
-from analysis.figures.style import PAGE_WIDTH, Drawing, mean_over_seeds, new_figure
+from analysis.figures.style import (
+    PAGE_WIDTH,
+    Drawing,
+    is_page,
+    mean_over_seeds,
+    new_figure,
+    width_of,
+)
 from analysis.results import Results
 from analysis.tables.effects import INTERACTION, effect_name
 
@@ -29,7 +36,8 @@ def draw_effects(results: Results) -> Drawing | None:
     if not effects:
         return None
     shown = most_telling(effects, MOST_ROWS)
-    figure = new_figure(PAGE_WIDTH * 0.75, 0.75 + 0.17 * len(shown))
+    width = width_of(results, PAGE_WIDTH * 0.75)
+    figure = new_figure(width, 0.75 + 0.17 * len(shown))
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)
     for row, effect in enumerate(shown):
@@ -43,7 +51,7 @@ def draw_effects(results: Results) -> Drawing | None:
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("Effect on top-1 (points)")
     _separate(axes, shown)
-    _add_legend(axes, shown)
+    _add_legend(axes, shown, 3 if is_page(width) else 1)
     caption = (
         f"Effects of the factors on top-1 ({mean_over_seeds(results)}; grey dots: the seeds). "
         f"{INTERACTION}; intervals hold one by one."
@@ -83,7 +91,7 @@ def _separate(axes: Axes, effects: list[Effect]) -> None:
             axes.axhline(row - 0.5, color="#dddddd", linewidth=0.5, zorder=0)
 
 
-def _add_legend(axes: Axes, effects: list[Effect]) -> None:
+def _add_legend(axes: Axes, effects: list[Effect], columns: int) -> None:
     handles = []
     for kind in dict.fromkeys(one.kind for one in effects):
         marker, size, face = LOOKS[kind]
@@ -92,4 +100,4 @@ def _add_legend(axes: Axes, effects: list[Effect]) -> None:
         handles.append(handle)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, handletextpad=0.2)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, handletextpad=0.2)

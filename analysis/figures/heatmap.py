@@ -11,6 +11,8 @@ from analysis.figures.style import (
     mean_over_seeds,
     new_figure,
     numeric_factors,
+    panel_columns,
+    width_of,
     wrapped,
 )
 from analysis.numbers import fixed
@@ -18,6 +20,7 @@ from analysis.results import Results, Variant, short_label, short_name
 from analysis.statistics import Estimate
 
 MOST_PANELS = 6
+PANEL_COLUMNS = 3
 TITLE_WIDTH = 26  # characters that fit above a panel
 MOST_NUMBERED = 10  # levels a side; more numbers than that cannot be read
 
@@ -33,9 +36,11 @@ def draw_heatmap(results: Results) -> Drawing | None:
         others = {name: level for name, level in variant.levels.items() if name not in factors}
         panels.setdefault(short_label(others) if others else "", []).append(variant)
     shown = list(panels.items())[:MOST_PANELS]
-    width = COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH
-    figure = new_figure(width, 2.5 if len(shown) < 4 else 4.6)
-    grid = figure.subplots(1 + (len(shown) > 3), min(len(shown), 3), squeeze=False)
+    width = width_of(results, COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH)
+    across = panel_columns(width, len(shown), PANEL_COLUMNS)
+    down = -(-len(shown) // across)
+    figure = new_figure(width, 0.4 + 2.1 * down)
+    grid = figure.subplots(down, across, squeeze=False)
     means = [found.value for v in results.variants if (found := results.accuracy(v))]
     image = None
     for axes, (title, variants) in zip(grid.flat, shown, strict=False):
@@ -47,9 +52,11 @@ def draw_heatmap(results: Results) -> Drawing | None:
     bar = figure.colorbar(image, ax=list(grid.flat), shrink=0.8, pad=0.02)
     bar.set_label("Top-1 (%)")
     bar.outline.set_visible(False)
+    is_known = any(found.has_interval for v in results.variants if (found := results.accuracy(v)))
+    where = "; below a mean stands its interval" if is_known else ""
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
-        f"({mean_over_seeds(results)}; below a mean stands its interval). Empty: no result."
+        f"({mean_over_seeds(results)}{where}). Empty: no result."
     )
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."

@@ -1,10 +1,11 @@
-"""What accuracy costs: top-1 against MACs and against latency, with the Pareto front."""
+"""What accuracy costs: top-1 against each cost, with the Pareto front."""
 
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
@@ -19,6 +20,7 @@ from analysis.figures.style import (
     new_figure,
     series_factor,
     series_of,
+    width_of,
 )
 from analysis.provenance import clip_shape, cost_machines
 from analysis.results import Results, Variant, short_label
@@ -26,6 +28,7 @@ from analysis.statistics import Estimate
 from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width
+DOMINATED = 0.45  # opacity of error bars off the front
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,14 @@ class Point:
 
 def draw_accuracy_macs(results: Results) -> Drawing | None:
     """Top-1 against MACs of one clip; None without a cell that has both."""
-    counts = {v.cell: results.count(v, "macs") for v in results.variants}
-    points = _points(
-        results, {c: Estimate(n, None, None, 1) for c, n in counts.items() if n is not None}
-    )
     shape = clip_shape(results)
-    return _draw(
-        results, points, "MACs per clip", f"MACs of one clip{f' ({shape})' if shape else ''}"
-    )
+    what = f"MACs of one clip{f' ({shape})' if shape else ''}"
+    return _draw(results, _counted(results, "macs"), "MACs per clip", what)
+
+
+def draw_accuracy_parameters(results: Results) -> Drawing | None:
+    """Top-1 against parameters; None without a cell that has both."""
+    return _draw(results, _counted(results, "parameters"), "Parameters", "parameters")
 
 
 def draw_accuracy_latency(results: Results) -> Drawing | None:
@@ -54,11 +57,31 @@ def draw_accuracy_latency(results: Results) -> Drawing | None:
     batch = quoted_batch(results)
     if batch is None:
         return None
-    found = {v.cell: results.cost(v, "latency", batch) for v in results.variants}
-    points = _points(results, {cell: cost for cell, cost in found.items() if cost})
-    where = " and on ".join(cost_machines(results))
-    what = f"median latency at batch size {batch} with its 95 % interval, on {where}"
-    return _draw(results, points, f"Latency (ms, batch {batch})", what)
+    what = f"median latency at batch size {batch} with its 95 % interval"
+    return _draw_measured(results, "latency", batch, f"Latency (ms, batch {batch})", what)
+
+
+def draw_accuracy_memory(results: Results) -> Drawing | None:
+    """Top-1 against peak memory at the batch size of the main table; None without both."""
+    sizes = results.batch_sizes("peak_memory")
+    if not sizes:
+        return None
+    heading = f"Peak memory (MiB, batch {sizes[-1]})"
+    what = f"peak memory of one forward call at batch size {sizes[-1]}"
+    return _draw_measured(results, "peak_memory", sizes[-1], heading, what)
+
+
+def draw_accuracy_energy(results: Results) -> Drawing | None:
+    """Top-1 against energy of a clip; None where no meter could be read."""
+    sizes = results.batch_sizes("energy")
+    if not sizes:
+        return None
+    what = (
+        f"energy of a clip at batch size {sizes[0]}, idle power included (median and range of few "
+        "readings of the machine's meter)"
+    )
+    heading = f"Energy (J per clip, batch {sizes[0]})"
+    return _draw_measured(results, "energy", sizes[0], heading, what)
 
 
 def pareto_front(costs: list[float], accuracies: list[float]) -> list[int]:
@@ -78,23 +101,42 @@ def _points(results: Results, costs: dict[str, Estimate]) -> list[Point]:
     ]
 
 
+def _counted(results: Results, metric: str) -> list[Point]:
+    counts = {v.cell: results.count(v, metric) for v in results.variants}
+    known = {cell: Estimate(n, None, None, 1) for cell, n in counts.items() if n is not None}
+    return _points(results, known)
+
+
+def _draw_measured(
+    results: Results, metric: str, batch: int, heading: str, what: str
+) -> Drawing | None:
+    found = {v.cell: results.cost(v, metric, batch) for v in results.variants}
+    points = _points(results, {cell: cost for cell, cost in found.items() if cost})
+    where = " and on ".join(cost_machines(results))
+    return _draw(results, points, heading, f"{what}, on {where}")
+
+
 def _draw(results: Results, points: list[Point], heading: str, what: str) -> Drawing | None:
     if not any(point.cost.value > 0 for point in points):
         return None
     points = [point for point in points if point.cost.value > 0]  # no place on a log axis
-    figure = new_figure(COLUMN_WIDTH, 2.7)
+    figure = new_figure(width_of(results, COLUMN_WIDTH), 2.7)
     axes = figure.add_subplot()
     styles = looks(results)
-    _draw_front(axes, points)
+    front = _front(points)
+    _draw_front(axes, front)
     pen = Gathered(axes) if len(points) > MANY else axes
     for point in points:
-        _draw_point(pen, point, styles[series_of(results, point.variant)])
+        look = styles[series_of(results, point.variant)]
+        _draw_point(pen, point, look, is_dominated=point not in front)
     if isinstance(pen, Gathered):
         pen.draw()
     log_axis(axes, "x", [x for p in points for x in _bounds(p.cost)])
     axes.set_xlabel(heading)
     axes.set_ylabel("Top-1 (%)")
     axes.margins(y=0.12)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
     if is_several or len(points) > MOST_LABELS:
         _add_legend(axes, results, points, styles)
@@ -102,29 +144,38 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     _label(axes, results, points, styles, is_several)
     missing = len(results.variants) - len(points)
     caption = (
-        f"Top-1 on the test split ({mean_over_seeds(results)}) against "
-        f"{what}. Dashed: the Pareto front of the means, which intervals may overlap."
+        f"Top-1 on the test split ({mean_over_seeds(results)}) against {what}. Dashed: the Pareto "
+        "front of the means; hollow: off it, since another cell costs no more and has a mean as "
+        "high. Intervals that overlap do not tell the two apart."
     )
     if missing:
         caption += f" {missing} of {len(results.variants)} cells lack one of the two numbers."
     return Drawing(figure, caption)
 
 
-def _draw_front(axes: Axes, points: list[Point]) -> None:
+def _front(points: list[Point]) -> list[Point]:
+    """Those on the front, from cheap to dear, and those equal to one of them in both."""
     costs, accuracies = [p.cost.value for p in points], [p.accuracy.value for p in points]
-    front = pareto_front(costs, accuracies)
+    found = {(costs[i], accuracies[i]) for i in pareto_front(costs, accuracies)}
+    kept = [p for p in points if (p.cost.value, p.accuracy.value) in found]
+    return sorted(kept, key=lambda point: point.cost.value)
+
+
+def _draw_front(axes: Axes, front: list[Point]) -> None:
     axes.plot(
-        [costs[i] for i in front], [accuracies[i] for i in front],
+        [p.cost.value for p in front], [p.accuracy.value for p in front],
         color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
     )  # fmt: skip
 
 
-def _draw_point(axes: Axes | Gathered, point: Point, look: Look) -> None:
+def _draw_point(axes: Axes | Gathered, point: Point, look: Look, is_dominated: bool) -> None:
     x, y = point.cost, point.accuracy
+    edge, fill, width = (look.color, "white", 0.9) if is_dominated else ("white", look.color, 0.4)
     axes.errorbar(
         x.value, y.value, xerr=_error(x), yerr=_error(y), color=look.color, marker=look.marker,
-        markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8, capsize=1.5, capthick=0.8,
-        linestyle="none", zorder=3,
+        markeredgecolor=edge, markerfacecolor=fill, markeredgewidth=width, elinewidth=0.8,
+        ecolor=to_rgba(look.color, DOMINATED if is_dominated else 1), capsize=1.5, capthick=0.8,
+        linestyle="none", zorder=2.5 if is_dominated else 3,
     )  # fmt: skip
 
 
@@ -171,9 +222,8 @@ def _label(
 
 
 def _front_segments(points: list[Point]) -> list[tuple[float, float, float, float]]:
-    costs, accuracies = [p.cost.value for p in points], [p.accuracy.value for p in points]
-    front = pareto_front(costs, accuracies)
-    return [(costs[i], accuracies[i], costs[j], accuracies[j]) for i, j in pairwise(front)]
+    ends = [(point.cost.value, point.accuracy.value) for point in _front(points)]
+    return [(*one, *other) for one, other in pairwise(ends)]
 
 
 def _bars(point: Point) -> list[tuple[float, float, float, float]]:

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from analysis.atomic import write_atomically
-from analysis.figures.style import COLUMN_WIDTH, DPI, Drawing, freeze_layout, house_style
+from analysis.figures.style import DPI, Drawing, freeze_layout, house_style, is_page
 from analysis.registry import resolve
 from analysis.results import Results
 
@@ -60,7 +60,7 @@ def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedF
     paths = tuple(
         write_atomically(folder / f"{name}.{ending}", data) for ending, data in content.items()
     )
-    is_wide = drawing.figure.get_figwidth() > COLUMN_WIDTH + 1
+    is_wide = is_page(drawing.figure.get_figwidth())
     return SavedFigure(name, drawing.caption, paths, content["svg"], is_wide)
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.numbers import MINUS, significant
+from analysis.numbers import plain
 from analysis.results import Results, Variant
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
@@ -88,6 +88,22 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def width_of(results: Results, needed: float) -> float:
+    """Inches that the study's `report.style` gives a figure: "auto" what it needs."""
+    widths = {"single": COLUMN_WIDTH, "double": PAGE_WIDTH}
+    return widths.get(results.study.report.style, needed)
+
+
+def is_page(width: float) -> bool:
+    """Whether a figure takes both columns of a page."""
+    return width > COLUMN_WIDTH + 1
+
+
+def panel_columns(width: float, panels: int, over_page: int) -> int:
+    """Panels side by side: up to `over_page` over both columns, half as many in one."""
+    return min(panels, over_page if is_page(width) else max(1, over_page // 2))
+
+
 def freeze_layout(figure: Figure) -> None:
     """Lay out once and keep it: later draws move nothing and cost less."""
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
@@ -98,9 +114,7 @@ def freeze_layout(figure: Figure) -> None:
 
 def series_factor(results: Results) -> str | None:
     """The factor whose levels are told apart by colour: the first that is not a number."""
-    numeric = numeric_factors(results)
-    words = [name for name in results.factors if name not in numeric]
-    return next(iter([*words, *results.factors]), None)
+    return results.series_factor
 
 
 def numeric_factors(results: Results) -> list[str]:
@@ -132,10 +146,7 @@ def looks(results: Results) -> dict[str, Look]:
 
 def plain_number(value: float, _position: object = None) -> str:
     """A tick label without exponents: 2e7 -> "20 M", 0.5 -> "0.5"."""
-    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= factor:
-            return _trim(significant(value / factor)) + prefix
-    return _trim(significant(value)).replace("-", MINUS)
+    return plain(value)
 
 
 def log_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
@@ -174,7 +185,3 @@ def mean_over_seeds(results: Results) -> str:
 def wrapped(text: str, width: int) -> str:
     """A label in lines of up to so many characters, however long its words are."""
     return "\n".join(textwrap.wrap(text, width))
-
-
-def _trim(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text

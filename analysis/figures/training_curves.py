@@ -13,10 +13,13 @@ from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
     Look,
+    is_page,
     looks,
     new_figure,
+    panel_columns,
     series_factor,
     series_of,
+    width_of,
     wrapped,
 )
 from analysis.results import Results, Variant, short_label
@@ -36,9 +39,9 @@ def draw_training_curves(results: Results) -> Drawing | None:
     shown = list(panels.items())[:MOST_PANELS]
     if not shown:
         return None
-    columns = min(len(shown), PANEL_COLUMNS)
+    width = width_of(results, COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH)
+    columns = panel_columns(width, len(shown), PANEL_COLUMNS)
     rows = -(-len(shown) // columns)
-    width = COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH
     figure = new_figure(width, 0.5 + (2.3 if rows == 1 else 1.6 * rows))
     grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     styles = looks(results)
@@ -54,7 +57,7 @@ def draw_training_curves(results: Results) -> Drawing | None:
         axes.set_axis_off()
     figure.supxlabel("Epoch", fontsize=7.5)
     figure.supylabel("Validation top-1 (%)", fontsize=7.5)
-    _add_legend(figure, results, drawn, 3 if len(shown) == 1 else 7)
+    _add_legend(figure, results, drawn, 7 if is_page(width) else 3)
     seeds = [len(found) for found in curves.values()]
     caption = _caption(min(seeds), max(seeds))
     if len(panels) > len(shown):

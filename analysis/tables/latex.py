@@ -1,4 +1,10 @@
-"""Any text as LaTeX that a stock pdflatex can set."""
+"""Any text as LaTeX that a stock pdflatex can set, numbers with their decimal points in line."""
+
+import re
+from collections.abc import Iterable
+
+# A sign, digits, decimals; then nothing, or what follows after a space, such as an interval.
+_NUMBER = re.compile("([+\N{MINUS SIGN}]?)([0-9]+)(?:[.]([0-9]+))?( .*)?")
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -58,6 +64,28 @@ def escape_latex(text: str) -> str:
     A character that plain pdflatex cannot set is shown by its code point (U+65E5).
     """
     return "".join(map(_escape, text))
+
+
+def number_format(texts: Iterable[str]) -> str:
+    """The `table-format` of siunitx that all numbers among the texts fit in; "" without any."""
+    found = [match for text in texts if (match := _NUMBER.fullmatch(text))]
+    if not found:
+        return ""
+    sign = "+" if any(match[1] for match in found) else ""
+    whole = max(len(match[2]) for match in found)
+    return f"{sign}{whole}.{max(len(match[3] or '') for match in found)}"
+
+
+def aligned_latex(text: str, form: str) -> str:
+    r"""A text that starts with a number as `\tablenum` and the rest; any other is escaped."""
+    match = _NUMBER.fullmatch(text) if form else None
+    if match is None:
+        return escape_latex(text)
+    sign = match[1].replace("\N{MINUS SIGN}", "-")
+    number = sign + match[2] + (f".{match[3]}" if match[3] else "")
+    rest = escape_latex(match[4]).replace(" ", "~", 1) if match[4] else ""
+    # In a box of its own, as \tablenum would stretch to the width of the column.
+    return rf"\mbox{{\tablenum[table-format={form}]{{{number}}}}}{rest}"
 
 
 def _escape(character: str) -> str:

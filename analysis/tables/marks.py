@@ -1,6 +1,6 @@
 """Which entries of a column are the best, as far as noise lets one say so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from analysis import statistics
 from analysis.results import ALPHA, Results, Variant
@@ -8,46 +8,38 @@ from analysis.tables.table import Mark
 
 
 def mark_counts(counts: Mapping[str, float]) -> dict[str, Mark]:
-    """The smallest of numbers without noise; equal ones are ties."""
-    lowest = [cell for cell, value in counts.items() if value == min(counts.values())]
-    return _marks(lowest, len(counts))
+    """The smallest of numbers without noise, and the next; equal ones share a place."""
+    ordered = sorted(counts, key=lambda cell: counts[cell])
+    return _marks(ordered, lambda one, other: counts[one] != counts[other])
 
 
 def mark_accuracy(results: Results) -> dict[str, Mark]:
-    """The highest mean top-1; best only if it beats all other cells.
+    """The highest mean top-1; best only if it beats all other cells, second as `_marks`.
 
     Each p is multiplied by the number of comparisons, as the best was picked by looking. This is
     never milder than the table's Holm correction, so a mark cannot contradict the p beside it.
     """
     means = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
-    if not means:
-        return {}
-    best = max(means, key=lambda cell: means[cell].value)
     by_cell = {v.cell: results.by_seed(v, "top1") for v in results.variants}
-    others: dict[str, float] = {}
-    for cell in means:
-        if cell != best:
-            difference = statistics.paired_difference(by_cell[best], by_cell[cell])
-            p = None if difference is None else difference.p
-            others[cell] = 1.0 if p is None else p  # untested is not told apart
-    tied = [cell for cell, p in others.items() if p * len(others) >= ALPHA]
-    return _marks([best, *tied], len(means))
+
+    def differs(one: str, other: str) -> bool:
+        difference = statistics.paired_difference(by_cell[one], by_cell[other])
+        p = None if difference is None else difference.p
+        return p is not None and p * (len(means) - 1) < ALPHA  # untested is not told apart
+
+    return _marks(sorted(means, key=lambda cell: -means[cell].value), differs)
 
 
 def mark_costs(results: Results, metric: str, batch: int) -> dict[str, Mark]:
     """The best median of a timing; ties are those whose ratio to it does not exclude 1."""
     medians = {v.cell: found for v in results.variants if (found := results.cost(v, metric, batch))}
-    if not medians:
-        return {}
-    pick = max if metric == "throughput" else min
-    best = pick(medians, key=lambda cell: medians[cell].value)
+    sign = -1 if metric == "throughput" else 1
     variants = {v.cell: v for v in results.variants}
-    tied = [
-        cell
-        for cell in medians
-        if cell != best and not _differs(results, variants[cell], variants[best], metric, batch)
-    ]
-    return _marks([best, *tied], len(medians))
+
+    def differs(one: str, other: str) -> bool:
+        return _differs(results, variants[other], variants[one], metric, batch)
+
+    return _marks(sorted(medians, key=lambda cell: sign * medians[cell].value), differs)
 
 
 def _differs(results: Results, ours: Variant, theirs: Variant, metric: str, batch: int) -> bool:
@@ -57,7 +49,25 @@ def _differs(results: Results, ours: Variant, theirs: Variant, metric: str, batc
     return not ratio.low <= 1 <= ratio.high
 
 
-def _marks(leaders: list[str], compared: int) -> dict[str, Mark]:
-    if len(leaders) == compared:  # all are alike, or there is one alone: nothing stands out
+def _marks(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> dict[str, Mark]:
+    """Marks of cells from the best value to the worst.
+
+    The first place is shared ("tie") by all that are not told apart from the best value. There is a
+    second place only where the first is one cell's, as in any ranking with ties; it is shared by
+    all that are not told apart from the best of the rest.
+    """
+    first = _leaders(ordered, differs)
+    if len(first) == len(ordered):  # all are alike, or there is one alone: nothing stands out
         return {}
-    return dict.fromkeys(leaders, "best" if len(leaders) == 1 else "tie")
+    if len(first) > 1:
+        return dict.fromkeys(first, "tie")
+    rest = ordered[1:]
+    second = _leaders(rest, differs)
+    found: dict[str, Mark] = {first[0]: "best"}
+    if len(second) < len(rest):
+        found.update(dict.fromkeys(second, "second"))
+    return found
+
+
+def _leaders(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> list[str]:
+    return [cell for cell in ordered if cell == ordered[0] or not differs(ordered[0], cell)]

@@ -151,7 +151,8 @@ def main_remarks(results: Results) -> tuple[str, ...]:
         remarks.append("One seed: no interval.")
     remarks.append(
         "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
-        "best at 5 %; a MAC is one multiply-accumulate, two FLOPs."
+        "best at 5 %; 2nd, where one is best: best of the rest, or not told apart from it; a MAC "
+        "is one multiply-accumulate, two FLOPs."
     )
     return (*remarks, *views_remarks(results))
 

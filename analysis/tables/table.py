@@ -7,16 +7,26 @@ import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.tables.latex import escape_latex
+from analysis.tables.latex import aligned_latex, escape_latex, number_format
 
-Mark = Literal["", "best", "tie"]
+Mark = Literal["", "best", "tie", "second"]
 Align = Literal["left", "right"]
 
 HEADING_WIDTH = 14
 
-_MARKDOWN = {"": "{}", "best": "**{}**", "tie": "_{}_"}
-_LATEX = {"": "{}", "best": r"\textbf{{{}}}", "tie": r"\underline{{{}}}"}
-_HTML = {"": "{}", "best": "<strong>{}</strong>", "tie": "<u>{}</u>"}
+_MARKDOWN = {"": "{}", "best": "**{}**", "tie": "_{}_", "second": "{} <sup>2nd</sup>"}
+_LATEX = {
+    "": "{}",
+    "best": r"\textbf{{{}}}",
+    "tie": r"\underline{{{}}}",
+    "second": r"{}\,\textsuperscript{{2nd}}",
+}
+_HTML = {
+    "": "{}",
+    "best": "<strong>{}</strong>",
+    "tie": "<u>{}</u>",
+    "second": "{} <sup>2nd</sup>",
+}
 _MARKDOWN_SPECIAL = str.maketrans(
     {c: "\\" + c for c in "\\`*_[]|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 )
@@ -28,7 +38,8 @@ class Entry:
 
     Attributes:
         text: As shown, without markup.
-        mark: "best" where it is clear of noise, "tie" where it is not told apart from the best.
+        mark: "best" where it is clear of noise, "tie" where it is not told apart from the best,
+            "second" where it is the best of the rest or not told apart from that.
         notes: Remarks that the reader of this number must see, in full.
     """
 
@@ -124,19 +135,23 @@ class Table:
         return self.to_html()  # what a notebook shows
 
     def to_latex(self) -> str:
-        r"""A `table*` for `\input`; needs the packages booktabs and graphicx.
+        r"""A `table*` for `\input`; needs the packages booktabs, graphicx and siunitx.
 
-        A table wider than the page is scaled down to it.
+        Numbers of a right-aligned column stand with their decimal points in line, whatever follows
+        them. A table wider than the page is scaled down to it.
         """
-        letters = self.footnotes
-        columns = "".join("r" if align == "right" else "l" for align in self.align)
-        lines = [" & ".join(_stacked(heading, align) for heading, align in self._columns())]
+        letters, formats = self.footnotes, self._formats()
+        aligns = [
+            "left" if form else align for form, align in zip(formats, self.align, strict=True)
+        ]
+        columns = "".join("r" if align == "right" else "l" for align in aligns)
+        lines = [" & ".join(map(_stacked, self.header, aligns))]
         for row in self.rows:
             lines.append(
                 " & ".join(
-                    _marked(_LATEX, entry, escape_latex(entry.text))
+                    _marked(_LATEX, entry, aligned_latex(entry.text, form))
                     + _raised(entry, letters, r"\textsuperscript{{{}}}")
-                    for entry in row
+                    for entry, form in zip(row, formats, strict=True)
                 )
             )
         head, *body = [line + r" \\" for line in lines]
@@ -146,9 +161,10 @@ class Table:
         fit = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%"
         return "\n".join(
             [
-                r"% needs \usepackage{booktabs,graphicx}",
+                r"% needs \usepackage{booktabs,graphicx,siunitx}",
                 r"\begin{table*}",
                 r"\centering\small\setlength{\tabcolsep}{4pt}",
+                r"\sisetup{mode=text,detect-weight,retain-explicit-plus,group-digits=none}",
                 rf"\caption{{{escape_latex(self.caption)}}}\label{{tab:{self.name}}}",
                 fit,
                 rf"\begin{{tabular}}{{{columns}}}",
@@ -160,6 +176,13 @@ class Table:
             ]
         )
 
+    def _formats(self) -> list[str]:
+        """Of each column, how wide its numbers are; "" where it has none."""
+        return [
+            number_format([row[i].text for row in self.rows]) if align == "right" else ""
+            for i, align in enumerate(self.align)
+        ]
+
     def _columns(self) -> list[tuple[str, Align]]:
         return list(zip(self.header, self.align, strict=True))
 
@@ -169,10 +192,11 @@ def escape_markdown(text: str) -> str:
     return " ".join(text.split()).translate(_MARKDOWN_SPECIAL)
 
 
-def _stacked(heading: str, align: Align) -> str:
+def _stacked(heading: str, align: str) -> str:
     """A heading in lines of up to `HEADING_WIDTH` characters, so that numbers set the width."""
     glued = heading.replace(" \N{UPWARDS ARROW}", "\N{NO-BREAK SPACE}\N{UPWARDS ARROW}")
     glued = glued.replace(" \N{DOWNWARDS ARROW}", "\N{NO-BREAK SPACE}\N{DOWNWARDS ARROW}")
+    glued = glued.replace("95 %", "95\N{NO-BREAK SPACE}%")
     lines = textwrap.wrap(glued, HEADING_WIDTH, break_long_words=False) or [""]
     if len(lines) == 1:
         return escape_latex(heading)

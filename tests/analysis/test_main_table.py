@@ -143,6 +143,41 @@ def test_cells_that_noise_does_not_tell_apart_are_ties(maker, seven_study):
     }
 
 
+def test_the_best_of_the_rest_is_second_where_the_first_place_is_one_cell_s(maker, seven_study):
+    runs = {
+        "VLF": (79.0, 80.0, 81.0),
+        "no g": (60.0, 60.9, 62.0),
+        "TSM": (40.0, 41.1, 42.0),
+        "TSN": (9.0, 10.1, 11.0),
+    }
+
+    assert mark_accuracy(Results(seven_study, trained(maker, runs), maker.root)) == {
+        "variant=VLF": "best",
+        "variant=no g": "second",
+    }
+
+
+def test_a_second_place_is_shared_by_those_that_noise_does_not_tell_apart(maker, seven_study):
+    runs = {
+        "VLF": (79.0, 80.0, 81.0),
+        "no g": (60.0, 60.9, 62.0),
+        "TSM": (61.0, 59.1, 62.0),
+        "TSN": (9.0, 10.1, 11.0),
+    }
+
+    assert mark_accuracy(Results(seven_study, trained(maker, runs), maker.root)) == {
+        "variant=VLF": "best",
+        "variant=no g": "second",
+        "variant=TSM": "second",
+    }
+
+
+def test_there_is_no_second_behind_a_shared_first_place_nor_where_the_rest_is_alike():
+    assert mark_counts({"a": 3.0, "b": 3.0, "c": 4.0, "d": 5.0}) == {"a": "tie", "b": "tie"}
+    assert mark_counts({"a": 3.0, "b": 4.0, "c": 4.0}) == {"a": "best"}
+    assert mark_counts({"a": 3.0, "b": 4.0, "c": 5.0}) == {"a": "best", "b": "second"}
+
+
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_nothing_is_best_where_everything_is_alike_or_alone(maker, seven_study, seeds):
     runs = {"VLF": (79.0, 80.0)[:seeds], "no g": (80.0, 79.0)[:seeds]}

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -7,7 +8,10 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from analysis.tables.latex import escape_latex
+from analysis.registry import resolve
+from analysis.results import Results
+from analysis.tables import TABLES
+from analysis.tables.latex import aligned_latex, escape_latex, number_format
 from analysis.tables.table import Entry, Table
 from analysis.terminal import show
 
@@ -108,6 +112,84 @@ def test_latex_names_what_it_cannot_set_by_its_code_point():
     assert escape_latex("日") == r"\texttt{U+65E5}"
 
 
+def test_numbers_of_a_column_share_a_format_that_all_fit_in():
+    texts = ["84.2 [81.0, 87.4]", "baseline", "+7.25", "\N{MINUS SIGN}112", "\N{EN DASH}"]
+
+    assert number_format(texts) == "+3.2"
+    assert number_format(["baseline", ""]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("84.2 [81.0, 87.4]", r"\mbox{\tablenum[table-format=+3.1]{84.2}}~{[}81.0, 87.4{]}"),
+        ("\N{MINUS SIGN}1.5", r"\mbox{\tablenum[table-format=+3.1]{-1.5}}"),
+        ("+12", r"\mbox{\tablenum[table-format=+3.1]{+12}}"),
+        ("baseline", "baseline"),
+        ("< 0.001", r"\textless{} 0.001"),
+    ],
+)
+def test_a_number_stands_in_a_box_and_the_rest_behind_it(text, latex):
+    assert aligned_latex(text, "+3.1") == latex
+
+
+def test_the_second_is_named_in_every_format():
+    made = table((Entry("VLF"), Entry("80", "best")), (Entry("TSN"), Entry("79", "second")))
+
+    assert "| TSN | 79 <sup>2nd</sup> |" in made.to_markdown()
+    assert "79 <sup>2nd</sup></td>" in made.to_html()
+    assert r"{79}}\,\textsuperscript{2nd}" in made.to_latex()
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_decimal_points_of_a_set_column_stand_in_line(tmp_path):
+    rows = (
+        (Entry("a"), Entry("7.25 [1, 2]", "best")),
+        (Entry("b"), Entry("\N{MINUS SIGN}112.5 [100, 2000]", "tie")),
+        (Entry("c"), Entry("+84.0", notes=("odd",))),
+        (Entry("d"), Entry("baseline")),
+    )
+    (tmp_path / "t.tex").write_text(table(*rows).to_latex(), "utf-8")
+
+    compile_latex(tmp_path)
+
+    subprocess.run(["pdftotext", "-bbox", "main.pdf", "out.html"], cwd=tmp_path, check=True)
+    found = (tmp_path / "out.html").read_text("utf-8")
+    words = re.findall(r'xMin="([\d.]+)" .*? xMax="([\d.]+)" .*?>([^<]+)</word>', found)
+    ends = {
+        number: float(right)
+        for _, right, word in words
+        for number in ("7.25", "112.5", "84.0")
+        if number in word
+    }
+    assert abs(ends["84.0"] - ends["112.5"]) < 0.1  # points; a digit is 5 wide
+    assert abs(ends["7.25"] - 5 - ends["112.5"]) < 5  # bold digits are wider
+
+
+def compile_latex(folder):
+    (folder / "main.tex").write_text(
+        "\\documentclass{article}\n\\usepackage{booktabs,graphicx,siunitx}\n"
+        "\\begin{document}\\input{t}\\end{document}\n"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "main.tex"],
+        cwd=folder,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
+    assert (folder / "main.pdf").stat().st_size > 1000
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("name", ["main", "ranks", "class_changes", "cost"])
+def test_tables_of_a_study_compile_as_they_are(maker, seven_study, tmp_path, name):
+    made = resolve(TABLES[name])(Results(seven_study, maker.seven(), maker.root))
+    (tmp_path / "t.tex").write_text(made.to_latex(), "utf-8")
+
+    compile_latex(tmp_path)
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles_whatever_the_labels_hold(tmp_path):
     every = "".join(chr(code) for code in (*range(32, 127), *range(0xA0, 0x250)))
@@ -119,19 +201,8 @@ def test_latex_compiles_whatever_the_labels_hold(tmp_path):
     )
     source = table(*rows, header=("cell", "a heading long enough to stack (%) ↑")).to_latex()
     (tmp_path / "t.tex").write_text(source, "utf-8")
-    (tmp_path / "main.tex").write_text(
-        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n"
-        "\\begin{document}\\input{t}\\end{document}\n"
-    )
 
-    done = subprocess.run(
-        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "-no-shell-escape", "main.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-    )
-
-    assert done.returncode == 0, done.stdout.decode("latin-1")[-2000:]
-    assert (tmp_path / "main.pdf").stat().st_size > 1000
+    compile_latex(tmp_path)
 
 
 def test_the_terminal_shows_brackets_and_notes_as_they_are():

@@ -1,0 +1,125 @@
+"""Which confusions a cell has more or less often than its baseline."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.figures.confusion import (
+    MOST_PANELS,
+    name_classes,
+    panel_grid,
+    seed_matrices,
+)
+from analysis.figures.style import Drawing, wrapped
+from analysis.numbers import MINUS, plural, signed
+from analysis.results import Results, Variant
+
+SIGNED_FROM = (
+    0.25  # of the scale's end: entries this large carry their sign, for those who see grey
+)
+MOST_SIGNED = 15  # classes; signs of more cannot be read
+
+Floats = NDArray[np.float64]
+Matrices = tuple[dict[int, Floats], list[str]]  # by seed, and class names
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A cell less its baseline: (K, K) points, averaged over seeds, and the error of an entry."""
+
+    variant: Variant
+    matrix: Floats
+    names: list[str]
+    seeds: int
+    error: float | None
+
+
+def draw_confusion_difference(results: Results) -> Drawing | None:
+    """Cell minus baseline in up to `MOST_PANELS` cells; None without predictions of both."""
+    shown: list[Panel] = []
+    skipped = 0
+    read: dict[str, Matrices] = {}  # baselines are asked for again and again
+    for variant in results.variants:
+        if len(shown) == MOST_PANELS:
+            skipped += results.baseline_of(variant) not in (None, variant)
+        elif panel := _panel(results, variant, read):
+            shown.append(panel)
+    if not shown:
+        return None
+    figure, grid, columns, fitting = panel_grid(results, len(shown), shown[0].names)
+    end = max(1.0, max(float(np.nanmax(np.abs(panel.matrix))) for panel in shown))
+    for i, panel in enumerate(shown):
+        _draw(grid[i], panel.matrix, end)
+        is_bottom = i + columns >= len(shown)
+        name_classes(grid[i], panel.names, is_left=i % columns == 0, is_bottom=is_bottom)
+        grid[i].set_title(wrapped(panel.variant.label, fitting))
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    _add_scale(figure, grid)
+    return Drawing(figure, _caption(results, shown, skipped))
+
+
+def _panel(results: Results, variant: Variant, read: dict[str, Matrices]) -> Panel | None:
+    baseline = results.baseline_of(variant)
+    if baseline is None or baseline is variant:
+        return None
+    if baseline.cell not in read:
+        read[baseline.cell] = seed_matrices(results, baseline)
+    (ours, names), (theirs, others) = seed_matrices(results, variant), read[baseline.cell]
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds or names != others:
+        return None
+    each = np.array([ours[seed] - theirs[seed] for seed in seeds])
+    error = None
+    if len(seeds) > 1:  # root mean square over entries of the standard error over seeds
+        error = float(np.sqrt(np.nanmean(each.var(axis=0, ddof=1)) / len(seeds)))
+    return Panel(variant, each.mean(axis=0), names, len(seeds), error)
+
+
+def _draw(axes: Axes, matrix: Floats, end: float) -> None:
+    axes.imshow(matrix, vmin=-end, vmax=end, cmap="PuOr_r", interpolation="nearest", aspect="equal")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(True)
+    if len(matrix) > MOST_SIGNED:
+        return
+    for row, column in np.argwhere(np.abs(np.nan_to_num(matrix)) >= SIGNED_FROM * end):
+        value = matrix[row, column]
+        dark = abs(value) > 0.6 * end
+        axes.text(
+            column, row, "+" if value > 0 else MINUS, ha="center", va="center", fontsize=5,
+            color="white" if dark else "black",
+        )  # fmt: skip
+
+
+def _add_scale(figure: Figure, grid: list[Axes]) -> None:
+    bar = figure.colorbar(grid[0].images[0], ax=grid, shrink=0.6, aspect=30, pad=0.01)
+    bar.set_label("Points of the true class")
+    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, 0))
+    bar.outline.set_visible(False)
+    figure.supxlabel("Predicted class", fontsize=7.5)
+    figure.supylabel("True class", fontsize=7.5)
+
+
+def _caption(results: Results, shown: list[Panel], skipped: int) -> str:
+    seeds = sorted({panel.seeds for panel in shown})
+    count = plural(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    caption = (
+        f"Confusion less that of {results.baseline_label}: of the clips of each true class (row), "
+        f"how many points more (+) or fewer ({MINUS}) get each answer (column), over {count}, "
+        "paired."
+    )
+    errors = [panel.error for panel in shown if panel.error is not None]
+    if errors:
+        low, high = min(errors), max(errors)
+        size = f"{low:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f}"
+        caption += (
+            f" An entry's standard error over seeds is about {size} points (root mean square of a "
+            "panel); entries are not tested, classes are in the table of changes."
+        )
+    else:
+        caption += " One seed: nothing is known of the noise in an entry."
+    return caption + (f" {plural(skipped, 'more cell')} not shown." if skipped else "")

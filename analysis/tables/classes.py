@@ -1,0 +1,124 @@
+"""Accuracy class by class, and the largest changes against the baseline."""
+
+import numpy as np
+
+from analysis.classes import ClassChange, PerClass, class_accuracy, class_changes
+from analysis.numbers import NONE, fixed, p_value, signed
+from analysis.results import ALPHA, Results, Variant
+from analysis.tables.table import Align, Entry, Table
+
+MOST_CLASSES = 40  # rows
+MOST_CELLS = 12  # columns
+MOST_CHANGES = 40
+CHANGE_HEADER = ("Δ (points) [95 %]", "p (Holm)", "change")
+
+_RIGHT: Align = "right"
+
+
+def classes_table(results: Results) -> Table | None:
+    """One row a class, one column a cell: mean over seeds; None without predictions.
+
+    Of more than `MOST_CLASSES` classes those are shown in which the cells differ most.
+    """
+    shown: list[tuple[Variant, PerClass]] = []
+    for variant in results.variants[:MOST_CELLS]:
+        found = class_accuracy(results, variant)
+        if found and (not shown or found.names == shown[0][1].names):
+            shown.append((variant, found))
+    if not shown:
+        return None
+    names = shown[0][1].names
+    means = np.array([np.mean(list(one.by_seed.values()), axis=0) for _, one in shown])  # (V, K)
+    spread = np.nan_to_num(means.max(axis=0) - means.min(axis=0), nan=-1.0)
+    kept = sorted(np.argsort(-spread, kind="stable")[:MOST_CLASSES].tolist())
+    remarks = []
+    if len(kept) < len(names):
+        remarks.append(
+            f"{len(kept)} of {len(names)} classes: those in which the cells differ most."
+        )
+    if len(shown) < len(results.variants):
+        remarks.append(f"{len(shown)} of {len(results.variants)} cells.")
+    remarks.append("Differences between cells stand, with their tests, in the table of changes.")
+    return Table(
+        name="classes",
+        header=("class", "test clips", *(variant.label for variant, _ in shown)),
+        rows=tuple(_class_row(number, [one for _, one in shown]) for number in kept),
+        align=("left", *[_RIGHT] * (len(shown) + 1)),
+        caption="Top-1 of the test clips of each class (%): mean over seeds [95 % Student t "
+        "interval].",
+        remarks=tuple(remarks),
+    )
+
+
+def class_changes_table(results: Results) -> Table | None:
+    """The classes that changed most against the baseline; None without predictions of both."""
+    changes = class_changes(results)
+    if not changes:
+        return None
+    ordered = sorted(changes, key=lambda one: -abs(one.difference.value))[:MOST_CHANGES]
+    tested = sum(one.p_holm is not None for one in changes)
+    called = sum(_is_change(one) for one in changes)
+    name = results.baseline_label
+    return Table(
+        name="class_changes",
+        header=("cell", "class", "test clips", f"{name} (%)", "cell (%)", *CHANGE_HEADER),
+        rows=tuple(_change_row(one) for one in ordered),
+        align=("left", "left", *[_RIGHT] * 5, "left"),
+        caption=f"Classes that changed most against {name}: {len(ordered)} of {len(changes)} "
+        "classes of cells, by the size of the mean difference over shared seeds [95 % Student t "
+        "interval].",
+        remarks=(
+            f"p: paired t test over seeds, Holm-corrected over all {tested} that could be tested, "
+            f"shown or not; {called} changed at 5 %."
+            if tested
+            else "One seed in common with the baseline: no interval, no test.",
+            "The largest of many differences are large by chance, too: measured again they will be "
+            "smaller. Intervals hold one by one and not for the largest.",
+        ),
+    )
+
+
+def _class_row(number: int, cells: list[PerClass]) -> tuple[Entry, ...]:
+    clips = {int(one.clips[number]) for one in cells}
+    count = str(clips.pop()) if len(clips) == 1 else f"{min(clips)} to {max(clips)}"
+    return (Entry(cells[0].names[number]), Entry(count), *(_mean(one, number) for one in cells))
+
+
+def _mean(cell: PerClass, number: int) -> Entry:
+    if not cell.clips[number]:
+        return Entry(NONE)
+    found = cell.mean(number)
+    if found.low is None or found.high is None:
+        return Entry(fixed(found.value, 0))
+    return Entry(f"{fixed(found.value, 0)} [{fixed(found.low, 0)}, {fixed(found.high, 0)}]")
+
+
+def _is_change(change: ClassChange) -> bool:
+    return change.p_holm is not None and change.p_holm < ALPHA
+
+
+def _change_row(change: ClassChange) -> tuple[Entry, ...]:
+    difference = change.difference
+    text = signed(difference.value, 1)
+    if difference.low is not None and difference.high is not None:
+        text += f" [{signed(difference.low, 1)}, {signed(difference.high, 1)}]"
+    return (
+        Entry(change.variant.label),
+        Entry(change.name),
+        Entry(str(change.clips)),
+        Entry(fixed(change.theirs, 1)),
+        Entry(fixed(change.ours, 1)),
+        Entry(text),
+        Entry(NONE if change.p_holm is None else p_value(change.p_holm)),
+        Entry(_verdict(change)),
+    )
+
+
+def _verdict(change: ClassChange) -> str:
+    if change.difference.n == 1:
+        return "one seed: no statement"
+    if change.p_holm is None:
+        return "no spread over seeds: not tested"
+    if not _is_change(change):
+        return "not told apart"
+    return "higher" if change.difference.value > 0 else "lower"

@@ -1,0 +1,55 @@
+"""How costs grow with a numeric factor: exponents, and whether a power law is what they follow."""
+
+from analysis.exponents import FEWEST_CELLS, Fit, fit_exponents, scaled_factor
+from analysis.numbers import fixed, interval, plain
+from analysis.results import Results, short_name
+from analysis.tables.notes import quoted_batch
+from analysis.tables.table import Align, Entry, Table
+
+
+def scaling_table(results: Results) -> Table | None:
+    """One row a series and cost; None unless a factor is a number with three levels or more."""
+    factor, batch = scaled_factor(results), quoted_batch(results)
+    if factor is None:
+        return None
+    fits = [("MACs", fit) for fit in fit_exponents(results, "macs")]
+    if batch is not None:
+        name = f"latency (batch {batch})"
+        fits += [(name, fit) for fit in fit_exponents(results, "latency", batch)]
+    if not fits:
+        return None
+    size = short_name(factor)
+    right: Align = "right"
+    return Table(
+        name="scaling",
+        header=("series", "cost", "exponent [95 %]", "between neighbours", size, "rounds"),
+        rows=tuple(_row(name, fit, factor) for name, fit in fits),
+        align=("left", "left", right, right, right, right),
+        caption=f"How costs grow with {size}: the exponent of a power law fitted to "
+        f"{FEWEST_CELLS} or more cells. Latency: median over timing rounds of each round's own "
+        "exponent [95 % interval].",
+        remarks=(
+            "The interval is of the timing's noise alone. Where the slopes between neighbours lie "
+            "far apart the cost follows no power law, and the exponent is an average over these "
+            f"levels of {size}, not to be carried beyond them.",
+        ),
+    )
+
+
+def _row(name: str, fit: Fit, factor: str) -> tuple[Entry, ...]:
+    low, high = (fixed(one, 2) for one in fit.local)
+    sizes = [cell.numbers[factor] for cell in fit.cells]
+    exact = name == "MACs"
+    notes = (
+        ()
+        if exact or fit.exponent.has_interval
+        else ("no interval: not all timed in one timing run",)
+    )
+    return (
+        Entry(fit.label or "all cells"),
+        Entry(name),
+        Entry(interval(fit.exponent, 2), notes=notes),
+        Entry(f"{low} to {high}" if low != high else low),
+        Entry(f"{plain(sizes[0])} to {plain(sizes[-1])}"),
+        Entry("exact" if exact else str(fit.exponent.n)),
+    )
