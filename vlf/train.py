@@ -17,15 +17,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
 from vlf.data.ahead import load_ahead
-from vlf.data.augment import Augment, mix_clips
+from vlf.data.augment import Augment, Label, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
+from vlf.heads import are_right, loss_of
 from vlf.models import build_model
 from vlf.parallel import Group, run_in_group
 from vlf.recipe import build_optimizer, learning_rate
@@ -155,7 +155,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,)."""
+    """What one process has of a step: clips (B, T, 3, H, W) uint8, labels (B,), or (B, H)."""
 
     step: int
     clips: Tensor
@@ -206,8 +206,7 @@ class _Run:
                 loss, logits = self._step(clips, targets, batch.weight)
                 if batch.weight:
                     part.loss_sum += loss.double() * len(targets)
-                    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
-                    part.right += (logits.argmax(dim=1) == labels).sum()
+                    part.right += are_right(logits, targets, self.clips.heads).sum()
                 part.step += 1
                 if not batch.is_last and self.group.agree(should_stop, self.device):
                     part.seconds += time.perf_counter() - start
@@ -249,13 +248,13 @@ class _Run:
                 batch = torch.stack(clips), torch.tensor(labels)
                 yield _Batch(step, *batch, weight, rate, step == steps - 1)
 
-    def _load(self, epoch: int, index: int) -> tuple[Tensor, int]:
+    def _load(self, epoch: int, index: int) -> tuple[Tensor, Label]:
         clip = self.clips.load(index, rng("clip", self.seed, epoch, index))
-        label = int(self.clips.labels[index])
+        label: Label = self.clips.labels[index].tolist()
         return self.augment(clip, label, rng("augment", self.seed, epoch, index))
 
     def _mix(self, batch: _Batch) -> tuple[Tensor, Tensor]:
-        """Normalized clips on the device, and their labels (B,), or shares of classes (B, K)."""
+        """Normalized clips on the device, and their labels, or shares of classes (B, K)."""
         train = self.config.train
         clips, labels = normalize(batch.clips, self.device), batch.labels.to(self.device)
         if not (train.mixup or train.cutmix):
@@ -268,7 +267,7 @@ class _Run:
         train = self.config.train
         with autocast(train.precision, self.device):
             logits = self.trained(clips)
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=train.label_smoothing)
+        loss = loss_of(logits.float(), targets, self.clips.heads, train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.figures.style import PAGE_WIDTH, Drawing, new_figure, wrapped
+from analysis.heads import read_heads
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
@@ -16,7 +17,7 @@ TITLE_WIDTH = 20  # characters that fit above a panel
 
 def draw_confusion(results: Results) -> Drawing | None:
     """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
-    found: list[tuple[Variant, NDArray[np.float64], list[str], int]] = []
+    found: list[tuple[Variant, NDArray[np.float64], list[str], str, int]] = []
     skipped = 0
     for variant in results.variants:
         if len(found) == MOST_PANELS:
@@ -30,14 +31,14 @@ def draw_confusion(results: Results) -> Drawing | None:
     side = PAGE_WIDTH / PANEL_COLUMNS
     figure = new_figure(side * columns + 0.9 * (columns < PANEL_COLUMNS), side * rows + 0.55)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for i, (variant, matrix, names, _) in enumerate(found):
+    for i, (variant, matrix, names, *_) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
         grid[i].set_title(wrapped(variant.label, TITLE_WIDTH))
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
-    return Drawing(figure, _caption([seeds for *_, seeds in found], skipped))
+    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found], skipped))
 
 
 def confusion_matrix(
@@ -57,19 +58,16 @@ def confusion_matrix(
 
 def _confusion(
     results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], int] | None:
-    """Mean matrix over the seeds, class names, and number of seeds."""
-    matrices, names = [], []
+) -> tuple[NDArray[np.float64], list[str], str, int] | None:
+    """Mean matrix over the seeds, class names, name of the head, and number of seeds."""
+    matrices, names, name = [], [], ""
     for arrays in results.arrays(variant, "predictions"):
-        scores = arrays.get("logits", arrays.get("scores"))  # either orders the classes alike
-        if scores is None or "labels" not in arrays or not len(scores):
-            continue
-        names = [str(name) for name in arrays["classes"]]
-        answers = scores.argmax(axis=1)
-        matrices.append(confusion_matrix(arrays["labels"], answers, scores.shape[1]))
+        for head in read_heads(arrays)[:1]:  # of verb and noun the verb
+            name, names, classes = head.name, list(head.classes), head.scores.shape[1]
+            matrices.append(confusion_matrix(head.labels, head.scores.argmax(axis=1), classes))
     if not matrices:
         return None
-    return np.mean(matrices, axis=0), names, len(matrices)
+    return np.mean(matrices, axis=0), names, name, len(matrices)
 
 
 def _draw_matrix(
@@ -98,11 +96,11 @@ def _add_scale(figure: Figure, grid: list[Axes]) -> None:
     figure.supylabel("True class", fontsize=7.5)
 
 
-def _caption(seeds: list[int], skipped: int) -> str:
+def _caption(head: str, seeds: list[int], skipped: int) -> str:
     fewest, most = min(seeds), max(seeds)
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
     caption = (
-        "Confusion on the test split: of the clips of each true class (row), the share given each "
+        f"Confusion {f'of the {head} ' if head else ''}on the test split: of the clips of each true class (row), the share given each "
         f"answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
     )
     return caption + (f" {skipped} more cells are not shown." if skipped else "")

@@ -5,6 +5,7 @@ from pydantic import Field
 from vlf.config.base import Config, ConfigError, nearest
 from vlf.config.data import (
     FramesConfig,
+    LabelledData,
     ListedData,
     MotionConfig,
     OwnLists,
@@ -25,6 +26,7 @@ from vlf.config.model import (
 )
 from vlf.config.published import (
     DataConfig,
+    EpicKitchensConfig,
     HMDB51Config,
     JesterConfig,
     KineticsConfig,
@@ -46,10 +48,12 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "EpicKitchensConfig",
     "FramesConfig",
     "HMDB51Config",
     "JesterConfig",
     "KineticsConfig",
+    "LabelledData",
     "ListedData",
     "ModelConfig",
     "MotionConfig",

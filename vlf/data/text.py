@@ -12,6 +12,7 @@ from typing import Any
 
 from vlf.config import (
     ConfigError,
+    EpicKitchensConfig,
     JesterConfig,
     KineticsConfig,
     ListedData,
@@ -38,7 +39,7 @@ def open_root(config: ListedData) -> Path:
 
 
 def split_file(
-    config: OwnLists | SomethingConfig | JesterConfig | KineticsConfig,
+    config: OwnLists | SomethingConfig | JesterConfig | KineticsConfig | EpicKitchensConfig,
     split: Split,
     what: str,
 ) -> Path | None:
