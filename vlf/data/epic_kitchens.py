@@ -66,7 +66,7 @@ def read_classes(config: EpicKitchensConfig, kind: str, count: int) -> tuple[str
             said = f'id must be {len(names)}, as ids count from 0; got "{row["id"]}"'
             raise ConfigError(key, f"{where}: {said}")
         names[row["id"]] = row["key"]
-    return check_names(path, f"data.num_{kind}", list(names.values()), count)
+    return check_names(path, key, list(names.values()), count, f"num_{kind}")
 
 
 def read_split(config: EpicKitchensConfig, split: Split) -> list[Item]:
