@@ -101,7 +101,7 @@ def _caption(head: str, seeds: list[int], skipped: int) -> str:
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
     what = f" of the {head}" if head else ""
     caption = (
-        f"Confusion{what} on the test split: of the clips of each true class (row), the share given "
-        f"each answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
+        f"Confusion{what} on the test split: of the clips of each true class (row), the share "
+        f"given each answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
     )
     return caption + (f" {skipped} more cells are not shown." if skipped else "")

@@ -9,7 +9,7 @@ import yaml
 from study_runs import ROOT, run
 
 sys.path.insert(0, str(ROOT / "tests" / "vlf" / "data"))
-from dataset_files import make_epic_kitchens
+from epic_files import make_epic_kitchens
 
 
 def write_study(folder):

@@ -9,7 +9,6 @@ import json
 from film_files import encode, save_images
 
 from vlf.config import (
-    EpicKitchensConfig,
     FramesConfig,
     HMDB51Config,
     JesterConfig,
@@ -111,33 +110,74 @@ def make_jester(root, **changes):
     (root / "labels").mkdir(parents=True)
     (root / "labels" / "labels.csv").write_text("".join(f"{name}\n" for name in JESTER))
     for first, split in [(34870, "train"), (100, "validation")]:
-        rows = "".join(f"{i},\"{one}\",\"['{one}', 'x']\",\"x\"
-" for i, one in enumerate(names))
-        (notes / f"EPIC_100_{kind}_classes.csv").write_text(f"id,key,instances,category\n{rows}")
-    films = {}
-    for split, number in (("train", 1), ("validation", 9)):
-        with (notes / f"EPIC_100_{split}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(EPIC_HEADER.split(","))
-            for row, (video, start, stop, verb, noun) in enumerate(EPIC_SEGMENTS):
-                name = video if number == 1 else f"{video}9"
-                nouns = [EPIC_NOUNS[noun], EPIC_NOUNS[0]]
-                first, last = round(10 * start), round(10 * stop)
-                films.setdefault(name, [200] * 30)[first:last] = levels(verb)
-                place = [name.partition("_")[0], name]
-                moments = [f"00:00:{second:05.2f}" for second in (start, stop)]
-                said = f'{EPIC_VERBS[verb]} the "{nouns[0]}", slowly'
-                before = [f"{name}_{row}", *place, "00:00:00.100", *moments, first + 1, last, said]
-                labels = [EPIC_VERBS[verb], verb, nouns[0], noun, nouns, [noun, 0]]
-                writer.writerow([*before, *labels])
-    for name, film in films.items():
-        folder = root / name.partition("_")[0] / source
-        if source == "videos":
-            encode(folder / f"{name}.MP4", film)
-        else:
-            save_images(folder / name, film, "frame_{:010d}.jpg")
-    classes = {"num_verbs": len(EPIC_VERBS), "num_nouns": len(EPIC_NOUNS)}
-    return EpicKitchensConfig(root=str(root), source=source, **{**classes, **SHAPE, **changes})
+        rows = "".join(f"{first + k};{name}\n" for k, name in enumerate(JESTER))
+        (root / "labels" / f"{split}.csv").write_text(rows)
+        for k in range(3):
+            save_images(root / "20bn-jester-v1" / str(first + k), levels(k), "{:05d}.jpg")
+    return JesterConfig(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
+
+
+KINETICS = [  # the second is at its folder's top, the third has left YouTube
+    ("testifying", "---QUuC4vJs", 84, 94, "{split}/testifying"),
+    ("air drumming", "--nQbRBEz2s", 104, 114, "{split}"),
+    ("air drumming", "_dbcJuKJQNs", 40, 50, None),
+    ('putting "things", away', "--GkrdYZ9Tc", 0, 10, "{split}/putting things"),
+]
+
+
+def make_kinetics(root, **changes):
+    (root / "annotations").mkdir(parents=True)
+    names = sorted({row[0] for row in KINETICS})
+    for split in ("train", "val"):
+        with (root / "annotations" / f"{split}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)  # CRLF, as csv writers do
+            writer.writerow(["label", "youtube_id", "time_start", "time_end", "split", "is_cc"])
+            for label, one, start, end, place in KINETICS:
+                one = one.replace("-", "v") if split == "val" else one
+                writer.writerow([label, one, start, end, split, 0])
+                if place is not None:
+                    name = f"{one}_{start:06d}_{end:06d}.mp4"
+                    folder = root / place.format(split=split)
+                    encode(folder / name, levels(names.index(label)))
+    return KineticsConfig(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
+
+
+UCF101 = ["ApplyEyeMakeup", "HandstandPushups", "YoYo"]
+
+
+def make_ucf101(root, **changes):
+    splits = root / "ucfTrainTestlist"
+    splits.mkdir(parents=True)
+    lines = "".join(f"{number} {name}\r\n" for number, name in enumerate(UCF101, start=1))
+    (splits / "classInd.txt").write_bytes(lines.encode())
+    train, test = "", ""
+    for number, name in enumerate(UCF101, start=1):
+        for group in (1, 8):
+            video = f"{name}/v_{name}_g{group:02d}_c01.avi"
+            encode(root / "UCF-101" / video, levels(number - 1), "mpeg4")
+        train += f"{name}/v_{name}_g08_c01.avi {number}\r\n"
+        test += f"{name}/v_{name}_g01_c01.avi\r\n"
+    (splits / "trainlist01.txt").write_bytes(train.encode())
+    (splits / "testlist01.txt").write_bytes(test.encode())
+    return UCF101Config(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
+
+
+HMDB51 = {  # (train, test, neither), with the marks that such names have
+    "brush_hair": [f"April_09_brush_hair_u_nm_np1_ba_goo_{i}.avi" for i in range(3)],
+    "cartwheel": [f"(Rad)Schlag_die_Bank!_cartwheel_f_cm_np1_le_med_{i}.avi" for i in range(3)],
+    "shoot_ball": [f"#437_How_To_Ride_&_Shoot_f_cm_np1_fr_med_{i}.avi" for i in range(3)],
+}
+
+
+def make_hmdb51(root, **changes):
+    splits = root / "testTrainMulti_7030_splits"
+    splits.mkdir(parents=True)
+    for label, (name, videos) in enumerate(HMDB51.items()):
+        lines = "".join(f"{video} {mark} \n" for video, mark in zip(videos, (1, 2, 0), strict=True))
+        (splits / f"{name}_test_split1.txt").write_text(lines)
+        for video in videos[:2]:
+            encode(root / "hmdb51_org" / name / video, levels(label), "mpeg4")
+    return HMDB51Config(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
 
 
 MAKERS = {

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from dataset_files import EPIC_NOUNS, EPIC_VERBS, make_epic_kitchens
+from epic_files import NOUNS, VERBS, make_epic_kitchens
 from film_files import encode, levels_of
 
 from vlf.config import ConfigError, EpicKitchensConfig
@@ -39,7 +39,7 @@ def replace(path, old, new):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_segment_comes_with_its_verb_and_noun_and_no_frame_of_another(made, split):
     clips = open_clips(made.model_copy(update={"frames": 8}), split)
-    assert clips.classes == (*EPIC_VERBS, *EPIC_NOUNS)
+    assert clips.classes == (*VERBS, *NOUNS)
     assert clips.heads == {"verb": 3, "noun": 3}
     assert clips.labels.tolist() == LABELS
     assert clips.labels.dtype == torch.int64

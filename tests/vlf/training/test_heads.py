@@ -52,7 +52,7 @@ def test_the_loss_is_the_sum_of_both_cross_entropies():
     assert torch.equal(loss_of(logits, LABELS, TWO, 0.1), verbs + nouns)
     shares = F.one_hot(LABELS, 5).float().sum(dim=1)
     assert torch.allclose(loss_of(logits, shares, TWO, 0.1), verbs + nouns)
-    assert [one.tolist() for one in split_targets(shares, TWO)][0][3] == [0.0, 1.0]
+    assert split_targets(shares, TWO)[0][3].tolist() == [0.0, 1.0]
     hand = -(SCORES.gather(1, LABELS).double().log()).sum() / 5
     assert answers().loss() == pytest.approx(float(hand))
 
