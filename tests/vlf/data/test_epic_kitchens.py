@@ -145,7 +145,7 @@ WRONG = [
         "train",
         "00:00:00.80",
         "00:61:00.80",
-        ":3: start_timestamp must be as 00:01:02.34, got '00:6",
+        ":2: stop_timestamp must be as 00:01:02.34, got '00:6",
     ),
     ("train", "P22,P22_107", 'P22,"P22\n107"', r":5: video_id must be as P01_01, got 'P22\\n107'"),
     ("train", "P22,P22_107", "P2,P22_107", ":4: video_id P22_107 is not of 'P2' of participant_id"),
