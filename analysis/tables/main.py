@@ -221,7 +221,7 @@ def _caption(results: Results) -> str:
             + ("; differences are paired by seed." if results.differences else ".")
         )
     if results.frame["metric"].isin([f"{head}_top1" for head in HEADS]).any():
-        sentences.append("Of verb and noun, top-1 counts the clips whose both are right.")
+        sentences.append("Where there are verb and noun, top-1 counts clips with both right.")
     if results.batch_sizes("latency"):
         sentences.append(
             "Latency, throughput: median over timing rounds [95 % interval]"
