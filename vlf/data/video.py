@@ -171,7 +171,7 @@ def stamps_between(path: Path | str, start: float, stop: float) -> NDArray[np.in
         base = float(stream.time_base or 0)
     found.sort()
     stamps = np.array([stamp for stamp, _ in found], dtype=np.int64)
-    if ended:
+    if ended or not found:
         end = sum(found[-1]) if found else first
         if end - low < WHOLE * (high - low) - (found[-1][1] if found else 0):
             said = f"ends at {(end - first) * base:.2f} s, before the part from {start:.2f} to"

@@ -256,9 +256,12 @@ def test_a_stretch_behind_many_key_frames_is_told_by_time_stamps(tmp_path):
 
 
 def test_with_a_variable_rate_a_stretch_is_equal_steps_of_time(tmp_path):
-    # In the part from 0.2 s on: frames at 200, 300, 400 ms, then one that stands until 1 s.
-    encode(tmp_path / "a.mkv", range(0, 70, 10), stamps=[0, 100, 200, 300, 400, 500, 1000])
-    film = VideoStretch(tmp_path / "a.mkv", 0.2, 1.0)
+    # From 0.2 to 0.9 s frames 2, 3, 4 and 5 are shown, at 200, 300, 700 and 800 ms. The middles of
+    # quarters of these 700 ms are at 287, 462, 637 and 812 ms, when frames 2, 3, 3 and 5 stand.
+    encode(tmp_path / "a.mkv", range(0, 80, 10), stamps=[0, 100, 200, 300, 700, 800, 900, 1000])
+    film = VideoStretch(tmp_path / "a.mkv", 0.2, 0.9)
     assert film.count() == 4
+    assert levels(film.iterate(0, 4)) == [2, 3, 3, 5]
+    assert levels(film.decode(np.array([3, 2, 1]))) == [5, 3, 3]
     with pytest.raises(VideoError, match="no such video"):
         VideoStretch(tmp_path / "b.mkv", 0.2, 1.0).count()
