@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.heads import read_heads
 from analysis.results import Results, Variant
 from analysis.statistics import Difference, Estimate, holm, mean_interval, paired_difference
 
@@ -68,16 +69,13 @@ def class_accuracy(results: Results, variant: Variant) -> PerClass | None:
     seen: list[tuple[tuple[str, ...], bytes]] = []
     clips: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     for seed, arrays in results.arrays_by_seed(variant, "predictions").items():
-        scores = arrays.get("scores", arrays.get("logits"))
-        if scores is None or "labels" not in arrays or not len(scores):
-            continue
-        labels, names = arrays["labels"], tuple(map(str, arrays["classes"]))
-        right = scores.argmax(axis=1) == labels
-        clips = np.bincount(labels, minlength=len(names))
-        hits = np.bincount(labels, weights=right, minlength=len(names))
-        shares = np.full(len(names), np.nan)
-        found[seed] = np.divide(100 * hits, clips, out=shares, where=clips > 0)
-        seen.append((names, labels.tobytes()))
+        for _, scores, labels, names in read_heads(arrays)[:1]:  # of verb and noun the verb
+            right = scores.argmax(axis=1) == labels
+            clips = np.bincount(labels, minlength=len(names))
+            hits = np.bincount(labels, weights=right, minlength=len(names))
+            shares = np.full(len(names), np.nan)
+            found[seed] = np.divide(100 * hits, clips, out=shares, where=clips > 0)
+            seen.append((names, labels.tobytes()))
     if not found or len(set(seen)) > 1:
         return None
     return PerClass(seen[0][0], clips, found)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
+from analysis.heads import read_heads
 from analysis.results import Results, Variant
 from analysis.statistics import CONFIDENCE, Estimate
 
@@ -96,11 +97,10 @@ def _discordance(seed: int, ours: Answers, theirs: Answers) -> Discordance:
 
 
 def _answers(results: Results, variant: Variant) -> dict[int, tuple[Answers, NDArray[np.int64]]]:
-    """Seed -> which clips are answered rightly, and their labels."""
+    """Seed -> which clips are answered rightly, by every head, and their labels."""
     found = {}
     for seed, arrays in results.arrays_by_seed(variant, "predictions").items():
-        scores = arrays.get("scores", arrays.get("logits"))
-        if scores is not None and len(scores):
-            labels = arrays["labels"]
-            found[seed] = (scores.argmax(axis=1) == labels, labels)
+        if heads := read_heads(arrays):
+            right = np.all([head.right for head in heads], axis=0)
+            found[seed] = (right, np.stack([head.labels for head in heads]))
     return found

@@ -23,6 +23,10 @@ Kind = Literal["accuracy", "timing", "count"]  # over seeds; over timing rounds;
 METRICS: dict[str, Kind] = {  # what a claim can be about
     "top1": "accuracy",
     "top5": "accuracy",
+    "verb_top1": "accuracy",  # of data with a verb head and a noun head
+    "verb_top5": "accuracy",
+    "noun_top1": "accuracy",
+    "noun_top5": "accuracy",
     "parameters": "count",
     "macs": "count",
     "latency": "timing",

@@ -1,6 +1,7 @@
 """Run one training job: the one meeting of model, data and record."""
 
 import io
+import math
 import platform
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,8 +145,14 @@ def loaders_of(task: Task, device: torch.device) -> int:
 def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
     test: dict[str, str | int | float] = {"split": "test", "views": answers.views}
     found = [Measurement("top1", "%", "higher", (answers.top(1),), conditions=test)]
-    if len(answers.classes) > 5:
+    heads = answers.by_head()
+    if math.prod(len(head.classes) for head in heads.values()) > 5:
         found.append(Measurement("top5", "%", "higher", (answers.top(5),), conditions=test))
+    for name, head in heads.items() if len(heads) > 1 else ():
+        for k in (1, 5):
+            if len(head.classes) > k:
+                value = (head.top(k),)
+                found.append(Measurement(f"{name}_top{k}", "%", "higher", value, conditions=test))
     return (*found, *_measure_training(trained))
 
 
@@ -175,11 +182,14 @@ def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
 
 
 def _prediction_arrays(answers: Predictions) -> dict[str, Any]:
-    return {
-        "scores": answers.scores.numpy(),
-        "labels": answers.labels.numpy(),
-        "classes": np.array(answers.classes, dtype=np.str_),
-    }
+    """By head, as "verb_scores"; without a prefix where there is one head."""
+    arrays: dict[str, Any] = {}
+    for name, head in answers.by_head().items():
+        prefix = f"{name}_" if name else ""
+        arrays[f"{prefix}scores"] = head.scores.numpy()
+        arrays[f"{prefix}labels"] = head.labels.numpy()
+        arrays[f"{prefix}classes"] = np.array(head.classes, dtype=np.str_)
+    return arrays
 
 
 def _save(task: Task, store: Store, name: str, arrays: Mapping[str, Any]) -> Artifact:

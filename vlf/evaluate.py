@@ -1,10 +1,11 @@
 """What a model answers on a split: class scores averaged over views, top-1, top-5.
 
-Shapes: B clips, V views a clip, T frames, K classes, N clips of the split.
+Shapes: B clips, V views a clip, T frames, K classes, H heads, N clips of the split.
 """
 
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from vlf.data import Views
 from vlf.data.ahead import load_ahead
+from vlf.heads import split_heads, split_targets
 from vlf.models.pixels import Pixels, pixels_of
 
 BATCH_CLIPS = 64  # forward calls of the evaluation; fixed, since rounding depends on it
@@ -22,26 +24,51 @@ class Predictions:
     """Answers on one split.
 
     Attributes:
-        scores: (N, K) float32 on the CPU, softmax probabilities averaged over views.
-        labels: (N,) int64.
+        scores: (N, K) float32 on the CPU, softmax probabilities averaged over views; of each head
+            they sum to 1.
+        labels: (N,) int64, or (N, H) with several heads.
         classes: K names.
         views: V.
+        heads: Head -> its number of classes; none is one head of all classes.
     """
 
     scores: Tensor
     labels: Tensor
     classes: tuple[str, ...]
     views: int
+    heads: Mapping[str, int] = field(default_factory=dict)
+
+    def by_head(self) -> "dict[str, Predictions]":
+        """The answers of each head by itself."""
+        heads = self.heads or {"": len(self.classes)}
+        scores, labels = split_heads(self.scores, heads), split_targets(self.labels, heads)
+        names = iter(self.classes)
+        return {
+            head: Predictions(own, label, tuple(islice(names, own.shape[1])), self.views)
+            for head, own, label in zip(heads, scores, labels, strict=True)
+        }
 
     def top(self, k: int) -> float:
-        """Share of clips whose label is among the k highest scores, in percent."""
-        best = self.scores.topk(k, dim=1).indices
-        return float((best == self.labels[:, None]).any(dim=1).double().mean() * 100)
+        """Share of clips whose label is among the k highest scores, in percent.
+
+        With several heads, whose labels are among the k combinations of a class of each with the
+        highest products of scores: for k = 1, whose labels are all right.
+        """
+        scores = torch.ones(len(self.scores), 1)
+        hits = torch.ones(len(self.scores), 1, dtype=torch.bool)
+        for head in self.by_head().values():
+            # The best combinations are of the best classes of each head.
+            best, found = head.scores.topk(min(k, len(head.classes)), dim=1)
+            scores = (scores[:, :, None] * best[:, None]).flatten(1)
+            hits = (hits[:, :, None] & (found == head.labels[:, None])[:, None]).flatten(1)
+        chosen = scores.topk(min(k, scores.shape[1]), dim=1).indices
+        return float(hits.gather(1, chosen).any(dim=1).double().mean() * 100)
 
     def loss(self) -> float:
-        """Mean cross entropy, in nats."""
-        own = self.scores.gather(1, self.labels[:, None]).double()
-        return float(-own.clamp_min(torch.finfo(torch.float32).tiny).log().mean())
+        """Mean cross entropy, in nats; the sum over heads."""
+        own = self.scores.gather(1, self.labels.view(len(self.labels), -1)).double()
+        logs = own.clamp_min(torch.finfo(torch.float32).tiny).log()
+        return float(-logs.sum(dim=1).mean())
 
 
 def normalize(clips: Tensor, device: torch.device, pixels: Pixels) -> Tensor:
@@ -75,6 +102,8 @@ def evaluate(
             batch = normalize(views.flatten(0, 1), device, pixels)  # (B*V, T, 3, H, W)
             with autocast(precision, device):
                 logits = model(batch)
-            probabilities = logits.float().softmax(dim=1).unflatten(0, (len(some), -1))
+            answers = [own.softmax(dim=1) for own in split_heads(logits.float(), clips.heads)]
+            probabilities = torch.cat(answers, dim=1).view(len(some), -1, logits.shape[1])
             scores.append(probabilities.mean(dim=1).cpu())  # (B, K)
-    return Predictions(torch.cat(scores).clone(), clips.labels, clips.classes, clips.views)
+    found = torch.cat(scores).clone()
+    return Predictions(found, clips.labels, clips.classes, clips.views, clips.heads)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vlf.data import Clips
 from vlf.evaluate import normalize
+from vlf.heads import split_targets
 from vlf.models.blocks import SelfAttention
 from vlf.models.pixels import pixels_of
 from vlf.models.vlf import SpatiotemporalTransformer
@@ -31,7 +32,7 @@ def look_at(
     Indices that the split does not have are left out. Of several views the first is looked at.
 
     Returns:
-        index: (E,) int64, and labels: (E,) int64.
+        index: (E,) int64, and labels: (E,) int64; of several heads the first one's.
         frames: (E, T, h, w, 3) uint8, of at most `MOST_PIXELS` a side.
         between: (E, M, T, T) float32, the attention that places of one frame (row) pay to all of
             another, averaged over heads and those places. Rows sum to 1, less what a class token
@@ -47,7 +48,7 @@ def look_at(
     views = torch.stack([clips.load_views(index)[0] for index in kept])  # (E, T, 3, H, W)
     found: dict[str, NDArray[Any]] = {
         "index": np.array(kept, dtype=np.int64),
-        "labels": clips.labels[kept].numpy(),
+        "labels": split_targets(clips.labels[kept], clips.heads)[0].numpy(),
         "frames": _thumbnails(views).numpy(),
     }
     pixels = pixels_of(model)

@@ -148,7 +148,7 @@ class FeatureClips:
         self, clips: Clips, compute: Callable[[Tensor], Tensor], store: "Store | None"
     ) -> None:
         self.clips, self.compute, self.store = clips, compute, store
-        self.classes, self.labels = clips.classes, clips.labels
+        self.classes, self.labels, self.heads = clips.classes, clips.labels, clips.heads
         self.views, self.notes = clips.views, clips.notes
 
     def __len__(self) -> int:
@@ -170,6 +170,7 @@ class FeatureClips:
             clip = self.clips.load(index, rng("stored clip", index, view))
             draws = rng("stored augment", index, view)
             clip, label = augment(clip, int(self.labels[index]), draws)
+            assert isinstance(label, int)  # RunConfig refuses clips of several
             return label, self.compute(clip)
 
         label, features = self._recall(index, str(view), make)

@@ -17,16 +17,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import BackboneOptions, RunConfig
 from vlf.data import Clips, Split, Views, open_clips
 from vlf.data.ahead import load_ahead
-from vlf.data.augment import Augment, mix_clips
+from vlf.data.augment import Augment, Label, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.features import Frozen
+from vlf.heads import are_right, loss_of
 from vlf.models import build_model
 from vlf.models.freeze import find_backbone, freeze, hold, weights_digest
 from vlf.models.norms import norms_to_keep
@@ -171,7 +171,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one process has of a step: clips (B, T, 3, H, W) uint8, or features; labels (B,)."""
+    """What one process has of a step: clips (B, T, 3, H, W) uint8, or features; labels (B,), (B, H)."""
 
     step: int
     clips: Tensor
@@ -250,8 +250,7 @@ class _Run:
                 loss, logits = self._step(clips, targets, batch.weight)
                 if batch.weight:
                     part.loss_sum += loss.double() * len(targets)
-                    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
-                    part.right += (logits.argmax(dim=1) == labels).sum()
+                    part.right += are_right(logits, targets, self.clips.heads).sum()
                 part.step += 1
                 if not batch.is_last and self.group.agree(should_stop, self.device):
                     part.seconds += time.perf_counter() - start
@@ -293,16 +292,16 @@ class _Run:
                 batch = torch.stack(clips), torch.tensor(labels)
                 yield _Batch(step, *batch, weight, rate, step == steps - 1)
 
-    def _load(self, epoch: int, index: int) -> tuple[Tensor, int]:
+    def _load(self, epoch: int, index: int) -> tuple[Tensor, Label]:
         if views := self.config.train.stored_views:
             view = (epoch + derive("view", self.seed, index)) % views
             return self.stored.load_stored(index, view, self.augment)
         clip = self.clips.load(index, rng("clip", self.seed, epoch, index))
-        label = int(self.clips.labels[index])
+        label: Label = self.clips.labels[index].tolist()
         return self.augment(clip, label, rng("augment", self.seed, epoch, index))
 
     def _mix(self, batch: _Batch) -> tuple[Tensor, Tensor]:
-        """Normalized clips on the device, and their labels (B,), or shares of classes (B, K)."""
+        """Normalized clips on the device, and their labels, or shares of classes (B, K)."""
         train = self.config.train
         clips = normalize(batch.clips, self.device, self.pixels)
         labels = batch.labels.to(self.device)
@@ -316,7 +315,7 @@ class _Run:
         train = self.config.train
         with autocast(train.precision, self.device):
             logits = self.trained(clips)
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=train.label_smoothing)
+        loss = loss_of(logits.float(), targets, self.clips.heads, train.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:

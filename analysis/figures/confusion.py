@@ -14,6 +14,7 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
+from analysis.heads import read_heads
 from analysis.results import Results, Variant
 
 MOST_PANELS = 12
@@ -25,7 +26,7 @@ CHARACTER, TITLE_CHARACTER, TITLE, SCALE = 0.045, 0.065, 0.2, 0.6
 
 def draw_confusion(results: Results) -> Drawing | None:
     """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
-    found: list[tuple[Variant, NDArray[np.float64], list[str], int]] = []
+    found: list[tuple[Variant, NDArray[np.float64], list[str], str, int]] = []
     skipped = 0
     for variant in results.variants:
         if len(found) == MOST_PANELS:
@@ -35,14 +36,14 @@ def draw_confusion(results: Results) -> Drawing | None:
     if not found:
         return None
     figure, grid, columns, fitting = panel_grid(results, len(found), found[0][2])
-    for i, (variant, matrix, names, _) in enumerate(found):
+    for i, (variant, matrix, names, *_) in enumerate(found):
         is_bottom = i + columns >= len(found)
         _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
         grid[i].set_title(wrapped(variant.label, fitting))
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
-    return Drawing(figure, _caption([seeds for *_, seeds in found], skipped))
+    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found], skipped))
 
 
 def confusion_matrix(
@@ -62,17 +63,18 @@ def confusion_matrix(
 
 def seed_matrices(
     results: Results, variant: Variant
-) -> tuple[dict[int, NDArray[np.float64]], list[str]]:
-    """Seed -> confusion matrix from its stored predictions, and the class names."""
-    matrices, names = {}, []
+) -> tuple[dict[int, NDArray[np.float64]], list[str], str]:
+    """Seed -> confusion matrix from its stored predictions; names of the classes and the head.
+
+    Of several heads the first: of verb and noun the verb.
+    """
+    matrices, names, name = {}, [], ""
     for seed, arrays in results.arrays_by_seed(variant, "predictions").items():
-        scores = arrays.get("logits", arrays.get("scores"))  # either orders the classes alike
-        if scores is None or "labels" not in arrays or not len(scores):
-            continue
-        names = [str(name) for name in arrays["classes"]]
-        answers = scores.argmax(axis=1)
-        matrices[seed] = confusion_matrix(arrays["labels"], answers, scores.shape[1])
-    return matrices, names
+        for head in read_heads(arrays)[:1]:
+            name, names = head.name, list(head.classes)
+            answers = head.scores.argmax(axis=1)
+            matrices[seed] = confusion_matrix(head.labels, answers, head.scores.shape[1])
+    return matrices, names, name
 
 
 def panel_grid(
@@ -111,12 +113,12 @@ def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool
 
 def _confusion(
     results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], int] | None:
-    """Mean matrix over the seeds, class names, and number of seeds."""
-    matrices, names = seed_matrices(results, variant)
+) -> tuple[NDArray[np.float64], list[str], str, int] | None:
+    """Mean matrix over the seeds, class names, name of the head, and number of seeds."""
+    matrices, names, name = seed_matrices(results, variant)
     if not matrices:
         return None
-    return np.mean(list(matrices.values()), axis=0), names, len(matrices)
+    return np.mean(list(matrices.values()), axis=0), names, name, len(matrices)
 
 
 def _draw_matrix(
@@ -137,11 +139,12 @@ def _add_scale(figure: Figure, grid: list[Axes]) -> None:
     figure.supylabel("True class", fontsize=7.5)
 
 
-def _caption(seeds: list[int], skipped: int) -> str:
+def _caption(head: str, seeds: list[int], skipped: int) -> str:
     fewest, most = min(seeds), max(seeds)
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    what = f" of the {head}" if head else ""
     caption = (
-        "Confusion on the test split: of the clips of each true class (row), the share given each "
-        f"answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
+        f"Confusion{what} on the test split: of the clips of each true class (row), the share "
+        f"given each answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
     )
     return caption + (f" {skipped} more cells are not shown." if skipped else "")

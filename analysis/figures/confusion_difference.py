@@ -68,7 +68,7 @@ def _panel(results: Results, variant: Variant, read: dict[str, Matrices]) -> Pan
         return None
     if baseline.cell not in read:
         read[baseline.cell] = seed_matrices(results, baseline)
-    (ours, names), (theirs, others) = seed_matrices(results, variant), read[baseline.cell]
+    (ours, names, _), (theirs, others, _) = seed_matrices(results, variant), read[baseline.cell]
     seeds = sorted(ours.keys() & theirs.keys())
     if not seeds or names != others:
         return None

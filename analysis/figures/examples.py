@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of, wrapped
+from analysis.heads import read_heads
 from analysis.results import Results, Variant
 
 MOST_CLIPS = 4
@@ -173,7 +174,7 @@ def _is_same(one: Arrays, other: Arrays) -> bool:
 
 def _class_names(cell: Cell) -> list[str]:
     arrays = next(iter(cell.predictions.values()), {})
-    return [str(name) for name in arrays.get("classes", ())]
+    return [name for head in read_heads(arrays)[:1] for name in head.classes]
 
 
 def _times(examples: Arrays, most: int) -> list[int]:
@@ -191,9 +192,9 @@ def answers_to(cell: Cell, index: int) -> Counter[int]:
     """Class number -> how many seeds give it as the answer to the test clip of that index."""
     found: Counter[int] = Counter()
     for arrays in cell.predictions.values():
-        scores = arrays.get("scores", arrays.get("logits"))
-        if scores is not None and index < len(scores):
-            found[int(scores[index].argmax())] += 1
+        for head in read_heads(arrays)[:1]:  # of verb and noun the verb
+            if index < len(head.scores):
+                found[int(head.scores[index].argmax())] += 1
     return found
 
 

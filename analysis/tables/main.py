@@ -27,6 +27,8 @@ from analysis.tables.notes import (
 )
 from analysis.tables.table import Align, Entry, Table
 
+HEADS = ("verb", "noun")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -80,7 +82,7 @@ def _accuracy_columns(results: Results) -> list[Column]:
             return absent(results, variant, "train", notes)
         return Entry(interval(estimate, 1), marks.get(variant.cell, ""), notes)
 
-    columns = [Column("seeds", seeds), Column("top-1 (%) ↑", top1)]
+    columns = [Column("seeds", seeds), Column("top-1 (%) ↑", top1), *_head_columns(results)]
     if not results.differences:
         return columns
     name = results.baseline_label
@@ -88,6 +90,23 @@ def _accuracy_columns(results: Results) -> list[Column]:
     if any(p is not None for _, p in results.differences.values()):
         columns.append(Column("p (Holm)", lambda v: _corrected_p(results, v)))
     return columns
+
+
+def _head_columns(results: Results) -> list[Column]:
+    """Verb and noun by themselves, where models answer both."""
+
+    def show(metric: str) -> Callable[[Variant], Entry]:
+        def estimate(variant: Variant) -> Entry:
+            found = results.accuracy(variant, metric)
+            return Entry(NONE) if found is None else Entry(interval(found, 1))
+
+        return estimate
+
+    return [
+        Column(f"{head} top-1 (%) ↑", show(f"{head}_top1"))
+        for head in HEADS
+        if any(results.by_seed(variant, f"{head}_top1") for variant in results.variants)
+    ]
 
 
 def _difference(results: Results, variant: Variant) -> Entry:
@@ -203,6 +222,8 @@ def _caption(results: Results) -> str:
             "Top-1 on the test split: mean over seeds [95 % Student t interval]"
             + ("; differences are paired by seed." if results.differences else ".")
         )
+    if results.frame["metric"].isin([f"{head}_top1" for head in HEADS]).any():
+        sentences.append("Where there are verb and noun, top-1 counts clips with both right.")
     if results.batch_sizes("latency"):
         sentences.append(
             "Latency, throughput: median over timing rounds [95 % interval]"

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from vlf.config.base import Config, ConfigError, nearest
 from vlf.config.data import (
     FramesConfig,
+    LabelledData,
     ListedData,
     MotionConfig,
     OwnLists,
@@ -28,6 +29,7 @@ from vlf.config.model import (
 )
 from vlf.config.published import (
     DataConfig,
+    EpicKitchensConfig,
     HMDB51Config,
     JesterConfig,
     KineticsConfig,
@@ -69,6 +71,10 @@ class RunConfig(Config):
                 f"train.freeze: {freeze} would keep random weights; say model.pretrained or "
                 "model.weights, or none"
             )
+        if self.train.stored_views and isinstance(self.data, EpicKitchensConfig):
+            raise ValueError(
+                "train.stored_views: keeps clips of one label, and epic_kitchens has two; say 0"
+            )
         return self
 
 
@@ -77,10 +83,12 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "EpicKitchensConfig",
     "FramesConfig",
     "HMDB51Config",
     "JesterConfig",
     "KineticsConfig",
+    "LabelledData",
     "ListedData",
     "ModelConfig",
     "MotionConfig",

@@ -45,8 +45,16 @@ class ClipData(Config):
 
     @property
     def classes(self) -> int:
-        """Number of classes, known without reading any data."""
+        """Number of classes, known without reading any data; of several heads all together."""
         raise NotImplementedError
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Head -> its number of classes, in the order of the logits (vlf/heads.py).
+
+        Most ask one thing of a clip; its head has no name.
+        """
+        return {"": self.classes}
 
     def train_size(self) -> int:
         """Training clips a pass, for estimates of time; 0 where it cannot be told."""
@@ -92,7 +100,6 @@ class ListedData(ClipData):
 
     Attributes:
         root: Folder that other paths start from.
-        num_classes: Number of classes; labels are 0 to num_classes - 1.
         bad: A video that is missing or cannot be decoded ends the run (`fail`), or is left out
             and counted in the record's notes (`skip`: each is decoded once to its end first).
         sampling: Which frames make a clip. "segments": one of each of T equal parts of the video
@@ -115,7 +122,6 @@ class ListedData(ClipData):
     """
 
     root: str
-    num_classes: int = Field(ge=2)
     bad: Literal["fail", "skip"] = "fail"
     sampling: Literal["segments", "uniform", "dense"] = "segments"
     stride: int = Field(1, ge=1, le=1024)
@@ -145,11 +151,6 @@ class ListedData(ClipData):
             )
         return self
 
-    @property
-    def classes(self) -> int:
-        """As the study file says, so that a study can be planned where the data are not."""
-        return self.num_classes
-
     def _paths(self, *names: str) -> tuple[Path, ...]:
         return tuple(Path(self.root) / name for name in names if name)
 
@@ -161,7 +162,22 @@ class ListedData(ClipData):
         return min(max(0, count - header), self.limit or count)
 
 
-class OwnLists(ListedData):
+class LabelledData(ListedData):
+    """What datasets share whose videos have one label.
+
+    Attributes:
+        num_classes: Number of classes; labels are 0 to num_classes - 1.
+    """
+
+    num_classes: int = Field(ge=2)
+
+    @property
+    def classes(self) -> int:
+        """As the study file says, so that a study can be planned where the data are not."""
+        return self.num_classes
+
+
+class OwnLists(LabelledData):
     """What datasets share that are named by lists of one's own.
 
     Attributes:

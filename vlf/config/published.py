@@ -1,12 +1,13 @@
 """What a run reads: datasets on the files of their publishers. `DataConfig` is the union of all."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vlf.config.data import (
     FramesConfig,
+    LabelledData,
     ListedData,
     MotionConfig,
     PackedConfig,
@@ -16,7 +17,7 @@ from vlf.config.data import (
 from vlf.config.folder import index_videos, list_folders
 
 
-class SomethingConfig(ListedData):
+class SomethingConfig(LabelledData):
     """Something-Something V2 (Goyal et al. 2017, arXiv:1706.04261; vlf/data/something.py).
 
     Attributes:
@@ -53,7 +54,7 @@ class SomethingConfig(ListedData):
         return {"videos": digest_of(index_videos(Path(self.root) / self.videos))}
 
 
-class JesterConfig(ListedData):
+class JesterConfig(LabelledData):
     """Jester (Materzynska et al. 2019), folders of JPEG frames (vlf/data/jester.py).
 
     Attributes:
@@ -88,7 +89,7 @@ class JesterConfig(ListedData):
         return {"folders": digest_of(list_folders(Path(self.root) / self.videos))}
 
 
-class KineticsConfig(ListedData):
+class KineticsConfig(LabelledData):
     """Kinetics-400, -600 or -700 (Kay et al. 2017, arXiv:1705.06950; vlf/data/kinetics.py).
 
     Videos that are missing are left out and counted, whatever `bad` says: YouTube loses some.
@@ -122,7 +123,7 @@ class KineticsConfig(ListedData):
         return {"videos": digest_of(name.rpartition("/")[2] for name in names)}
 
 
-class SplitFiles(ListedData):
+class SplitFiles(LabelledData):
     """What UCF101 and HMDB51 share: three splits into training and test, and no validation.
 
     Attributes:
@@ -188,6 +189,70 @@ class HMDB51Config(SplitFiles):
         return tuple(found) or (folder,)
 
 
+class EpicKitchensConfig(ListedData):
+    """EPIC-KITCHENS-100 (Damen et al. 2022, arXiv:2006.13256; vlf/data/epic_kitchens.py).
+
+    Attributes:
+        videos: Folder of the participants' folders, relative to `root`.
+        source: What to read in a participant's folder: its `videos`, cut by time stamps, or the
+            folders of images in its `rgb_frames`, cut by image numbers.
+        verbs: csv that numbers the verb classes: id, key.
+        nouns: The same of the noun classes.
+        train: csv of the training segments.
+        val: The same for validation during training; empty for none.
+        test: The same for the test.
+        num_verbs: As many as `verbs` names.
+        num_nouns: As many as `nouns` names.
+    """
+
+    name: Literal["epic_kitchens"] = "epic_kitchens"
+    videos: str = "."
+    source: Literal["videos", "rgb_frames"] = "videos"
+    verbs: str = "epic-kitchens-100-annotations/EPIC_100_verb_classes.csv"
+    nouns: str = "epic-kitchens-100-annotations/EPIC_100_noun_classes.csv"
+    train: str = "epic-kitchens-100-annotations/EPIC_100_train.csv"
+    val: str = ""
+    test: str = "epic-kitchens-100-annotations/EPIC_100_validation.csv"
+    num_verbs: int = Field(97, ge=2)
+    num_nouns: int = Field(300, ge=2)
+
+    @model_validator(mode="after")
+    def _knows_no_left_from_right(self) -> Self:
+        if self.flip_swaps:
+            raise ValueError("flip_swaps: must be []: no verb or noun tells left from right")
+        return self
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """A verb and a noun."""
+        return {"verb": self.num_verbs, "noun": self.num_nouns}
+
+    @property
+    def classes(self) -> int:
+        """Verbs, then nouns."""
+        return self.num_verbs + self.num_nouns
+
+    def train_size(self) -> int:
+        """Rows of the training csv."""
+        return self._count_lines(self.train, header=1)
+
+    def files(self) -> tuple[Path, ...]:
+        """Classes and segments (videos and images are trusted to be what they were)."""
+        return self._paths(self.verbs, self.nouns, self.train, self.val, self.test)
+
+    def participant(self, name: str) -> Path:
+        """Where a participant's videos or folders of images are."""
+        return Path(self.root) / self.videos / name / self.source
+
+    def digests(self) -> dict[str, str]:
+        """With `skip`, which videos there are."""
+        if self.bad == "fail":
+            return {}
+        folders = map(self.participant, list_folders(Path(self.root) / self.videos))
+        list_in = index_videos if self.source == "videos" else list_folders
+        return {"videos": digest_of(name for folder in folders for name in list_in(folder))}
+
+
 DataConfig = Annotated[
     MotionConfig
     | VideoListConfig
@@ -197,6 +262,7 @@ DataConfig = Annotated[
     | JesterConfig
     | KineticsConfig
     | UCF101Config
-    | HMDB51Config,
+    | HMDB51Config
+    | EpicKitchensConfig,
     Field(discriminator="name"),
 ]

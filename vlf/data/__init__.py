@@ -1,6 +1,7 @@
 """Every dataset, by name. A new one is a file, a config class and a line here."""
 
 import importlib
+from collections.abc import Mapping
 from typing import Literal, Protocol, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no
     "kinetics": "vlf.data.kinetics:Kinetics",
     "ucf101": "vlf.data.ucf101:UCF101",
     "hmdb51": "vlf.data.hmdb51:HMDB51",
+    "epic_kitchens": "vlf.data.epic_kitchens:EpicKitchens",
 }
 
 
@@ -27,13 +29,15 @@ class Views(Protocol):
     """What is tested on: the views of one split.
 
     Attributes:
-        classes: Class names, K of them.
-        labels: (N,) int64.
+        classes: Class names, K of them; of several heads one after the other.
+        heads: Head -> its number of classes (vlf/heads.py).
+        labels: (N,) int64, or (N, H) with several heads; numbers of classes among all K.
         views: Clips that `load_views` gives for one item.
         notes: What a reader of the numbers must know, such as how many videos are missing.
     """
 
     classes: tuple[str, ...]
+    heads: Mapping[str, int]
     labels: Tensor
     views: int
     notes: tuple[str, ...]

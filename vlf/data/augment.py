@@ -18,6 +18,7 @@ from vlf.config import ConfigError, DataConfig, ListedData
 
 STRONGEST = 30  # magnitude of RandAugment
 Operation = Callable[[Tensor, float], Tensor]
+Label = int | list[int]  # of each head, where there are several
 
 
 def _grow(x: float) -> float:
@@ -77,18 +78,25 @@ class Augment:
         if self.config is not None:
             _swap(self.mirrored, self.config.flip_swaps or [], classes)
 
-    def __call__(self, clip: Tensor, label: int, rng: np.random.Generator) -> tuple[Tensor, int]:
+    def __call__(
+        self, clip: Tensor, label: Label, rng: np.random.Generator
+    ) -> tuple[Tensor, Label]:
         """(T, 3, S, S) uint8 and its label -> the same, varied."""
         how = self.config
         if how is None:
             return clip, label
         if how.flip and rng.random() < how.flip:
-            clip, label = clip.flip(-1), self.mirrored[label]
+            clip, label = clip.flip(-1), self._mirror(label)
         if any(how.jitter):
             clip = jitter(clip, how.jitter, rng)
         for _ in range(how.rand_augment):
             clip = _one_of_many(clip, how.rand_magnitude / STRONGEST, rng)
         return clip, label
+
+    def _mirror(self, label: Label) -> Label:
+        if isinstance(label, list):
+            return [self.mirrored[one] for one in label]
+        return self.mirrored[label]
 
 
 def _swap(
@@ -150,7 +158,7 @@ def mix_clips(
 
     Args:
         clips: (B, T, 3, S, S), normalized.
-        labels: (B,).
+        labels: (B,), or (B, H) of several heads.
         classes: K.
         mixup: Of the Beta distribution; 0 is never.
         cutmix: The same; the box is the same in all frames.
@@ -170,6 +178,8 @@ def mix_clips(
         mixed[..., top:bottom, left:right] = other[..., top:bottom, left:right]
         own = 1 - (bottom - top) * (right - left) / (clips.shape[-2] * clips.shape[-1])
     shares = F.one_hot(labels, classes).float()
+    if labels.ndim > 1:
+        shares = shares.sum(dim=1)
     return mixed, shares * own + shares.roll(1, 0) * (1 - own)
 
 

@@ -31,19 +31,21 @@ class Item:
 
     Attributes:
         path: The video or folder of images.
-        label: Its class.
+        label: Its class; of several heads the class of each, among all of them.
         start: First frame.
         end: First frame after it; None runs to the end of the film.
         where: List and line, for messages.
         found: Whether the film is there.
+        seconds: From when to when of the film, where that is not said by frames.
     """
 
     path: Path
-    label: int
+    label: int | tuple[int, ...]
     start: int
     end: int | None
     where: str
     found: bool = True
+    seconds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class ListedClips:
     ) -> None:
         self.config, self.split = config, split
         self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
+        self.heads = config.heads
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views * config.crops
         self.side = config.short_side or short_side(config.size)
@@ -177,10 +180,11 @@ def settle(
     items: Sequence[Item],
     open_film: OpenFilm,
     missing_is_normal: bool = False,
+    kind: str = "videos",
 ) -> Listing:
     """The items that can be used, as `bad` says, and notes on those that cannot.
 
-    `limit` takes the first of those that are there.
+    `limit` takes the first of those that are there; `kind` is what notes call the items.
 
     Raises:
         ConfigError: If one is missing or broken and `bad` is `fail`, or if none is left.
@@ -193,7 +197,7 @@ def settle(
         raise ConfigError(key, f'{lost[0].where}: no such video: "{lost[0].path}"{more}')
     notes = []
     if lost:
-        notes.append(f"{split} split: {len(lost)} of {len(items)} videos are missing and left out")
+        notes.append(f"{split} split: {len(lost)} of {len(items)} {kind} are missing and left out")
     there = there[: config.limit]
     if config.bad == "skip":
         named = {_name(item): item for item in there}
@@ -202,11 +206,11 @@ def settle(
         bad = [item for item in there if why[_name(item)]]
         if bad:
             first = f"{bad[0].where}: {why[_name(bad[0])]}"
-            say = f"{len(bad)} of {len(there)} videos cannot be decoded and are left out"
+            say = f"{len(bad)} of {len(there)} {kind} cannot be decoded and are left out"
             notes.append(f"{split} split: {say}; the first is {first}")
         there = [item for item in there if not why[_name(item)]]
     if items and not there:
-        raise ConfigError(key, f"none of its {len(items)} videos can be used; {notes[-1]}")
+        raise ConfigError(key, f"none of its {len(items)} {kind} can be used; {notes[-1]}")
     twice = sum(count - 1 for count in Counter(_name(item) for item in there).values())
     if twice:
         notes.append(f"{split} split: {twice} lines name what an earlier line names")
@@ -226,4 +230,5 @@ def _find_fault(item: Item, open_film: OpenFilm) -> str:
 
 def _name(item: Item) -> str:
     """What of which film; unique to what is decoded."""
-    return f"{item.path}" if item.end is None else f"{item.path} {item.start} {item.end}"
+    frames = () if item.end is None else (item.start, item.end)
+    return " ".join(map(str, (item.path, *frames, *(item.seconds or ()))))

@@ -14,7 +14,7 @@ Shapes: N clips, T frames, S pixels a side.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -45,6 +45,7 @@ class Motion:
     """
 
     classes = CLASSES
+    heads: Mapping[str, int] = {"": len(CLASSES)}
     views = 1
     notes: tuple[str, ...] = ()
 

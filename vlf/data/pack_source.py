@@ -88,6 +88,10 @@ def _source_of(config: DataConfig, path: Path) -> Source:
     nothing = PackError(f"{path}: base.data.name: {config.name} has no video files to pack")
     if not isinstance(config, ListedData) or config.name == "packed":
         raise nothing
+    if len(config.heads) > 1:
+        several = f"labels a clip has {len(config.heads)} of ({', '.join(config.heads)})"
+        said = f"{config.name}: {several}, and a line of a packed list holds one"
+        raise PackError(f"{path}: base.data.name: {said}")
     everything = config.model_copy(update={"limit": None})
     splits = {split: cast(ListedClips, open_clips(everything, split)) for split in get_args(Split)}
     lists = {f"{split}.txt": clips.items for split, clips in splits.items() if clips.items}

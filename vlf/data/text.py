@@ -12,6 +12,7 @@ from typing import Any
 
 from vlf.config import (
     ConfigError,
+    EpicKitchensConfig,
     JesterConfig,
     KineticsConfig,
     ListedData,
@@ -38,7 +39,7 @@ def open_root(config: ListedData) -> Path:
 
 
 def split_file(
-    config: OwnLists | SomethingConfig | JesterConfig | KineticsConfig,
+    config: OwnLists | SomethingConfig | JesterConfig | KineticsConfig | EpicKitchensConfig,
     split: Split,
     what: str,
 ) -> Path | None:
@@ -104,14 +105,16 @@ def read_names(path: Path, key: str, classes: int) -> tuple[str, ...]:
     return check_names(path, key, [text for _, text in read_lines(path, key)], classes)
 
 
-def check_names(path: Path, key: str, names: Sequence[str], classes: int) -> tuple[str, ...]:
-    """The names, if they are `classes`.
+def check_names(
+    path: Path, key: str, names: Sequence[str], classes: int, count: str = "num_classes"
+) -> tuple[str, ...]:
+    """The names, if they are `classes`, as the config's `count` says.
 
     Raises:
         ConfigError: If they are not.
     """
     if len(names) != classes:
-        message = f"{path} has {len(names)} names, data.num_classes is {classes}"
+        message = f"{path} has {len(names)} names, data.{count} is {classes}"
         raise ConfigError(key, message)
     return tuple(names)
 

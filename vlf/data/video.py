@@ -141,6 +141,96 @@ def read_times(path: Path | str) -> Times:
     return Times(shown, len(kept), end)
 
 
+def stamps_between(path: Path | str, start: float, stop: float) -> NDArray[np.int64]:
+    """Time stamps of the frames that are on the screen from `start` to `stop`, ascending.
+
+    Nothing is decoded, and of a long video only this part is read.
+
+    Args:
+        path: The video.
+        start: In seconds from its first frame.
+        stop: The same; a frame that is first shown then is no part of it.
+
+    Raises:
+        VideoError: If the file cannot be read, its frames have no time stamps, or less than nine
+            tenths of that time are in it.
+    """
+    with _open(path) as (container, stream):
+        first, low, high = _stamps_of(path, stream, start, stop)
+        found: list[tuple[int, int]] = []
+        ended = True
+        for packet in _packets_from(container, stream, low):
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None:
+                raise VideoError(f'"{path}" has no time stamps, which parts by time need')
+            if packet.dts is not None and packet.dts >= high:
+                ended = False
+                break
+            found.append((packet.pts, packet.duration or 0))
+        base = float(stream.time_base or 0)
+    found.sort()
+    stamps = np.array([stamp for stamp, _ in found], dtype=np.int64)
+    if ended or not found:
+        end = sum(found[-1]) if found else first
+        if end - low < WHOLE * (high - low) - (found[-1][1] if found else 0):
+            said = f"ends at {(end - first) * base:.2f} s, before the part from {start:.2f} to"
+            raise VideoError(f'"{path}" {said} {stop:.2f} s')
+    shown = max(0, int(np.searchsorted(stamps, low, side="right")) - 1)
+    return stamps[shown : np.searchsorted(stamps, high)]
+
+
+def iterate_stamps(path: Path | str, stamps: Sequence[int]) -> Iterator[Frames]:
+    """The frames of these time stamps, which ascend: (H, W, 3) uint8 each.
+
+    Decodes from the key frame before the first of them: frames are told by their stamps, so that
+    it does not matter where a seek lands.
+
+    Raises:
+        VideoError: If the file or one of the frames cannot be decoded.
+    """
+    done = 0
+    with _open(path) as (container, stream):
+        for packet in _packets_from(container, stream, stamps[0]):
+            for frame in packet.decode():
+                if frame.pts == stamps[done]:
+                    yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    done += 1
+                    if done == len(stamps):
+                        return
+        seconds = float(stamps[done] * (stream.time_base or 0))
+    raise VideoError(f'"{path}" is damaged: its frame at {seconds:.2f} s cannot be decoded')
+
+
+def _stamps_of(
+    path: Path | str, stream: VideoStream, start: float, stop: float
+) -> tuple[int, int, int]:
+    """The first frame's stamp, and those of two moments after it."""
+    if not stream.time_base:
+        raise VideoError(f'"{path}" has no time stamps, which parts by time need')
+    first = stream.start_time or 0
+    low, high = (first + round(moment / stream.time_base) for moment in (start, stop))
+    return first, low, high
+
+
+def _packets_from(
+    container: InputContainer, stream: VideoStream, stamp: int
+) -> Iterator["av.Packet[VideoStream]"]:
+    """From a key frame that is shown no later than `stamp`, or from the start."""
+    first, back = stream.start_time or 0, 0
+    while True:
+        target = max(first, stamp - back)
+        container.seek(target, stream=stream)
+        packets = container.demux(stream)
+        packet = next(packets)
+        # Where a frame is decoded and where it is shown differ: a seek may land behind the moment.
+        if target == first or (packet.pts is not None and packet.pts <= stamp):
+            break
+        back = 2 * back or round(1 / (stream.time_base or 1))
+    yield packet
+    yield from packets
+
+
 def _short(path: Path | str, count: int, asked: int) -> ShortVideoError:
     error = ShortVideoError(f'"{path}" has {count} frames; frame {asked} was asked for')
     error.count = count

@@ -50,7 +50,8 @@ def replace(path, old, new):
 
 
 def test_every_dataset_of_files_is_here():
-    assert set(MAKERS) == set(DATASETS) - {"motion", "video_list"}
+    elsewhere = {"motion", "video_list", "epic_kitchens"}  # each has tests of its own
+    assert set(MAKERS) == set(DATASETS) - elsewhere
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

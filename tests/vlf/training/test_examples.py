@@ -9,6 +9,7 @@ from vlf.data import open_clips
 from vlf.evaluate import evaluate, normalize
 from vlf.examples import attention_maps, look_at
 from vlf.models import build_model
+from vlf.models.pixels import IMAGENET
 
 DATA = MotionConfig(frames=3, test_clips=10)
 SMALL = {"width": 16, "heads": 2, "spatial_depth": 0}
@@ -47,7 +48,7 @@ def attention_by_loops(model, clip, skipped=0):
 @pytest.mark.parametrize("options", [{}, {"pool": "frame"}, {"readout": "class_token"}])
 def test_attention_is_that_of_a_loop_over_tokens_and_heads(options):
     model = build_model(VLFConfig(**SMALL, spatiotemporal_depth=2, **options), DATA).eval()
-    clip = normalize(open_clips(DATA, "test").load_views(1), CPU)
+    clip = normalize(open_clips(DATA, "test").load_views(1), CPU, IMAGENET)
     skipped = int("readout" in options)
 
     between, received = attention_maps(model, clip)

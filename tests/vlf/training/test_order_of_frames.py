@@ -18,7 +18,7 @@ class Reversed:
 
     def __init__(self, clips):
         self.clips, self.labels = clips, clips.labels
-        self.classes, self.views = clips.classes, clips.views
+        self.classes, self.heads, self.views = clips.classes, clips.heads, clips.views
 
     def __len__(self):
         return len(self.clips)
