@@ -35,8 +35,8 @@ from study.store import Store
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
 from vlf.data.seeds import derive, rng
-from vlf.evaluate import MEAN, STD
 from vlf.models import build_model
+from vlf.models.pixels import IMAGENET
 from vlf.recipe import learning_rate
 
 
@@ -170,7 +170,7 @@ def train_one(config: RunConfig, seed: int) -> float:
 
 def normalize(clips: torch.Tensor) -> torch.Tensor:
     """uint8 to what models take."""
-    mean, std = (torch.tensor(value)[:, None, None] * 255 for value in (MEAN, STD))
+    mean, std = (torch.tensor(value)[:, None, None] * 255 for value in IMAGENET)
     return (clips.float() - mean) / std
 
 

@@ -171,7 +171,10 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one process has of a step: clips (B, T, 3, H, W) uint8, or features; labels (B,), (B, H)."""
+    """What one process has of a step.
+
+    Clips (B, T, 3, H, W) uint8, or features; labels (B,), or (B, H) of several heads.
+    """
 
     step: int
     clips: Tensor

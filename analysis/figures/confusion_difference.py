@@ -23,7 +23,7 @@ SIGNED_FROM = (
 MOST_SIGNED = 15  # classes; signs of more cannot be read
 
 Floats = NDArray[np.float64]
-Matrices = tuple[dict[int, Floats], list[str]]  # by seed, and class names
+Matrices = tuple[dict[int, Floats], list[str], str]  # by seed; names of classes and head
 
 
 @dataclass(frozen=True)
