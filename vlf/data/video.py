@@ -3,11 +3,12 @@
 Shapes: T frames, H and W pixels. Frames are RGB, in the order in which they are shown.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -55,8 +56,8 @@ class Times:
 def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
     """Frames number `indices` of a video, counted from 0: (len(indices), H, W, 3) uint8.
 
-    Decodes from the start to the last frame asked for: a seek lands where the container's index
-    says, which is not always the frame that was meant. Indices may repeat, in any order.
+    Decodes from the start to the last frame asked for (vlf/data/seek.py does better where that is
+    far). Indices may repeat, in any order.
 
     Raises:
         VideoError: If the file cannot be decoded or ends before the last frame asked for.
@@ -68,14 +69,28 @@ def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) 
     needed, count = set(wanted.tolist()), 0
     for count, frame in enumerate(_decode(path), start=1):
         if count - 1 in needed:
-            found[count - 1] = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            found[count - 1] = to_rgb(frame)
             if len(found) == len(needed):
                 break
     if len(found) < len(needed):
         raise _short(path, count, int(wanted.max()))
+    return stack(path, found, wanted.tolist())
+
+
+def stack(path: Path | str, found: Mapping[int, Frames], wanted: Sequence[int]) -> Frames:
+    """The frames `wanted` of those that were found, by number: (len(wanted), H, W, 3) uint8.
+
+    Raises:
+        VideoError: If they are of several sizes.
+    """
     if len({frame.shape for frame in found.values()}) > 1:
         raise VideoError(f'"{path}" changes its frame size on the way')
-    return np.stack([found[i] for i in wanted.tolist()])
+    return np.stack([found[i] for i in wanted])
+
+
+def to_rgb(frame: av.VideoFrame) -> Frames:
+    """(H, W, 3) uint8."""
+    return cast(Frames, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
 
 
 def count_frames(path: Path | str) -> int:
@@ -84,7 +99,7 @@ def count_frames(path: Path | str) -> int:
     Raises:
         VideoError: If the file cannot be read or has no frame.
     """
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         # A packet without content flushes; one to discard lies outside of the edited film.
         count = sum(1 for p in container.demux(stream) if p.size and not p.is_discard)
     if count == 0:
@@ -101,7 +116,7 @@ def iterate_frames(path: Path | str, start: int = 0, end: int | None = None) -> 
     number = -1
     for number, frame in enumerate(_decode(path)):
         if number >= start:
-            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            yield to_rgb(frame)
         if end is not None and number + 1 >= end:
             return
     if end is not None:
@@ -114,7 +129,7 @@ def read_times(path: Path | str) -> Times:
     Raises:
         VideoError: If the file cannot be read, has no frame, or ends well before its header says.
     """
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         packets = [p for p in container.demux(stream) if p.size]
         promised = stream.frames
         # Beside sound the header may tell the length of the sound.
@@ -148,12 +163,12 @@ def _short(path: Path | str, count: int, asked: int) -> ShortVideoError:
 
 
 def _decode(path: Path | str) -> Iterator[av.VideoFrame]:
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         yield from container.decode(stream)
 
 
 @contextmanager
-def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the first video stream; what FFmpeg raises meanwhile becomes one line."""
     try:
         with av.open(str(path)) as container:
