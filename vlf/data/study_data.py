@@ -72,7 +72,7 @@ def _changes(name: str, levels: Any) -> list[Change]:
     if isinstance(levels, list):
         section, _, field = name.partition(".")
         return [(f"{name}={x}", ({}, {}, {field: x} if section == "data" else {})) for x in levels]
-    found = []
+    found: list[Change] = []
     for label, patch in (levels or {}).items():
         patch = patch or {}
         dotted = {k.removeprefix("data."): v for k, v in patch.items() if k.startswith("data.")}

@@ -3,6 +3,7 @@
 Shapes: T frames, H and W pixels. Frames are RGB, in the order in which they are shown.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,7 +172,8 @@ def _decode(path: Path | str) -> Iterator[av.VideoFrame]:
 def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the first video stream; what FFmpeg raises meanwhile becomes one line."""
     try:
-        with av.open(str(path)) as container:
+        # Absolute, or a name such as "pipe:" is a protocol; and no file sends FFmpeg to a network.
+        with av.open(os.path.abspath(path), options={"protocol_whitelist": "file"}) as container:
             if not container.streams.video:
                 raise VideoError(f'"{path}" has no video stream')
             stream = container.streams.video[0]
