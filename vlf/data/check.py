@@ -78,9 +78,10 @@ class Findings:
         return told
 
 
-def open_to_tell(config: DataConfig, split: Split) -> ListedClips:
+def open_to_tell(config: ListedData, split: Split) -> ListedClips:
     """A split with what is missing told and nothing decoded, whatever its `bad` says."""
-    return cast(ListedClips, open_clips(config.model_copy(update={"bad": TELL}), split))
+    told = cast(DataConfig, config.model_copy(update={"bad": TELL}))
+    return cast(ListedClips, open_clips(told, split))
 
 
 def look(clips: ListedClips) -> Findings:

@@ -101,13 +101,13 @@ def read_index(path: Path) -> FrameIndex | None:
         if stream.codec_context.name not in CODECS:
             return None
         packets = [p for p in container.demux(stream) if p.size]
-        kept = [(p.pts, p.is_keyframe) for p in packets if not p.is_discard]
+        kept = [(p.pts, p.is_keyframe) for p in packets if not p.is_discard and p.pts is not None]
     # Frames outside of an edited film move the numbers; decoders differ in what they do there.
-    if not kept or len(kept) < len(packets) or any(pts is None for pts, _ in kept):
+    if not kept or len(kept) < len(packets):
         return None
-    order = sorted(range(len(kept)), key=lambda i: kept[i][0])
-    shown = np.array([kept[i][0] for i in order], dtype=np.int64)
-    keys = np.array([n for n, i in enumerate(order) if kept[i][1]], dtype=np.int64)
+    kept.sort()
+    shown = np.array([pts for pts, _ in kept], dtype=np.int64)
+    keys = np.array([n for n, (_, is_key) in enumerate(kept) if is_key], dtype=np.int64)
     if (np.diff(shown) <= 0).any() or not len(keys) or keys[0] != 0:
         return None
     return FrameIndex(shown, keys)

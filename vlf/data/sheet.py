@@ -78,8 +78,8 @@ def _draw_block(block: Figure, title: str, clips: Clips, chosen: list[int], high
         try:
             strip = strip_of(clips, index)
         except ConfigError as error:
-            reason = str(error).rsplit("/", 1)[-1]
-            place.text(0, 0.5, f"cannot be decoded: {reason}", color="firebrick", fontsize=8)
+            reason = f'"{str(error).rsplit("/", 1)[-1]}'  # the file's name without its folders
+            place.text(0, 0.5, reason, color="firebrick", fontsize=8, parse_math=False)
             continue
         place.imshow(strip, interpolation="nearest", aspect="equal")
 

@@ -20,7 +20,6 @@ from vlf.config import ConfigError, VideoListConfig
 from vlf.data import check_data, open_clips
 from vlf.data.checked import FILE
 
-
 PLAYLIST = b"""\
 #EXTM3U
 #EXT-X-TARGETDURATION:5
