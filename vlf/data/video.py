@@ -177,6 +177,8 @@ def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]
             if not container.streams.video:
                 raise VideoError(f'"{path}" has no video stream')
             stream = container.streams.video[0]
+            if not isinstance(stream.codec_context, av.VideoCodecContext):
+                raise VideoError(f'"{path}" has a video stream of an unknown codec')
             # One thread: a training process has the threads that its config gives it.
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1

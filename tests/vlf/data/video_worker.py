@@ -36,6 +36,8 @@ def bare(path):
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                return frames, True
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             frames += (frame.to_ndarray(format="rgb24") for frame in container.decode(stream))
     except (av.FFmpegError, OSError, IndexError):
