@@ -105,7 +105,7 @@ class Reader:
 
 
 def fuzz(films, folder, numbers):
-    """Read mutated files by their numbers; -> how many were refused, read as before and read otherwise."""
+    """Read mutated files by number; how many were refused, read as before, read otherwise."""
     reader, sums = Reader(), {"refused": 0, "as before": 0, "otherwise": 0}
     try:
         whole = {}
