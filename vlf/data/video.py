@@ -21,6 +21,8 @@ Frames = NDArray[np.uint8]
 
 WHOLE = 0.9  # of what its header promises; containers round, and some codecs skip a frame
 
+OPTIONS = {"protocol_whitelist": "file"}
+
 # FFmpeg's own remarks would come between the lines of the live view; errors still are raised.
 av.logging.set_level(None)
 
@@ -173,7 +175,9 @@ def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]
     """Open the first video stream; what FFmpeg raises meanwhile becomes one line."""
     try:
         # Absolute, or a name such as "pipe:" is a protocol; and no file sends FFmpeg to a network.
-        with av.open(os.path.abspath(path), options={"protocol_whitelist": "file"}) as container:
+        with av.open(
+            os.path.abspath(path), options=OPTIONS, metadata_errors="replace"
+        ) as container:
             if not container.streams.video:
                 raise VideoError(f'"{path}" has no video stream')
             stream = container.streams.video[0]

@@ -285,3 +285,22 @@ def test_a_csv_holds_names_with_line_ends_and_quotes(tmp_path):
     clips = open_clips(config, "train")
     assert first not in clips.classes
     assert clips.classes[clips.labels[0]] == strange
+
+
+def test_a_title_that_is_no_utf8_does_no_harm(tmp_path):
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        container.metadata["title"] = "a title of mine"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 50, np.uint8), format="rgb24")
+        for _ in range(6):
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    whole = (tmp_path / "a.avi").read_bytes()
+    assert b"title of" in whole
+    (tmp_path / "a.avi").write_bytes(whole.replace(b"title of", b"t\xefte\xe9 \xc2f"))
+    with pytest.raises(UnicodeDecodeError):  # as PyAV has it
+        av.open(str(tmp_path / "a.avi"))
+    (tmp_path / "train.txt").write_text("a.avi 0\n")
+    config = VideoListConfig(root=str(tmp_path), num_classes=2, frames=4, size=32)
+    assert levels_of(open_clips(config, "train").load_views(0)) == [[5, 5, 5, 5]]

@@ -34,7 +34,7 @@ def bare(path):
     """Frames that FFmpeg gives without our reader, and whether it raised."""
     frames = []
     try:
-        with av.open(path) as container:
+        with av.open(path, metadata_errors="replace") as container:
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 return frames, True
