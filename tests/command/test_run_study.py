@@ -243,9 +243,9 @@ def test_wrong_slurm_options_get_one_line(study, options, message):
 
 
 def test_the_same_study_runs_on_real_video_files(study):
-    export = [sys.executable, "-m", "vlf.data.motion", "--export", str(study.parent / "clips")]
-    sizes = ["--train", "40", "--val", "10", "--test", "20", "--frames", "8", "--size", "32"]
-    subprocess.run([*export, *sizes], cwd=ROOT, check=True, capture_output=True)
+    export = [sys.executable, "-m", "vlf.data.export", str(study), "--as", "h264"]
+    out = ["--out", str(study.parent / "clips")]
+    subprocess.run([*export, *out], cwd=ROOT, check=True, capture_output=True)
     text = STUDY.replace(
         "{name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}",
         "{name: video_list, root: clips, num_classes: 10, class_names: classes.txt, frames: 4}",
@@ -258,7 +258,7 @@ def test_the_same_study_runs_on_real_video_files(study):
     (record, *_) = (study.parent / "results" / "records").glob("train-*.json")
     predictions = json.loads(record.read_text("utf-8"))["artifacts"]["predictions"]["path"]
     with np.load(study.parent / "results" / predictions) as arrays:
-        assert len(arrays["labels"]) == 20
+        assert len(arrays["labels"]) == 32
         assert arrays["classes"][0] == "move right"
 
 

@@ -5,6 +5,7 @@ a folder that cannot be written every process looks again; the answers are the s
 """
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -37,7 +38,10 @@ def check_once(
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns]
         if known.get(key, [])[:2] != stamp:
-            known[key] = new[key] = [*stamp, check(name).replace(inside, "")]
+            known[key] = [*stamp, check(name).replace(inside, "")]
+            # Rights change without the time of change.
+            if os.strerror(errno.EACCES) not in known[key][2]:
+                new[key] = known[key]
         found[name] = str(known[key][2])
         if new and time.monotonic() - written > WRITE_S:
             _write(root / FILE, new)

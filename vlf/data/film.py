@@ -4,7 +4,6 @@ Shapes: T frames, H and W pixels. Frames are RGB.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vlf.data.sampling import Indices
+from vlf.data.seek import SeekingReader
 from vlf.data.video import (
     Frames,
     ShortVideoError,
     VideoError,
     count_frames,
-    decode_frames,
     iterate_frames,
     read_times,
 )
@@ -40,19 +39,20 @@ class Film(Protocol):
         """Frames `start` to `end` (which is not among them) in turn: (H, W, 3) uint8 each."""
 
 
-@dataclass(frozen=True)
 class VideoFile:
     """A video by its frames as they are numbered, whenever they are shown."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = SeekingReader(path)
 
     def count(self) -> int:
         """From its packets."""
         return count_frames(self.path)
 
     def decode(self, numbers: Indices) -> Frames:
-        """In one pass from the start."""
-        return decode_frames(self.path, numbers)
+        """In one pass from the start, or by seeks where they save decoding."""
+        return self._reader.decode(numbers)
 
     def iterate(self, start: int, end: int) -> Iterator[Frames]:
         """In one pass from the start."""
@@ -72,6 +72,7 @@ class TimedVideo:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._reader = SeekingReader(path)
         self._packets = 0
         self._last: int | None = None
         self._steps: Indices | None = None
@@ -85,12 +86,12 @@ class TimedVideo:
         return self._packets
 
     def decode(self, numbers: Indices) -> Frames:
-        """In one pass from the start."""
+        """In one pass from the start, or by seeks where they save decoding."""
         try:
-            return decode_frames(self.path, self._frame_of(numbers))
+            return self._reader.decode(self._frame_of(numbers))
         except ShortVideoError as error:
             self._settle(error)
-            return decode_frames(self.path, self._frame_of(numbers))
+            return self._reader.decode(self._frame_of(numbers))
 
     def iterate(self, start: int, end: int) -> Iterator[Frames]:
         """In one pass from the start."""

@@ -5,7 +5,7 @@ Shapes: N items, T frames, S pixels of the clip's side.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from vlf.data.transforms import crop_clip, crop_scaled, crop_views, resize_frame
 from vlf.data.video import VideoError
 
 CACHE_BYTES = 512 * 2**20
+TELL = "tell"  # as `bad`, of vlf/data/check.py alone: nothing is raised and nothing decoded
 CHANGES = "changes its frame size on the way"
 
 
@@ -56,11 +57,13 @@ class Listing:
         classes: Class names, K of them.
         items: N of them.
         notes: What a reader of the numbers must know of them.
+        lost: What is listed besides them and is not there.
     """
 
     classes: tuple[str, ...]
     items: list[Item]
     notes: tuple[str, ...] = ()
+    lost: tuple[Item, ...] = ()
 
 
 OpenFilm = Callable[[Item], Film]
@@ -99,7 +102,8 @@ class ListedClips:
     ) -> None:
         self.config, self.split = config, split
         self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
-        self.heads = config.heads
+        self.heads: Mapping[str, int] = config.heads
+        self.lost = listing.lost
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views * config.crops
         self.side = config.short_side or short_side(config.size)
@@ -200,24 +204,24 @@ def settle(
         notes.append(f"{split} split: {len(lost)} of {len(items)} {kind} are missing and left out")
     there = there[: config.limit]
     if config.bad == "skip":
-        named = {_name(item): item for item in there}
+        named = {name_of(item): item for item in there}
         paths = {name: item.path for name, item in named.items()}
-        why = check_once(Path(config.root), paths, lambda name: _find_fault(named[name], open_film))
-        bad = [item for item in there if why[_name(item)]]
+        why = check_once(Path(config.root), paths, lambda name: find_fault(named[name], open_film))
+        bad = [item for item in there if why[name_of(item)]]
         if bad:
-            first = f"{bad[0].where}: {why[_name(bad[0])]}"
+            first = f"{bad[0].where}: {why[name_of(bad[0])]}"
             say = f"{len(bad)} of {len(there)} {kind} cannot be decoded and are left out"
             notes.append(f"{split} split: {say}; the first is {first}")
-        there = [item for item in there if not why[_name(item)]]
-    if items and not there:
+        there = [item for item in there if not why[name_of(item)]]
+    if items and not there and config.bad != TELL:
         raise ConfigError(key, f"none of its {len(items)} {kind} can be used; {notes[-1]}")
-    twice = sum(count - 1 for count in Counter(_name(item) for item in there).values())
+    twice = sum(count - 1 for count in Counter(name_of(item) for item in there).values())
     if twice:
         notes.append(f"{split} split: {twice} lines name what an earlier line names")
-    return Listing(classes, there, tuple(notes))
+    return Listing(classes, there, tuple(notes), tuple(lost))
 
 
-def _find_fault(item: Item, open_film: OpenFilm) -> str:
+def find_fault(item: Item, open_film: OpenFilm) -> str:
     """Why an item cannot be decoded from its first frame to its last; "" if it can."""
     try:
         film = open_film(item)
@@ -228,7 +232,7 @@ def _find_fault(item: Item, open_film: OpenFilm) -> str:
     return f'"{item.path}" {CHANGES}' if len(shapes) > 1 else ""
 
 
-def _name(item: Item) -> str:
+def name_of(item: Item) -> str:
     """What of which film; unique to what is decoded."""
     frames = () if item.end is None else (item.start, item.end)
     return " ".join(map(str, (item.path, *frames, *(item.seconds or ()))))

@@ -4,15 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
-
-import yaml
-from pydantic import TypeAdapter, ValidationError
+from typing import cast, get_args
 
 from vlf.config import DataConfig, ListedData, VideoListConfig
 from vlf.data import Split, open_clips
 from vlf.data.film import ImageFolder
 from vlf.data.listed import Item, ListedClips, OpenFilm
+from vlf.data.study_data import StudyDataError, read_base_data
 from vlf.data.video_list import open_by_number, read_list
 
 ANY_LABEL = 2**31  # a list alone does not say how many classes there are
@@ -72,15 +70,10 @@ def find_source(path: Path, root: Path | None) -> Source:
         folder = str(root or path.parent)
         listed = VideoListConfig(root=folder, train=str(path.resolve()), num_classes=ANY_LABEL)
         return Source(Path(folder), {path.name: read_list(listed, "train")})
-    section = _data_section(path)
-    if root is not None:
-        section["root"] = str(root)
     try:
-        config: DataConfig = TypeAdapter(DataConfig).validate_python(section)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["base.data", *map(str, first["loc"][1:])])
-        raise PackError(f"{path}: {key}: {first['msg']}") from None
+        config = read_base_data(path, root)
+    except StudyDataError as error:
+        raise PackError(str(error)) from None
     return _source_of(config, path)
 
 
@@ -99,15 +92,3 @@ def _source_of(config: DataConfig, path: Path) -> Source:
     if not first.items or isinstance(first.open_film(first.items[0]), ImageFolder):
         raise nothing
     return Source(Path(config.root), lists, first.classes, first.open_film)
-
-
-def _data_section(path: Path) -> dict[str, Any]:
-    """`base.data` of a study file, merged over that of the file it extends."""
-    try:
-        text = yaml.safe_load(path.read_text("utf-8")) or {}
-        below = _data_section(path.parent / text["extends"]) if "extends" in text else {}
-        own = (text.get("base") or {}).get("data") or {}
-        return {**(below if own.get("name", below.get("name")) == below.get("name") else {}), **own}
-    except (yaml.YAMLError, OSError, AttributeError, TypeError) as error:
-        line = " ".join(str(error).split())
-        raise PackError(f"{path}: cannot be read as a study file: {line}") from None

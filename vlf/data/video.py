@@ -3,11 +3,13 @@
 Shapes: T frames, H and W pixels. Frames are RGB, in the order in which they are shown.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 Frames = NDArray[np.uint8]
 
 WHOLE = 0.9  # of what its header promises; containers round, and some codecs skip a frame
+
+OPTIONS = {"protocol_whitelist": "file"}
 
 # FFmpeg's own remarks would come between the lines of the live view; errors still are raised.
 av.logging.set_level(None)
@@ -55,8 +59,8 @@ class Times:
 def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) -> Frames:
     """Frames number `indices` of a video, counted from 0: (len(indices), H, W, 3) uint8.
 
-    Decodes from the start to the last frame asked for: a seek lands where the container's index
-    says, which is not always the frame that was meant. Indices may repeat, in any order.
+    Decodes from the start to the last frame asked for (vlf/data/seek.py does better where that is
+    far). Indices may repeat, in any order.
 
     Raises:
         VideoError: If the file cannot be decoded or ends before the last frame asked for.
@@ -68,14 +72,28 @@ def decode_frames(path: Path | str, indices: Sequence[int] | NDArray[np.int64]) 
     needed, count = set(wanted.tolist()), 0
     for count, frame in enumerate(_decode(path), start=1):
         if count - 1 in needed:
-            found[count - 1] = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            found[count - 1] = to_rgb(frame)
             if len(found) == len(needed):
                 break
     if len(found) < len(needed):
         raise _short(path, count, int(wanted.max()))
+    return stack(path, found, wanted.tolist())
+
+
+def stack(path: Path | str, found: Mapping[int, Frames], wanted: Sequence[int]) -> Frames:
+    """The frames `wanted` of those that were found, by number: (len(wanted), H, W, 3) uint8.
+
+    Raises:
+        VideoError: If they are of several sizes.
+    """
     if len({frame.shape for frame in found.values()}) > 1:
         raise VideoError(f'"{path}" changes its frame size on the way')
-    return np.stack([found[i] for i in wanted.tolist()])
+    return np.stack([found[i] for i in wanted])
+
+
+def to_rgb(frame: av.VideoFrame) -> Frames:
+    """(H, W, 3) uint8."""
+    return cast(Frames, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
 
 
 def count_frames(path: Path | str) -> int:
@@ -84,7 +102,7 @@ def count_frames(path: Path | str) -> int:
     Raises:
         VideoError: If the file cannot be read or has no frame.
     """
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         # A packet without content flushes; one to discard lies outside of the edited film.
         count = sum(1 for p in container.demux(stream) if p.size and not p.is_discard)
     if count == 0:
@@ -101,7 +119,7 @@ def iterate_frames(path: Path | str, start: int = 0, end: int | None = None) -> 
     number = -1
     for number, frame in enumerate(_decode(path)):
         if number >= start:
-            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            yield to_rgb(frame)
         if end is not None and number + 1 >= end:
             return
     if end is not None:
@@ -114,7 +132,7 @@ def read_times(path: Path | str) -> Times:
     Raises:
         VideoError: If the file cannot be read, has no frame, or ends well before its header says.
     """
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         packets = [p for p in container.demux(stream) if p.size]
         promised = stream.frames
         # Beside sound the header may tell the length of the sound.
@@ -155,7 +173,7 @@ def stamps_between(path: Path | str, start: float, stop: float) -> NDArray[np.in
         VideoError: If the file cannot be read, its frames have no time stamps, or less than nine
             tenths of that time are in it.
     """
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         first, low, high = _stamps_of(path, stream, start, stop)
         found: list[tuple[int, int]] = []
         ended = True
@@ -190,11 +208,11 @@ def iterate_stamps(path: Path | str, stamps: Sequence[int]) -> Iterator[Frames]:
         VideoError: If the file or one of the frames cannot be decoded.
     """
     done = 0
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         for packet in _packets_from(container, stream, stamps[0]):
             for frame in packet.decode():
                 if frame.pts == stamps[done]:
-                    yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    yield to_rgb(frame)
                     done += 1
                     if done == len(stamps):
                         return
@@ -238,18 +256,23 @@ def _short(path: Path | str, count: int, asked: int) -> ShortVideoError:
 
 
 def _decode(path: Path | str) -> Iterator[av.VideoFrame]:
-    with _open(path) as (container, stream):
+    with open_stream(path) as (container, stream):
         yield from container.decode(stream)
 
 
 @contextmanager
-def _open(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the first video stream; what FFmpeg raises meanwhile becomes one line."""
     try:
-        with av.open(str(path)) as container:
+        # Absolute, or a name such as "pipe:" is a protocol; and no file sends FFmpeg to a network.
+        with av.open(
+            os.path.abspath(path), options=OPTIONS, metadata_errors="replace"
+        ) as container:
             if not container.streams.video:
                 raise VideoError(f'"{path}" has no video stream')
             stream = container.streams.video[0]
+            if not isinstance(stream.codec_context, av.VideoCodecContext):
+                raise VideoError(f'"{path}" has a video stream of an unknown codec')
             # One thread: a training process has the threads that its config gives it.
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1

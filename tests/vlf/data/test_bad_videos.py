@@ -1,9 +1,15 @@
 """What becomes of videos that cannot be decoded: `bad: fail` and `bad: skip`."""
 
+import csv
 import json
 import os
 import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from dataset_files import MAKERS
@@ -13,6 +19,14 @@ from PIL import Image
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import check_data, open_clips
 from vlf.data.checked import FILE
+
+PLAYLIST = b"""\
+#EXTM3U
+#EXT-X-TARGETDURATION:5
+#EXTINF:5,
+http://127.0.0.1:9/other.ts
+#EXT-X-ENDLIST
+"""
 
 
 def truncate(path):
@@ -25,8 +39,18 @@ def spoil_with_sound(path):
     os.replace(path.with_suffix(".mp4"), path)
 
 
+def spoil_with_no_frame(path):
+    """An index of a video that has no picture in it."""
+    with av.open(str(path), "w", format="avi") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        container.start_encoding()
+
+
 SPOILS = {
     "truncated": truncate,
+    "of no frame": spoil_with_no_frame,
+    "a playlist": lambda path: path.write_bytes(PLAYLIST),
     "of no bytes": lambda path: path.write_bytes(b""),
     "noise": lambda path: path.write_bytes(np.random.default_rng(0).bytes(4000)),
     "a web page": lambda path: path.write_bytes(b"<html>This video is not available</html>"),
@@ -178,3 +202,105 @@ def test_images_whose_size_changes_on_the_way_are_a_bad_video(tmp_path):
         open_clips(config, "train").load_views(0)
     clips = open_clips(config.model_copy(update={"bad": "skip"}), "train")
     assert clips.labels.tolist() == [1, 2]
+
+
+@contextmanager
+def without_privileges():
+    """As a user who may not read what its owner keeps; root may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if user == 0:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user can enter, which pytest's are not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["ucf101", "jester"])
+def test_a_video_that_may_not_be_read_is_bad_until_it_may(open_folder, name):
+    config = MAKERS[name](open_folder)
+    item = open_clips(config, "train").items[1]
+    path = sorted(item.path.iterdir())[0] if item.path.is_dir() else item.path
+    path.chmod(0)
+    with without_privileges():
+        with pytest.raises(ConfigError, match="Permission denied") as caught:
+            open_clips(config, "train").load_views(1)
+        assert item.where in str(caught.value)
+        skip = config.model_copy(update={"bad": "skip"})
+        clips = open_clips(skip, "train")
+        assert len(clips) == 2
+        assert "Permission denied" in clips.notes[0]
+    path.chmod(0o644)
+    assert len(open_clips(skip, "train")) == 3
+
+
+@pytest.mark.parametrize("sides", [(2, 2), (7, 33), (101, 5), (47, 65)])
+def test_odd_and_tiny_sizes_are_read_as_they_are(tmp_path, sides):
+    encode(tmp_path / "odd.avi", range(0, 60, 10), "ffv1", sides=sides)
+    (tmp_path / "train.txt").write_text("odd.avi 0\n")
+    config = VideoListConfig(root=str(tmp_path), num_classes=2, frames=6, size=16)
+    clips = open_clips(config, "train")
+    assert clips.load_views(0).shape == (1, 6, 3, 16, 16)
+    assert levels_of(clips.load_views(0)) == [[0, 1, 2, 3, 4, 5]]
+    frame = clips.open_film(clips.items[0]).decode(np.array([0]))
+    assert frame.shape == (1, *sides, 3)
+
+
+NAMES = ["a b.mp4", 'it\'s "one".mp4', "-x.mp4", "100%d.mp4", "pipe:.mp4", "file:a.mp4", "é 7.mp4"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_any_name_that_a_line_can_hold_is_that_file(tmp_path, monkeypatch, name, ending):
+    encode(tmp_path / "plain.mp4", [50] * 6)
+    (tmp_path / "plain.mp4").rename(tmp_path / name)
+    (tmp_path / "train.txt").write_bytes(f"\ufeff{name} 1{ending}".encode())
+    monkeypatch.chdir(tmp_path)
+    for root in (".", str(tmp_path)):  # a relative name must not be taken for a protocol
+        config = VideoListConfig(root=root, num_classes=2, frames=4, size=32)
+        clips = open_clips(config, "train")
+        assert clips.labels.tolist() == [1]
+        assert levels_of(clips.load_views(0)) == [[5, 5, 5, 5]]
+
+
+def test_a_csv_holds_names_with_line_ends_and_quotes(tmp_path):
+    config = MAKERS["kinetics"](tmp_path)
+    path = tmp_path / config.train
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    strange, first = 'to "say"\nso, twice', rows[1][0]
+    rows[1][0] = strange
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file, lineterminator="\r\n").writerows(rows)
+    clips = open_clips(config, "train")
+    assert first not in clips.classes
+    assert clips.classes[clips.labels[0]] == strange
+
+
+def test_a_title_that_is_no_utf8_does_no_harm(tmp_path):
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        container.metadata["title"] = "a title of mine"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 50, np.uint8), format="rgb24")
+        for _ in range(6):
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    whole = (tmp_path / "a.avi").read_bytes()
+    assert b"title of" in whole
+    (tmp_path / "a.avi").write_bytes(whole.replace(b"title of", b"t\xefte\xe9 \xc2f"))
+    with pytest.raises(UnicodeDecodeError):  # as PyAV has it
+        av.open(str(tmp_path / "a.avi"))
+    (tmp_path / "train.txt").write_text("a.avi 0\n")
+    config = VideoListConfig(root=str(tmp_path), num_classes=2, frames=4, size=32)
+    assert levels_of(open_clips(config, "train").load_views(0)) == [[5, 5, 5, 5]]

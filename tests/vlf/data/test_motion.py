@@ -4,12 +4,11 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from vlf.config import MotionConfig, VideoListConfig
-from vlf.data import motion, open_clips
+from vlf.config import MotionConfig
+from vlf.data import motion
 from vlf.data.drawing import RING, RING_WIDTH, cover_dart, cover_ring, way_from
 from vlf.data.motion import CLASSES, Motion, draw
 from vlf.data.seeds import derive, rng
-from vlf.data.video import decode_frames
 
 SMALL = MotionConfig(train_clips=60, val_clips=20, test_clips=30)
 
@@ -165,28 +164,6 @@ def test_a_split_too_large_to_keep_is_drawn_when_asked_for(monkeypatch):
     for index in (0, 7, 19):
         assert torch.equal(kept.load_views(index), drawn.load_views(index))
         assert torch.equal(kept.load(index, rng(index)), drawn.load(index, rng(index)))
-
-
-def test_exported_clips_are_read_back_by_video_list(tmp_path):
-    counts = [f"--{split}={count}" for split, count in (("train", 20), ("val", 10), ("test", 10))]
-    assert (
-        motion.main(["--export", str(tmp_path), *counts, "--frames=6", "--size=32", "--seed=2"])
-        == 0
-    )
-    config = MotionConfig(frames=6, seed=2, train_clips=20, val_clips=10, test_clips=10)
-    read = VideoListConfig(
-        root=str(tmp_path), frames=6, num_classes=10, class_names="classes.txt", size=32
-    )
-    for split in ("train", "val", "test"):
-        clips, files = open_clips(config, split), open_clips(read, split)
-        assert len(files) == len(clips)
-        assert files.classes == CLASSES
-        assert torch.equal(files.labels, clips.labels)
-    frames = motion.draw(config, "test", np.arange(10))
-    for index in range(10):
-        decoded = decode_frames(tmp_path / f"test/{index:05d}.mp4", range(6))
-        error = decoded.transpose(0, 3, 1, 2).astype(float) - frames[index].numpy()
-        assert np.abs(error).mean() < 4
 
 
 def test_seeds_keep_apart_what_is_named_differently():

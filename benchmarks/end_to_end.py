@@ -1,0 +1,160 @@
+"""Clips a second from a file to a prediction, beside the model alone, for each form of the clips.
+
+    python benchmarks/end_to_end.py
+    python benchmarks/end_to_end.py --model tsm --backbone timm:resnet18 --size 112 --rounds 20
+
+Videos are encoded as `benchmarks/decode.py` does it (H.264, GOP 32), and the same frames packed and
+saved as JPEG images. "File to prediction" is what a study's test does with one clip at a time: open
+the file, decode, resize, crop (the dataset's `load_views`, nothing cached), normalise, the model,
+softmax; one thread. "Model alone" is its forward call of a clip that is there already. In each
+round every row takes a turn over all videos, in random order; shares and ratios are of a round's
+turns, the medians of which are shown with their quartiles. Files are in the page cache. The weights
+are random: they change no time.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter, process_time
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from decode import Files, Turn, make_files, ratio_to
+from PIL import Image
+from torch import Tensor
+
+from study.environment import device_model
+from vlf.config import FramesConfig, ListedData, PackedConfig, RunConfig, VideoListConfig
+from vlf.data import open_clips
+from vlf.data.footage import find_films
+from vlf.data.pack import pack
+from vlf.data.pack_source import find_source
+from vlf.data.packed import Packing
+from vlf.data.transforms import resize_frames
+from vlf.data.video import VideoError, iterate_frames
+from vlf.evaluate import normalize
+from vlf.models import build_model
+
+CPU = torch.device("cpu")
+ALONE = "model alone"
+Answer = Callable[[int], Tensor]  # number of a video -> (1, K)
+
+
+def save_images(files: Files, side: int) -> Path:
+    """Every frame as a JPEG image of short side `side`, with a list for `frames`."""
+    root = files.folder / "images"
+    lines = []
+    for path in files.paths:
+        folder = root / path.stem
+        folder.mkdir(parents=True)
+        for number, frame in enumerate(iterate_frames(path), start=1):
+            small = resize_frames(frame[None], side)[0].permute(1, 2, 0).numpy()
+            Image.fromarray(small).save(folder / f"img_{number:05d}.jpg", quality=90)
+        lines.append(f"{path.stem} {number} 0\n")
+    (root / "test.txt").write_text("".join(lines))
+    return root
+
+
+def find_rows(files: Files, args: argparse.Namespace) -> dict[str, Answer]:
+    """Row -> what answers for one video."""
+    side = round(args.size * 8 / 7)
+    pack(find_source(files.folder / "test.txt", None), files.folder / "packed", Packing(side))
+    same = {"train": "test.txt", "val": "", "test": "test.txt", "num_classes": 174}
+    shape = {"frames": args.frames, "size": args.size, "short_side": side}
+    roots: dict[str, tuple[type[ListedData], Path]] = {
+        "H.264 (`video_list`)": (VideoListConfig, files.folder),
+        "JPEG frames (`frames`)": (FramesConfig, save_images(files, side)),
+        "packed (`packed`)": (PackedConfig, files.folder / "packed"),
+    }
+    configs = {name: kind(root=str(at), **same, **shape) for name, (kind, at) in roots.items()}
+    data = next(iter(configs.values()))
+    section = {"name": args.model, "backbone": args.backbone}
+    run = RunConfig.model_validate({"data": data.model_dump(), "model": section})
+    model = build_model(run.model, run.data).eval()
+
+    def answer(views: Tensor) -> Tensor:
+        return model(normalize(views, CPU)).float().softmax(dim=1).mean(0, keepdim=True)
+
+    def of_files(config: ListedData) -> Answer:
+        clips = open_clips(config, "test")
+        clips._room = 0  # a test reads each video once: nothing is kept
+        return lambda number: answer(clips.load_views(number))
+
+    ready = normalize(open_clips(data, "test").load_views(0), CPU)
+    return {ALONE: lambda number: model(ready), **{n: of_files(c) for n, c in configs.items()}}
+
+
+def measure(rows: dict[str, Answer], videos: int, rounds: int) -> dict[str, list[Turn]]:
+    """What a clip takes of each row in each round; a first round is not counted."""
+    order = random.Random(0)
+    found: dict[str, list[Turn]] = {name: [] for name in rows}
+    for _ in range(rounds + 1):
+        for name in order.sample([*rows], len(rows)):
+            start, cpu = perf_counter(), process_time()
+            for number in range(videos):
+                rows[name](number)
+            ms = 1e3 / videos
+            found[name].append(Turn(ms * (perf_counter() - start), ms * (process_time() - cpu)))
+    return {name: turns[1:] for name, turns in found.items()}
+
+
+def report(found: dict[str, list[Turn]]) -> None:
+    """A row each; the share of the model is its time in the row's."""
+    print("| from a file to a prediction | clips/s | ms | CPU, ms | CPU, times the model alone |")
+    print("|---|---:|---:|---:|---:|")
+    alone = found[ALONE]
+    for name, turns in found.items():
+        wall, cpu = (
+            statistics.median(getattr(turn, what) for turn in turns)
+            for what in ("wall_ms", "cpu_ms")
+        )
+        times = "1" if name == ALONE else ratio_to(turns, alone, "cpu_ms")
+        print(f"| {name} | {1e3 / wall:.1f} | {wall:.1f} | {cpu:.1f} | {times} |")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a Markdown table; 0, or 2 for a wrong film."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="tsm", choices=("tsn", "tsm", "vlf"))
+    parser.add_argument("--backbone", default="timm:resnet18")
+    numbers = (
+        ("videos", 4),
+        ("frames", 8),
+        ("size", 112),
+        ("height", 240),
+        ("fps", 30),
+        ("gop", 32),
+        ("rounds", 12),
+    )
+    for name, default in numbers:
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    try:
+        with tempfile.TemporaryDirectory() as name, torch.inference_mode():
+            files = make_files(Path(name), find_films(), args)
+            rows = find_rows(files, args)
+            print(
+                f"{args.model} with {args.backbone}, {args.frames}x{args.size}, batch 1; "
+                f"{args.videos} videos of {args.seconds:g} s, {args.height} pixels high; "
+                f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}, "
+                f"1 thread, load {os.getloadavg()[0]:.1f}\n"
+            )
+            report(measure(rows, args.videos, args.rounds))
+    except VideoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Reads videos in a process of its own, so that a crash of FFmpeg is seen and not shared.
+
+A line of input is a path, a line of output what came of it, as JSON.
+"""
+
+import hashlib
+import json
+import resource
+import sys
+
+import av
+import numpy as np
+
+from vlf.data.film import TimedVideo, VideoFile
+from vlf.data.seek import SeekingReader
+from vlf.data.video import VideoError, iterate_frames
+
+MEMORY = 6 * 2**30  # of addresses; a header that promises pictures of gigabytes must not end us
+
+
+def attempt(call):
+    """What a call gives, or its one line; anything else that is raised goes up."""
+    try:
+        return call(), ""
+    except VideoError as error:
+        return None, str(error)
+
+
+def digest(frames):
+    return [hashlib.sha256(frame.tobytes()).hexdigest()[:16] for frame in frames]
+
+
+def bare(path):
+    """Frames that FFmpeg gives without our reader, and whether it raised."""
+    frames = []
+    try:
+        with av.open(path, metadata_errors="replace") as container:
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                return frames, True
+            stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+            frames += (frame.to_ndarray(format="rgb24") for frame in container.decode(stream))
+    except (av.FFmpegError, OSError, IndexError):
+        return frames, True
+    return frames, False
+
+
+def read(path):
+    whole, why = attempt(lambda: [*iterate_frames(path)])
+    plain, raised = bare(path)
+    if whole is not None:
+        assert not raised
+        assert digest(whole) == digest(plain)
+    lines = [why]
+    for film in (VideoFile(path), TimedVideo(path)):
+        count, why = attempt(film.count)
+        lines.append(why)
+        if count:
+            some = np.linspace(0, count - 1, 4).astype(np.int64)
+            frames, why = attempt(lambda film=film, some=some: film.decode(some))
+            lines.append(why)
+            assert frames is None or (frames.shape[0], frames.shape[3]) == (4, 3)
+    lines.append(attempt(lambda: SeekingReader(path).decode([3, 79]))[1])
+    told = [line for line in lines if line]
+    assert all("\n" not in line and path in line for line in told), told
+    return {"frames": None if whole is None else digest(whole), "told": told}
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    for line in sys.stdin:
+        print(json.dumps(read(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
