@@ -9,6 +9,7 @@ DATASETS = {  # name -> what a paper calls it
     "kinetics": "Kinetics (Kay et al. 2017, arXiv:1705.06950)",
     "ucf101": "UCF101 (Soomro et al. 2012, arXiv:1212.0402)",
     "hmdb51": "HMDB51 (Kuehne et al. 2011)",
+    "epic_kitchens": "EPIC-KITCHENS-100 (Damen et al. 2022, arXiv:2006.13256)",
     "video_list": "video files named by lists of our own",
     "packed": "videos named by lists of our own, packed as JPEG frames",
     "frames": "folders of image files named by lists of our own",

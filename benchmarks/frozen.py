@@ -29,8 +29,7 @@ from torch import Tensor
 
 from vlf.config import MotionConfig, RunConfig
 from vlf.data import open_clips
-from vlf.data.motion import export
-from vlf.data.transforms import short_side
+from vlf.data.export import export
 from vlf.evaluate import evaluate
 from vlf.features import stored_bytes
 from vlf.train import train_model
@@ -75,8 +74,8 @@ def config_of(model: dict[str, Any], root: Path, args: argparse.Namespace, views
 def measure(args: argparse.Namespace, folder: Path) -> bool:
     """Print a line a cell and seed, and the sums; whether all predictions are the same."""
     counts = {"train_clips": args.train, "val_clips": args.test, "test_clips": args.test}
-    side = short_side(args.size)
-    export(MotionConfig(frames=args.frames, size=side, **counts), folder / "clips")
+    clips = MotionConfig(frames=args.frames, size=args.size, **counts)
+    export(clips, folder / "clips", "h264")  # with a margin to crop from
     walls = dict.fromkeys(("anew", "kept", "plain"), 0.0)
     cpus = dict.fromkeys(walls, 0.0)
     same = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.plan import Plan, Planned
-from study.settings import CostConfig
+from study.settings import CostConfig, RunSettings
 from study.sizes import clips_of
 from vlf.config import TrainConfig
 
@@ -19,6 +19,7 @@ LABEL_BYTES = 8
 NAME_BYTES = 4 * 30  # of a class, as numpy stores text; names of 30 letters
 ARRAY_BYTES = 256  # around an array of an npz file
 CURVES = 7  # columns, of 8 bytes an epoch
+EXAMPLE_SIDE = 64  # pixels of a kept frame, at most (vlf/examples.py)
 EVENT_BYTES = 25  # of one value in a TensorBoard file
 # Text, as the quick factorization study and one of two cells left it.
 TRAIN_BYTES = 2_400  # of a train record besides its config
@@ -29,8 +30,8 @@ PARTS = 5  # of a model that are timed: the whole, f, g, h, head
 ROW_BYTES = 270  # of records.csv
 OTHER_ROWS = 57  # of a cost record there, besides its timings
 TRAIN_ROWS = 4
-REPORT_BYTES = 490_000
-CELL_BYTES = 95_000  # of a cell in figures, of which the page holds a copy
+REPORT_BYTES = 1_350_000
+CELL_BYTES = 320_000  # of a cell in figures, of which the page holds a copy
 MOST_DRAWN = 50  # cells; a guess
 MOMENTS = {"adamw": 2, "sgd": 1}  # values that an optimiser keeps beside each parameter
 
@@ -41,7 +42,7 @@ class Disk:
 
     Attributes:
         records: Text: records, and the report.
-        artifacts: Predictions, curves and event files.
+        artifacts: Predictions, curves, examples and event files.
         checkpoints: At most, while it runs; deleted as jobs end.
         free: Where the results folder is, or will be.
     """
@@ -82,8 +83,8 @@ def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path)
         rows = len(plan.training) * TRAIN_ROWS + len(plan.cost) * (OTHER_ROWS + timings)
         cells = min(len(plan.cost), MOST_DRAWN)
         records += REPORT_BYTES + CELL_BYTES * cells + ROW_BYTES * rows
-    has_events = plan.study.run.tensorboard
-    artifacts = sum(_artifact_bytes(job, has_events) for job in train)
+    run = plan.study.run
+    artifacts = sum(_artifact_bytes(job, run) for job in train)
     checkpoints = _checkpoints(train, parameters, workers)
     return Disk(records, artifacts, checkpoints, free_bytes(root))
 
@@ -109,12 +110,14 @@ def _checkpoints(train: Sequence[Planned], parameters: Mapping[str, int], worker
     return sum(sizes[-workers:])
 
 
-def _artifact_bytes(job: Planned, has_events: bool) -> int:
+def _artifact_bytes(job: Planned, run: RunSettings) -> int:
     data, epochs = job.cell.config.data, job.cell.config.train.epochs
     row = data.classes * FLOAT_BYTES + LABEL_BYTES
     predictions = clips_of(data).test * row + data.classes * NAME_BYTES + 3 * ARRAY_BYTES
     curves = CURVES * (8 * epochs + ARRAY_BYTES)
-    return predictions + curves + (CURVES * epochs * EVENT_BYTES if has_events else 0)
+    events = CURVES * epochs * EVENT_BYTES if run.tensorboard else 0
+    examples = len(run.examples) * data.frames * 3 * min(data.size, EXAMPLE_SIDE) ** 2
+    return predictions + curves + events + examples
 
 
 def _config_bytes(jobs: Sequence[Planned]) -> int:

@@ -110,6 +110,10 @@ class RunSettings(Config):
 VIEW_METRICS: dict[str, Literal["seeds", "rounds", "none"]] = {
     "top1": "seeds",
     "top5": "seeds",
+    "verb_top1": "seeds",
+    "verb_top5": "seeds",
+    "noun_top1": "seeds",
+    "noun_top5": "seeds",
     "val_top1": "seeds",
     "training_time": "seeds",
     "parameters": "none",

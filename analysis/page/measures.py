@@ -25,6 +25,10 @@ RATIOS = ("latency", "throughput")  # compared with the baseline within a timing
 NAMES = {  # metric -> how an axis names it, and its unit
     "top1": ("Top-1", "%"),
     "top5": ("Top-5", "%"),
+    "verb_top1": ("Verb top-1", "%"),
+    "verb_top5": ("Verb top-5", "%"),
+    "noun_top1": ("Noun top-1", "%"),
+    "noun_top5": ("Noun top-5", "%"),
     "val_top1": ("Validation top-1", "%"),
     "training_time": ("Training time", "s"),
     "parameters": ("Parameters", ""),

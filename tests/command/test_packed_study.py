@@ -6,7 +6,8 @@ import sys
 
 from study_runs import ROOT, run
 
-from vlf.data import motion
+from vlf.config import MotionConfig
+from vlf.data.export import export
 
 STUDY = """\
 question: Do packed clips train?
@@ -23,8 +24,8 @@ report: {{baseline: {{variant: VLF}}}}
 
 
 def test_exported_clips_are_packed_and_trained_on_by_the_commands(tmp_path):
-    clips = ["--train", "48", "--val", "16", "--test", "20", "--frames", "4", "--size", "36"]
-    assert motion.main(["--export", str(tmp_path / "motion"), *clips]) == 0
+    clips = MotionConfig(frames=4, size=32, train_clips=48, val_clips=16, test_clips=20)
+    export(clips, tmp_path / "motion", "h264")
     data = (
         f"{{name: video_list, root: {tmp_path}/motion, num_classes: 10, class_names: classes.txt}}"
     )

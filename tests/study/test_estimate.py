@@ -169,7 +169,9 @@ def test_disk_is_what_predictions_and_checkpoints_hold(tmp_path, store):
     disk = estimate(planned(tmp_path, store), COUNTS, store).disk
 
     scores = 4 * 500 * (10 * 4 + 8)  # four jobs, 500 test clips, ten classes of float32, a label
-    assert scores < disk.artifacts < scores + 4 * 6_000  # and curves and names of classes
+    examples = 4 * 4 * (4 * 3 * 32 * 32)  # frames of four clips a job
+    known = scores + examples
+    assert known < disk.artifacts < known + 4 * 6_000  # and curves and names of classes
     # Two at a time: weights and AdamW's two moments, the new file beside the old one.
     assert disk.checkpoints == 2 * (2 * 3 * 1000 * 4)
     assert disk.free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.01)

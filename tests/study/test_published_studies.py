@@ -32,7 +32,8 @@ def test_every_shipped_study_has_a_plan_where_its_data_are_not(path, tmp_path):
 
     plan = make_plan(study, cells, Store(tmp_path), "cuda", Choice())
 
-    assert len(plan.to_run) == len(cells) * (1 + len(study.seeds))
+    planned = len(plan.tune) + len(cells) * (1 + len(study.seeds))
+    assert len([*plan.to_run, *plan.waiting]) == planned
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
