@@ -162,6 +162,7 @@ def test_cost_only_tunes_nothing_and_costs_do_not_depend_on_the_choice(tuned, st
     assert {j["identity"] for j in told["jobs"] if j["kind"] == "train"} == {None}
 
 
+@pytest.mark.slow
 def test_set_changes_what_is_not_tuned_and_only_runs_a_part(tuned, study):
     copy_costs(tuned, study.parent / "results")
     wrong = run(study, "--set", "train.lr=1", code=2)
@@ -175,6 +176,7 @@ def test_set_changes_what_is_not_tuned_and_only_runs_a_part(tuned, study):
     assert {r["config"]["model"]["name"] for r in records(study, "tune")} == {"tsn"}
 
 
+@pytest.mark.slow
 def test_a_quick_run_tunes_less(tuned, study):
     study.write_text(STUDY.replace("[0.0, 1.0e+36]", "[0.0, 0.1, 0.2]"), "utf-8")
     copy_costs(tuned, study.parent / "results" / "quick")

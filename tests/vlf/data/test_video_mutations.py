@@ -129,7 +129,7 @@ def fuzz(films, folder, numbers):
 
 
 def test_a_mutated_video_is_read_as_ffmpeg_does_or_told_in_one_line(films, tmp_path):
-    sums = fuzz(films, tmp_path, [*range(200), 260])  # 260 has a codec that nobody knows
+    sums = fuzz(films, tmp_path, [*range(60), 260])  # 260 has a codec that nobody knows
     assert min(sums.values()) > 5  # the mutations neither miss nor destroy everything
 
 

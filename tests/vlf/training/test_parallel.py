@@ -51,6 +51,7 @@ def test_several_processes_make_the_steps_of_one_with_the_whole_batch(tmp_path, 
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 def test_stopped_inside_an_epoch_it_goes_on_to_the_same_numbers(tmp_path):
     model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1, "dropout": 0.1}
     config = small_run(model, epochs=30, batch_size=2)  # long enough to be stopped on the way
