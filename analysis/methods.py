@@ -28,6 +28,7 @@ from analysis.results import Results, Variant
 from analysis.tables.latex import escape_latex
 from analysis.tables.matched import matched_columns, matched_remarks
 from analysis.tables.table import escape_markdown
+from analysis.tuning import method_words
 from study.record import Kind, Record
 
 MOST_ITEMS = 30  # of a list; records.csv has all
@@ -196,6 +197,8 @@ def _training(results: Results, trained: Done) -> Section:
             "model, so that runs of one seed on the same data see the same clips."
         )
     sentences.append(f"A process computes on {train.say_many('threads', 'thread')}.")
+    if results.study.tune is not None:
+        sentences.append(method_words(results.study.tune))
     skip = [*_unused(train), *_factors(results, "train")]
     return Section("Training", sentences, train.differing(results, skip))
 
@@ -217,9 +220,9 @@ def _missing(results: Results, done: Done) -> Section:
     lines: dict[str, None] = {}
     for one in results.outcomes:
         if one.status not in ("done", "reused"):
-            what = "its costs" if one.seed is None else f"seed {one.seed}"
+            what = f"{one.cell}, its costs" if one.seed is None else one.job
             reason = one.reason or (one.record.reason if one.record else "")
-            lines[f"{one.cell}, {what}: {one.status}" + (f" ({reason})" if reason else "")] = None
+            lines[f"{what}: {one.status}" + (f" ({reason})" if reason else "")] = None
     sentences = []
     if lines:
         sentences.append(f"{plural(len(lines), 'planned job')} {_have(len(lines))} no result.")

@@ -199,8 +199,8 @@ def test_what_failed_or_is_missing_is_told_and_described_by_nothing(maker):
 
     assert "4 of 6 planned training runs are finished, with the seeds 3 and 5." in text
     assert "2 planned jobs have no result." in text
-    assert "variant=no g, seed 5: failed (diverged)" in text
-    assert "variant=TimeSformer-like, seed 3: not run" in text
+    assert "variant=no g, seed=5: failed (diverged)" in text
+    assert "variant=TimeSformer-like, seed=3: not run" in text
     assert "TimeSformer-like: MACs: odd_op is not counted" in text
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import FIGURES
+from analysis.methods import methods
 from analysis.numbers import NONE
 from analysis.registry import resolve
 from analysis.report import write_report
@@ -16,6 +17,7 @@ from analysis.tuning import tuning_lines
 from study.record import Measurement
 from study.tuning import read_tune
 from study.yaml_file import read_text
+from vlf.config import RunConfig
 
 TUNE = "{train.lr: [1e-3, 2e-3, 4e-3], seeds: [100, 101], epochs: 4}"
 TWO = "{train.lr: [1e-3, 2e-3, 4e-3], train.weight_decay: [0, 0.1], seeds: [100]}"
@@ -181,3 +183,21 @@ def test_the_report_counts_tuning_jobs_in_its_sum_and_compiles_its_table(
     assert {path.name for path in report.paths} >= {"tuning.csv", "tuning.tex", "tuning.html"}
     tex = (tmp_path / "report" / "tables" / "tuning.tex").read_text("utf-8")
     assert tex.isascii()
+
+
+def test_the_methods_paragraph_tells_how_the_recipe_was_chosen_and_which_tries_failed(
+    maker, seven_study, scored
+):
+    config = RunConfig().model_dump(mode="json")
+    done = []
+    for seed in (0, 1):
+        one = maker.train({"variant": "VLF"}, seed, 80.0)
+        done.append(dataclasses.replace(one, record=dataclasses.replace(one.record, config=config)))
+    results = Results(tuned(seven_study), [*done, *scored], maker.root)
+
+    sections = {one.title: one for one in methods(results)}
+
+    told = " ".join(sections["Training"].sentences)
+    assert "chosen for each cell from the same 3 values (train.lr in {1e-3, 2e-3, 4e-3})" in told
+    every = " ".join(item for one in sections.values() for item in one.items)
+    assert f"variant=TSN, train.lr=2e-3, seed=101: failed ({DIVERGED})" in every
