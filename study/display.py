@@ -45,7 +45,7 @@ def print_plan(
     matched = (f"matched ({match.metric_words})",) if match else ()
     for name in ("parameters (M)", "MACs (M)", *matched, "reused", "to run", "estimate"):
         table.add_column(name, justify="right")
-    notes = []
+    reasons: dict[tuple[str, str], list[Planned]] = {}
     training: dict[str, list[Planned]] = {}
     for job in plan.training:
         training.setdefault(job.cell.name, []).append(job)
@@ -54,8 +54,9 @@ def print_plan(
         to_run = [job for job in jobs if job.status in ("to run", "waits")]
         seconds = sum(estimates[job.name] for job in to_run if job.kind != "cost")
         count = counts[cost.cell.name]
-        told = [job for job in jobs if job.reason and not job.reason.startswith("waits for")]
-        notes += [f"{job.kind} {job.name}: {job.reason}" for job in told]
+        for job in jobs:
+            if job.reason and not job.reason.startswith("waits for"):
+                reasons.setdefault((job.kind, job.reason), []).append(job)
         if table.row_count == MOST_ROWS:
             continue
         table.add_row(
@@ -67,6 +68,7 @@ def print_plan(
             str(len(to_run)),
             duration(seconds) if to_run else "-",
         )
+    notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
     notes += _count_notes(plan, counts)
     console.print(table)
     _say_more(len(plan.cost) - table.row_count, "cells", console)
@@ -87,6 +89,12 @@ def print_plan(
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
     return 0
+
+
+def _of_many(jobs: Sequence[Planned]) -> str:
+    """As "train variant=VLF, seed=0 and 20 more"."""
+    more = f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
+    return f"{jobs[0].kind} {jobs[0].name}{more}"
 
 
 def _say_stages(plan: Plan, console: Console) -> None:

@@ -13,7 +13,7 @@ from study.spec import load_study
 from study.store import Store
 
 ROOT = Path(__file__).parents[2]
-DATASETS = ("ssv2", "kinetics")
+DATASETS = ("ssv2", "kinetics", "epic100")
 CELLS = {"factorization": 18, "frames": 36, "depth": 9, "costs": 36}
 FILES = [ROOT / "ablations" / dataset / f"{name}.yaml" for dataset in DATASETS for name in CELLS]
 SHIPPED = sorted(
@@ -63,7 +63,8 @@ def recipe(dataset):
 
 
 @pytest.mark.parametrize(
-    ("dataset", "lr", "batch", "decay"), [("ssv2", 0.01, 64, 5e-4), ("kinetics", 0.02, 128, 1e-4)]
+    ("dataset", "lr", "batch", "decay"),
+    [("ssv2", 0.01, 64, 5e-4), ("kinetics", 0.02, 128, 1e-4), ("epic100", 0.01, 64, 5e-4)],
 )
 def test_tsm_is_trained_as_its_authors_commands_say(dataset, lr, batch, decay):
     config = recipe(dataset)
@@ -77,7 +78,7 @@ def test_tsm_is_trained_as_its_authors_commands_say(dataset, lr, batch, decay):
     assert (train.partial_bn, train.warmup_epochs) == (False, 0)
     assert (config.model.dropout, config.model.shift_div) == (0.5, 8)
     assert (data.short_side, data.crop, data.sampling) == (256, "multi_scale", "segments")
-    assert data.flip == (0.5 if dataset == "kinetics" else 0.0)
+    assert data.flip == (0.0 if dataset == "ssv2" else 0.5)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
