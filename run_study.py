@@ -1,7 +1,5 @@
 """Answer a question about video models: python run_study.py ablations/factorization.yaml."""
 
-import contextlib
-import signal
 import sys
 from functools import partial
 
@@ -9,14 +7,19 @@ from rich.console import Console
 
 from study.options import Options, parse_options
 from study.spec import Study, StudyError
+from study.stop import take_sigterm_for_ctrl_c
 
 
 def main(argv: list[str] | None = None) -> int:
     """0: all is done; 1: a cell failed or is missing; 2: wrong input; 3: a claim contradicted."""
-    with contextlib.suppress(ValueError):  # not in the main thread: its caller's handlers hold
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_sigterm_for_ctrl_c()
     try:
         options = parse_options(argv)
+        if options.action == "reproduce":
+            from study.job import run_job
+            from study.reproduce import reproduce
+
+            return reproduce(options.study, run_job, Console())
         return answer(options.load(), options)
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -35,9 +38,9 @@ def answer(study: Study, options: Options) -> int:
     from study.display import print_plan, print_warnings
     from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.ending import strike_out, sum_at_end
-    from study.estimate import estimate, recorded_counts
+    from study.estimate import estimate
     from study.session import Session, Work, exit_code
-    from study.standing import ANSWERS, make_settled_plan
+    from study.standing import ANSWERS, counted, make_settled_plan
     from study.store import Store
 
     registry.check_report(study)
@@ -48,11 +51,7 @@ def answer(study: Study, options: Options) -> int:
         return ANSWERS[options.action](plan, store, console, options.json)
     session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
-        counts = {} if options.modules else recorded_counts(plan)
-        if options.action == "run" or len(counts) < len(plan.cost) or plan.reads_files:
-            from study.preflight import inspect
-
-            counts = inspect(plan, counts, options.action == "run", options.modules)
+        counts = counted(plan, options.action == "run", options.modules)
         if options.action == "plan":
             return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
         from study.cost import cost_on_node, run_cost

@@ -50,8 +50,8 @@ class Options:
     """What was asked for.
 
     Attributes:
-        study: The study file.
-        action: "run", "plan", "status", "report", "claims", "compare" or "cancel".
+        study: The study file; of "reproduce" the record.
+        action: "run", "plan", "status", "report", "claims", "compare", "cancel" or "reproduce".
         json: Print plan or status for scripts.
         modules: Levels of modules that a plan shows; 0 shows none.
         results: The results folder.
@@ -167,7 +167,7 @@ def parse_options(argv: list[str] | None) -> Options:
         StudyError: If an option's value cannot be read.
     """
     args = _parser().parse_args(argv)
-    known = ("plan", "status", "report", "claims", "cancel", "compare")
+    known = ("plan", "status", "report", "claims", "cancel", "compare", "reproduce")
     actions = [name for name in known if getattr(args, name)]
     action = actions[0] if actions else "run"
     if args.json and action not in ("plan", "status"):
@@ -211,7 +211,12 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("study", type=Path, metavar="STUDY.yaml", help="a study file, such as those in ablations/")
+    add(
+        "study",
+        type=Path,
+        metavar="STUDY.yaml",
+        help="a study file, such as those in ablations/; with --reproduce a record",
+    )
 
     what = parser.add_argument_group("what to do (without one of these: plan, run, report)")
     one = what.add_mutually_exclusive_group()
@@ -232,6 +237,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="OTHER_RESULTS",
         help="run nothing: what changed from another results folder to this one, beyond noise",
+    )
+    one.add_argument(
+        "--reproduce",
+        action="store_true",
+        help="train one record (RESULTS/records/train-....json) again from what it stored, and say "
+        "what differs",
     )
     one.add_argument(
         "--cancel", action="store_true", help="cancel this study's SLURM jobs, and no others"

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from rich.console import Console
 
 from study.cluster import cancel_study, outcomes_in_queue, settle
+from study.counts import CellCounts
 from study.display import print_status
 from study.environment import resolve_device
+from study.estimate import recorded_counts
 from study.executors.slurm_queue import ClusterError
 from study.grid import expand
 from study.plan import Choice, Plan, make_plan
@@ -31,6 +33,22 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
         except ClusterError as error:
             raise study.error(("run", "slurm"), str(error)) from None
     return plan
+
+
+def counted(plan: Plan, is_run: bool, modules: int) -> dict[str, CellCounts]:
+    """Parameters and MACs by cell name; torch is loaded only where no record tells them.
+
+    Before a run, and where data or weights are read, all is looked at.
+
+    Raises:
+        StudyError: As study/preflight.py.
+    """
+    counts = {} if modules else recorded_counts(plan)
+    if is_run or len(counts) < len(plan.cost) or plan.reads_files:
+        from study.preflight import inspect  # loads torch
+
+        counts = inspect(plan, counts, is_run, modules)
+    return counts
 
 
 def show_status(plan: Plan, store: Store, console: Console, as_json: bool) -> int:

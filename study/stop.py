@@ -1,5 +1,6 @@
 """A request to stop, made by a signal and seen by training between two steps. No torch."""
 
+import contextlib
 import signal
 import threading
 from types import FrameType
@@ -19,3 +20,9 @@ def stop_on(number: signal.Signals) -> None:
 def is_stop_requested() -> bool:
     """Whether training should write its checkpoint and stop."""
     return _requested.is_set()
+
+
+def take_sigterm_for_ctrl_c() -> None:
+    """SIGTERM raises KeyboardInterrupt; outside of the main thread the caller's handlers hold."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)

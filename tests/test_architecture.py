@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "study.stop",
     },
     "study.scaling": {"study", "vlf.config"},
+    "study.standing": {"study", "study.preflight", "vlf.config"},  # preflight where it is needed
     "study.preflight": {"study", "vlf.config", "vlf.models", "vlf.data", "vlf.weights"},
     "study.cost_process": {"study"},
     "study.cost": {"study"},
