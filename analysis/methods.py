@@ -9,8 +9,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
 from analysis.atomic import write_atomically
 from analysis.methods_protocol import costs, evaluation, hardware, statistics
 from analysis.methods_recipe import data_sentences, training_sentences
@@ -24,6 +22,7 @@ from analysis.methods_words import (
     value_words,
 )
 from analysis.numbers import plural, prefix_for, significant
+from analysis.rendering import environment
 from analysis.results import Results, Variant
 from analysis.tables.latex import escape_latex
 from analysis.tables.matched import matched_columns, matched_remarks
@@ -246,13 +245,7 @@ def _have(count: int) -> str:
 
 
 def _render(name: str, sections: Sequence[Section]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
-    environment.filters["tex"] = escape_latex
-    return environment.get_template(f"{name}.j2").render(sections=sections)
+    templates = environment(is_html=False)
+    templates.filters["md"] = escape_markdown
+    templates.filters["tex"] = escape_latex
+    return templates.get_template(f"{name}.j2").render(sections=sections)

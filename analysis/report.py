@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from analysis.answer import answer_lines
@@ -24,6 +23,7 @@ from analysis.page.cells import cell_sections, study_command
 from analysis.page.embed import embedded, read_assets
 from analysis.provenance import Place, hours, places, unique_records
 from analysis.registry import chosen_figures, chosen_tables, resolve
+from analysis.rendering import environment
 from analysis.results import Results
 from analysis.spent import Spent, spent
 from analysis.tables import TABLES
@@ -206,18 +206,11 @@ def _line(outcome: Outcome) -> str:
 
 
 def _render(name: str, values: dict[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=name.endswith(".html"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["md"] = escape_markdown
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["html"] = lambda table: Markup(table.to_html())  # it escapes
-    return environment.get_template(f"{name}.j2").render(values)
+    templates = environment(is_html=name.endswith(".html"))
+    templates.filters["md"] = escape_markdown
+    templates.filters["data_uri"] = _data_uri
+    templates.filters["html"] = lambda table: Markup(table.to_html())  # it escapes
+    return templates.get_template(f"{name}.j2").render(values)
 
 
 def _data_uri(figure: SavedFigure) -> str:
