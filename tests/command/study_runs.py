@@ -1,13 +1,18 @@
 """How the tests of the command run it, and what they read back."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+
+import run_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +45,23 @@ def run(study, *options, code=0):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def refused(study, *options):
+    """What the command says on stderr when it refuses with exit code 2; run in this process.
+
+    A refusal comes before anything is run: a process of its own would load torch to say a line.
+    """
+    said, before = io.StringIO(), signal.getsignal(signal.SIGTERM)
+    try:
+        with contextlib.chdir(study.parent), contextlib.redirect_stderr(said):
+            code = run_study.main([str(study), *options])
+    except SystemExit as error:  # argparse's own
+        code = error.code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert code == 2, said.getvalue()
+    return said.getvalue()
 
 
 def answers(folder):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from study_runs import STUDY, run
+from study_runs import STUDY, refused, run
 
 TRUE = "parameters[VLF] < 10 * parameters[TSN]"
 FALSE = "macs[VLF] < 0.001 * macs[TSN]"
@@ -46,8 +46,8 @@ def test_a_wrong_claim_is_one_line_and_exit_code_2(tmp_path):
     path = tmp_path / "order.yaml"
     path.write_text(STUDY.replace("seeds:", "claims: ['top1[VFL] > top1[TSN]']\nseeds:"), "utf-8")
 
-    wrong = run(path, "--claims", code=2)
+    wrong = refused(path, "--claims")
 
-    assert wrong.stderr.startswith("error: ")
-    assert 'order.yaml:10: claims[0]: no factor has the level "VFL"' in wrong.stderr
-    assert wrong.stderr.count("\n") == 1
+    assert wrong.startswith("error: ")
+    assert 'order.yaml:10: claims[0]: no factor has the level "VFL"' in wrong
+    assert wrong.count("\n") == 1

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from study_runs import ROOT, run
+from study_runs import ROOT, refused, run
 
 sys.path.insert(0, str(ROOT / "tests" / "vlf" / "data"))
 from dataset_files import MAKERS
@@ -77,10 +77,10 @@ def test_what_cannot_be_read_is_one_line_before_anything_runs(tmp_path):
     path = write_study(tmp_path, ["something"])
     listed = tmp_path / "data" / "something" / "labels" / "train.json"
     listed.write_text(listed.read_text("utf-8").replace("Closing [", "Shutting ["), "utf-8")
-    wrong = run(path, code=2)
-    assert wrong.stderr.count("\n") == 1
-    assert "datasets.yaml:15: factors.dataset.something.data" in wrong.stderr
+    wrong = refused(path)
+    assert wrong.count("\n") == 1
+    assert "datasets.yaml:15: factors.dataset.something.data" in wrong
     assert (
         'data/something/labels/train.json:3: "Shutting something" is no class of labels/labels.json'
-    ) in wrong.stderr
+    ) in wrong
     assert not (tmp_path / "results" / "records").exists()

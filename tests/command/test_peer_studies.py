@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from study_runs import STUDY, run
+from study_runs import STUDY, refused, run
 
 PEERS = (
     STUDY.replace(
@@ -65,9 +65,9 @@ def test_a_folder_without_weights_is_told_before_anything_runs(peers):
         PEERS.replace("        settings:", "        folder: videomae\n        settings:")
     )
 
-    wrong = run(peers, code=2)
+    wrong = refused(peers)
 
-    assert wrong.stderr.endswith(
+    assert wrong.endswith(
         "order.yaml:14: factors.variant.VideoMAE.model.folder: "
         "no such file: videomae/model.safetensors (cell variant=VideoMAE)\n"
     )
@@ -113,8 +113,8 @@ def test_a_peer_that_cannot_be_is_one_line_before_anything_runs(peers, old, new,
     assert old in PEERS
     peers.write_text(PEERS.replace(old, new), "utf-8")
 
-    wrong = run(peers, code=2)
+    wrong = refused(peers)
 
-    assert wrong.stderr.count("\n") == 1
-    assert message in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert message in wrong
     assert not (peers.parent / "results").exists()

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from study_runs import STUDY, run
+from study_runs import STUDY, refused, run
 
 from study.record import Artifact, Record
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_run_again_is_one_line(results, tmp_path):
         rewritten(path, config=config): "is not what it was",
     }
     for case, said in cases.items():
-        error = reproduce(case, code=2).stderr
+        error = refused(case, "--reproduce")
         assert error.startswith(f"error: --reproduce: {case}: ")
         assert said in error
-    error = reproduce(rewritten(path, config=unread), code=2).stderr
+    error = refused(rewritten(path, config=unread), "--reproduce")
     assert "this version does not read its config: train.speed" in error

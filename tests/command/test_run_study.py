@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from study_runs import ROOT, STUDY, answers, run
+from study_runs import ROOT, STUDY, answers, refused, run
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_folder_compared_with_itself_shows_no_change_and_passes_the_gate(finis
     ],
 )
 def test_wrong_comparisons_get_one_line(finished, options, message):
-    assert message in run(finished[0], *options, code=2).stderr
+    assert message in refused(finished[0], *options)
 
 
 def test_a_plan_says_what_is_done_and_what_is_missing(finished):
@@ -179,19 +179,19 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
 def test_a_wrong_study_file_gets_one_line_and_writes_nothing(study, old, new, message):
     study.write_text(STUDY.replace(old, new), "utf-8")
 
-    wrong = run(study, code=2)
+    wrong = refused(study)
 
-    assert wrong.stderr.count("\n") == 1
-    assert wrong.stderr.startswith("error: ")
-    assert message in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert wrong.startswith("error: ")
+    assert message in wrong
     assert not (study.parent / "results").exists()
 
 
 def test_a_study_file_that_is_not_there_gets_one_line(tmp_path):
-    wrong = run(tmp_path / "nothing.yaml", code=2)
+    wrong = refused(tmp_path / "nothing.yaml")
 
-    assert wrong.stderr.count("\n") == 1
-    assert "nothing.yaml" in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert "nothing.yaml" in wrong
 
 
 def test_help_is_answered_without_torch_and_names_every_option():
@@ -215,11 +215,11 @@ def test_help_is_answered_without_torch_and_names_every_option():
 def test_slurm_on_a_machine_without_it_is_one_line_and_writes_nothing(study, option, monkeypatch):
     monkeypatch.setenv("PATH", "")
 
-    wrong = run(study, "--executor", "slurm", *option, code=2)
+    wrong = refused(study, "--executor", "slurm", *option)
 
-    assert wrong.stderr.count("\n") == 1
-    assert "needs sbatch, srun, squeue on PATH" in wrong.stderr
-    assert "--executor process" in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert "needs sbatch, srun, squeue on PATH" in wrong
+    assert "--executor process" in wrong
     assert not (study.parent / "results").exists()
 
 
@@ -235,10 +235,10 @@ def test_slurm_on_a_machine_without_it_is_one_line_and_writes_nothing(study, opt
     ],
 )
 def test_wrong_slurm_options_get_one_line(study, options, message):
-    wrong = run(study, *options, code=2)
+    wrong = refused(study, *options)
 
-    assert wrong.stderr.count("\n") == 1
-    assert message in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert message in wrong
     assert not (study.parent / "results").exists()
 
 
@@ -270,11 +270,11 @@ def test_a_line_of_an_annotation_list_that_cannot_be_read_is_named_before_anythi
     data = "{name: motion, frames: 4, size: 32, train_clips: 48, val_clips: 16, test_clips: 32}"
     study.write_text(STUDY.replace(data, "{name: video_list, root: clips, num_classes: 10}"))
 
-    wrong = run(study, code=2)
+    wrong = refused(study)
 
-    assert wrong.stderr.count("\n") == 1
-    assert "order.yaml:3: base.data." in wrong.stderr
-    assert "clips/train.txt:1: label must be 0 to 9" in wrong.stderr
+    assert wrong.count("\n") == 1
+    assert "order.yaml:3: base.data." in wrong
+    assert "clips/train.txt:1: label must be 0 to 9" in wrong
     assert not (study.parent / "results").exists()
 
 
@@ -332,7 +332,7 @@ def test_costs_are_measured_where_the_data_are_not_and_training_is_skipped(study
     data = "{name: video_list, root: nowhere, num_classes: 5, frames: 4, size: 32}"
     text = re.sub(r"data: .*", f"data: {data}", STUDY)
     study.write_text(text, "utf-8")
-    assert "nowhere" in run(study, code=2).stderr
+    assert "nowhere" in refused(study)
 
     out = run(study, "--cost-only").stdout
 
@@ -341,4 +341,4 @@ def test_costs_are_measured_where_the_data_are_not_and_training_is_skipped(study
 
 @pytest.mark.parametrize("name", ["", "_x", "a/b", "x" * 41])
 def test_a_device_name_that_a_heading_cannot_hold_is_refused(study, name):
-    assert "must be up to 40 letters" in run(study, "--device-name", name, code=2).stderr
+    assert "must be up to 40 letters" in refused(study, "--device-name", name)
