@@ -231,13 +231,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         packing = Packing(args.size, args.quality, args.chroma)
         source = find_source(args.source, args.root)
         found = pack(source, args.out, packing, args.workers, args.skip_broken, console)
-        wrong = [*found.broken.values(), *(check(args.out) if args.check else [])]
+        is_whole = args.skip_broken or not found.broken  # else there is no index to check
+        wrong = [*found.broken.values(), *(check(args.out) if args.check and is_whole else [])]
     except (PackError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for line in wrong:
         print(f"broken: {line}", file=sys.stderr)
-    if found.broken and not args.skip_broken:
+    if not is_whole:
         text = f"{len(found.broken)} of {len(source.videos())} videos are broken, so no list was"
         print(f"{args.out}: {text} written; --skip-broken leaves them out", file=sys.stderr)
         return 1

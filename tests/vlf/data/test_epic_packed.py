@@ -32,7 +32,7 @@ def pack(folder, config, *options):
 def make(folder):
     """Films whose frames all differ: i is grey of level 8 i; one has a variable rate."""
     config = make_epic_kitchens(folder / "epic")
-    shades, uneven = range(0, 240, 8), [40 * n + 60 * (n // 3) for n in range(30)]
+    shades, uneven = range(0, 240, 8), [70 * n + 60 * (n // 3) for n in range(30)]
     for ending in ("", "9"):
         encode(config.participant("P01") / f"P01_01{ending}.MP4", shades)
         (config.participant("P22") / f"P22_107{ending}.MP4").unlink()
