@@ -200,11 +200,11 @@ READERS: dict[str, Callable[[Files], Read]] = {
 }
 
 
-INSTALL = {  # what pip calls the library of a reader
-    "`packed`, simplejpeg": "simplejpeg",
-    "OpenCV": "opencv-python-headless",
-    "decord": "decord",
-    "torchcodec": "torchcodec",  # which looks for FFmpeg's shared libraries
+INSTALL = {  # how a reader comes here
+    "`packed`, simplejpeg": "pip install simplejpeg",
+    "OpenCV": "pip install opencv-python-headless",
+    "decord": "pip install decord",
+    "torchcodec": "pip install torchcodec, and FFmpeg's shared libraries, which it looks for",
 }
 
 
@@ -219,9 +219,10 @@ def find_readers(files: Files, only: Sequence[str]) -> dict[str, Read]:
             read(0)
             found[name] = read
         except ModuleNotFoundError:
-            print(f"left out: {name} is not installed; pip install {INSTALL[name]}")
+            print(f"left out: {name} is not installed ({INSTALL[name]})")
         except (ImportError, OSError, RuntimeError) as error:
-            print(f"left out: {name} does not work here: {str(error).strip().splitlines()[0]}")
+            why = str(error).strip().splitlines()[0]
+            print(f"left out: {name} does not work here: {why} ({INSTALL.get(name, 'as PyAV')})")
     return found
 
 

@@ -105,7 +105,7 @@ def read_index(path: Path) -> FrameIndex | None:
         VideoError: If the file cannot be read.
     """
     with open_stream(path) as (container, stream):
-        if stream.codec_context.name not in CODECS:
+        if stream.codec_context.codec.canonical_name not in CODECS:  # its name may be libdav1d
             return None
         packets = [p for p in container.demux(stream) if p.size]
         kept = [(p.pts, p.is_keyframe) for p in packets if not p.is_discard and p.pts is not None]

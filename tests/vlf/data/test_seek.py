@@ -54,6 +54,11 @@ FILMS = {
     "intra refresh.mkv": {"options": {**X264, "x264-params": "intra-refresh=1"}},
     "all keys.mp4": {"options": {**X264, "g": "1"}},
     "vp9.webm": {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}},
+    "hevc.mp4": {
+        "codec": "libx265",
+        "options": {"preset": "ultrafast", "x265-params": "keyint=32:log-level=none"},
+    },
+    "av1.mp4": {"codec": "libsvtav1", "options": {"preset": "12"}},
     "vp8.webm": {"codec": "libvpx", "options": {"cpu-used": "8", "deadline": "realtime"}},
     "mpeg4.avi": {"codec": "mpeg4", "options": {"bf": "2"}},
 }
@@ -68,6 +73,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=FILMS)
 def path(request, folder):
+    codec = FILMS[request.param].get("codec", "libx264")
+    if codec not in av.codecs_available:
+        pytest.skip(f"PyAV has no {codec} here")
     return film(folder / request.param, **FILMS[request.param])
 
 
