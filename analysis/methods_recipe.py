@@ -22,7 +22,7 @@ SAMPLING = {
 SOURCES = {  # of the segments of EPIC-KITCHENS-100
     "videos": "cut from its videos by time",
     "rgb_frames": "cut from its images by number",
-    "packed": "cut from its videos by time and packed as JPEG frames",
+    "packed": "packed from its videos, cut by time, as JPEG frames",
 }
 SCHEDULES = {"cosine": "falls to 0 along a cosine", "constant": "stays as it is"}
 SELECTED = {

@@ -248,7 +248,7 @@ def test_every_architecture_and_dataset_has_a_name_for_a_paper():
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_segments_are_told_by_where_their_frames_come_from(maker):
     data = EpicKitchensConfig(root="x", source="packed")
-    assert "cut from its videos by time and packed as JPEG frames." in text_of(
+    assert "packed from its videos, cut by time, as JPEG frames." in text_of(
         maker, outcomes_of(maker, data=data)
     )
 
