@@ -19,6 +19,11 @@ SAMPLING = {
     "uniform": "one from each of as many equal parts of the video, all at the same place of it",
     "dense": "at equal steps",
 }
+SOURCES = {  # of the segments of EPIC-KITCHENS-100
+    "videos": "cut from its videos by time",
+    "rgb_frames": "cut from its images by number",
+    "packed": "packed from its videos, cut by time, as JPEG frames",
+}
 SCHEDULES = {"cosine": "falls to 0 along a cosine", "constant": "stays as it is"}
 SELECTED = {
     "last": "the weights after the last epoch",
@@ -32,6 +37,9 @@ def data_sentences(data: Settings) -> list[str]:
     sentences = [f"The data are {DATASETS.get(name, f'the dataset {name}')}"]
     if data.values("num_classes"):
         sentences[0] += f", {data.say('num_classes')} classes"
+    if data.values("source"):
+        ways = [SOURCES.get(one, str(one)) for one in data.values("source")]
+        sentences[0] += f", {listed(ways, 'or')}"
     if data.is_used("split"):
         sentences[0] += f", split {data.say('split')}"
     sentences[0] += "."

@@ -9,6 +9,7 @@ all files, in random order; the ratio of a round is made of its turns, so that w
 machine slows all, and the table shows the median of the rounds' ratios with its quartiles; so does
 the processor's time, which other work on the machine disturbs less. Files are in the page cache.
 
+A reader whose library is not installed is told with the command that installs it, and left out.
 Before anything is timed, every frame must be nearest to the frame of the same number that PyAV
 gives, among its neighbours in time; the mean difference of pixels is shown. Then a loop that takes
 30 ms a clip (asleep, as a host is that waits for its GPU) tells how long it waits for clips.
@@ -123,7 +124,7 @@ def of_packed(use_simplejpeg: bool) -> Callable[[Files], Read]:
 
     def make(files: Files) -> Read:
         if use_simplejpeg and module is None:
-            raise ImportError("No module named 'simplejpeg'")
+            raise ModuleNotFoundError("simplejpeg")
         clips = Packed(files.config(PackedConfig, files.folder / "packed"), "test")
 
         def read(number: int) -> Tensor:
@@ -199,16 +200,29 @@ READERS: dict[str, Callable[[Files], Read]] = {
 }
 
 
-def find_readers(files: Files) -> dict[str, Read]:
-    """Those that work here; the others are told."""
+INSTALL = {  # how a reader comes here
+    "`packed`, simplejpeg": "pip install simplejpeg",
+    "OpenCV": "pip install opencv-python-headless",
+    "decord": "pip install decord",
+    "torchcodec": "pip install torchcodec, and FFmpeg's shared libraries, which it looks for",
+}
+
+
+def find_readers(files: Files, only: Sequence[str]) -> dict[str, Read]:
+    """Those that are asked for and work here; the others of those are told."""
     found = {}
     for name, make in READERS.items():
+        if not any(word in name for word in only):
+            continue
         try:
             read = make(files)
             read(0)
             found[name] = read
+        except ModuleNotFoundError:
+            print(f"left out: {name} is not installed ({INSTALL[name]})")
         except (ImportError, OSError, RuntimeError) as error:
-            print(f"not here: {name}: {str(error).strip().splitlines()[0]}")
+            why = str(error).strip().splitlines()[0]
+            print(f"left out: {name} does not work here: {why} ({INSTALL.get(name, 'as PyAV')})")
     return found
 
 
@@ -278,12 +292,14 @@ def ratio_to(base: Sequence[Turn], turns: Sequence[Turn], what: str) -> str:
 
 def report(files: Files, args: argparse.Namespace) -> None:
     """Both tables."""
-    readers = find_readers(files)
-    readers = {n: one for n, one in readers.items() if any(word in n for word in args.only)}
+    readers = find_readers(files, args.only)
+    if not readers:
+        raise VideoError(f"--only {' '.join(args.only)}: nothing of that to time here")
     checked = {name: exact(files, read) for name, read in readers.items()}
     times = compare(readers, len(files.paths), args.rounds)
-    base = times[next(iter(readers))]
-    print("\n| reader | clips/s | ms | times PyAV | CPU, ms | times PyAV | wrong frames | pixels |")
+    first = next(iter(readers))
+    base, ratio = times[first], f"times {first.partition(' (')[0]}"
+    print(f"\n| reader | clips/s | ms | {ratio} | CPU, ms | {ratio} | wrong frames | pixels |")
     print("|---|---|---|---|---|---|---|---|")
     for name, turns in times.items():
         wall, cpu = ([getattr(turn, what) for turn in turns] for what in ("wall_ms", "cpu_ms"))
@@ -327,6 +343,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help=help_)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
     args = parser.parse_args(argv)
+    if args.rounds < 2:
+        parser.error(f"--rounds: must be at least 2, for quartiles; got {args.rounds}")
     torch.set_num_threads(1)
     try:
         films = args.films or find_films()

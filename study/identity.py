@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -214,9 +214,11 @@ def _field_of(role: str) -> str:
 
 
 def _texts(section: Config) -> list[tuple[str, str]]:
-    """Fields that may name a file."""
-    fields = ((name, getattr(section, name)) for name in type(section).model_fields)
-    return [(name, value) for name, value in fields if isinstance(value, str) and value]
+    """Fields that may name a file; a value among a few that are allowed does not."""
+    fields = type(section).model_fields.items()
+    names = [name for name, field in fields if get_origin(field.annotation) is not Literal]
+    found = [(name, getattr(section, name)) for name in names]
+    return [(name, value) for name, value in found if isinstance(value, str) and value]
 
 
 def _paths(section: Config, value: str) -> tuple[Path, Path]:

@@ -14,7 +14,14 @@ from analysis.methods_words import settings_of
 from analysis.results import Results, Variant
 from study.record import Elsewhere
 from study.runs import kinds
-from vlf.config import MotionConfig, RunConfig, TimeSformerConfig, TrainConfig, VLFConfig
+from vlf.config import (
+    EpicKitchensConfig,
+    MotionConfig,
+    RunConfig,
+    TimeSformerConfig,
+    TrainConfig,
+    VLFConfig,
+)
 
 LABELS = ("VLF", "no g", "TimeSformer-like")
 MODELS = {
@@ -239,6 +246,13 @@ def test_every_architecture_and_dataset_has_a_name_for_a_paper():
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_segments_are_told_by_where_their_frames_come_from(maker):
+    data = EpicKitchensConfig(root="x", source="packed")
+    assert "packed from its videos, cut by time, as JPEG frames." in text_of(
+        maker, outcomes_of(maker, data=data)
+    )
+
+
 def test_it_compiles_with_a_stock_latex_whatever_stands_in_it(maker, tmp_path):
     outcomes = outcomes_of(maker, environment={"device_model": HOSTILE})
     outcomes[0] = changed(outcomes[0], notes=(HOSTILE,))

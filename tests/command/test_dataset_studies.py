@@ -1,14 +1,11 @@
 """From each publisher's file layout to a finished study, by the command as a person uses it."""
 
 import json
-import sys
 
 import pytest
 import yaml
-from study_runs import ROOT, refused, run
-
-sys.path.insert(0, str(ROOT / "tests" / "vlf" / "data"))
 from dataset_files import MAKERS
+from study_runs import refused, run
 
 KINETICS_NOTES = [
     "train split: 1 of 4 videos are missing and left out",

@@ -2,25 +2,11 @@
 
 import dataclasses
 
-import pytest
-from test_plan import STUDY, find, plan, record_for
+from plans import find, plan, record_for
 
 from study.elsewhere import outcomes_elsewhere, with_other_devices
 from study.plan import Place, cost_key
-from study.spec import load_study
 from study.store import Store
-
-
-@pytest.fixture
-def study(tmp_path):
-    path = tmp_path / "order.yaml"
-    path.write_text(STUDY, "utf-8")
-    return load_study(path)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results")
 
 
 def test_records_of_other_code_and_device_are_found_and_of_another_seed_are_not(study, tmp_path):

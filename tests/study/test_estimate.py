@@ -19,7 +19,6 @@ from study.plan import Choice, make_plan
 from study.record import Measurement, Record
 from study.sizes import clips_of
 from study.spec import load_study
-from study.store import Store
 from vlf.config import KineticsConfig, MotionConfig, RunConfig, SomethingConfig, UCF101Config
 
 STUDY = """\
@@ -40,11 +39,6 @@ COUNTS = {
 }
 # 3 passes x MACs x 1000 clips x 10 epochs
 WORK = {"variant=VLF": 6e12, "variant=TSN": 3e12}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results")
 
 
 def planned(folder, store, text=STUDY, device="cpu", name="order"):

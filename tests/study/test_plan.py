@@ -4,71 +4,15 @@ import dataclasses
 
 import pytest
 import torch
+from plans import STUDY, find, plan, record_for
 from rich.console import Console
 
-from study.grid import expand
-from study.plan import Choice, check_only, make_plan
+from study.plan import check_only
 from study.preflight import check_inputs
-from study.record import Record
 from study.session import Session, Work, exit_code, sum_up
 from study.spec import StudyError, load_study
-from study.store import Store
 from vlf.config import MotionConfig, TimeSformerConfig
 from vlf.models import build_model
-
-STUDY = """\
-question: Does order matter?
-base:
-  model: {name: vlf, width: 16, heads: 2}
-factors:
-  variant: {VLF: {}, TSN: {model: {name: tsn}}}
-seeds: [0, 1]
-run: {max_retries: 1}
-report: {baseline: {variant: VLF}}
-"""
-
-
-@pytest.fixture
-def study(tmp_path):
-    path = tmp_path / "order.yaml"
-    path.write_text(STUDY, "utf-8")
-    return load_study(path)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results")
-
-
-def plan(study, store, **choice):
-    return make_plan(study, expand(study), store, "cpu", Choice(**choice))
-
-
-def find(made, kind, variant, seed=None):
-    (job,) = [
-        job
-        for job in made.jobs
-        if (job.kind, job.cell.levels["variant"], job.seed) == (kind, variant, seed)
-    ]
-    return job
-
-
-def record_for(job, **changes):
-    values = {
-        "kind": job.kind,
-        "identity": job.key.identity,
-        "status": "done",
-        "config": job.key.config,
-        "seed": job.seed,
-        "device": "cpu",
-        "fingerprint": job.key.fingerprint,
-        "measurements": (),
-        "environment": {},
-        "attempt": f"{job.kind}{job.seed}",
-        "started": "2026-01-01T00:00:00",
-        "seconds": 1.0,
-    }
-    return Record(**{**values, **changes})
 
 
 def test_at_first_everything_is_to_run_and_nothing_is_written(study, store):

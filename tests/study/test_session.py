@@ -2,52 +2,24 @@
 
 import dataclasses
 import io
-import re
 import threading
 import time
 
 import pytest
+from plans import counts, plan, record_for, run, time_at_once
 from rich.console import Console
-from test_plan import plan, record_for, store, study
 
 from study.ending import strike_out, sum_at_end
 from study.executors import EXECUTORS
 from study.failure import Clock, failed_record
 from study.lease import Leases
-from study.session import Session, Work, exit_code, sum_up
+from study.session import Session, exit_code, sum_up
 from study.store import Store
-
-__all__ = ["store", "study"]  # fixtures
 
 
 def session_of(study, store):
     console = Console(file=io.StringIO(), width=200)
     return Session(plan(study, store), store, console), console
-
-
-def run(session, **work):
-    """Run with costs that are timed at once; `work` replaces a part."""
-    parts = {
-        "register": lambda: None,
-        "run_cost": time_at_once,
-        "cost_on_node": None,
-        "run_job": None,
-        **work,
-    }
-    estimates = {job.name: 1.0 for job in session.plan.training}
-    session.run(Work(**parts), estimates, session.plan.choice.retry_failed)
-
-
-def time_at_once(made, store, notify):
-    return {
-        job.cell.name: (store.add(job.key, record_for(job, timing_run="run")), None)
-        for job in made.cost
-    }
-
-
-def counts(text):
-    """(planned, done, reused, skipped, failed, not run) of the last line."""
-    return tuple(map(int, re.findall(r"\d+", text.splitlines()[-1])))
 
 
 def record_of(task, status="done"):

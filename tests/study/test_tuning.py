@@ -4,9 +4,8 @@ import dataclasses
 import io
 
 import pytest
+from plans import counts, plan, record_for, run
 from rich.console import Console
-from test_plan import plan, record_for
-from test_session import counts, run
 from test_spec import complaint, write
 
 from study.choices import choice_lines
@@ -45,11 +44,6 @@ report: {baseline: {variant: VLF}}
 @pytest.fixture
 def study(tmp_path):
     return load_study(write(tmp_path, YAML))
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results")
 
 
 def tune(text):

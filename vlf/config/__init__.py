@@ -15,7 +15,6 @@ from vlf.config.data import (
     VideoListConfig,
 )
 from vlf.config.model import (
-    BackboneOptions,
     ModelConfig,
     TimeSformerConfig,
     TorchvisionConfig,
@@ -36,6 +35,7 @@ from vlf.config.published import (
     SomethingConfig,
     UCF101Config,
 )
+from vlf.config.shared import BackboneOptions
 from vlf.config.train import TrainConfig
 
 

@@ -42,3 +42,8 @@ def list_folders(folder: Path) -> set[str]:
 def pack_path(folder: Path, name: str) -> Path:
     """Where the frames of a video are in a folder that `python -m vlf.data.pack` made."""
     return folder / "videos" / f"{name}.pack"
+
+
+def segment_name(video: str, seconds: tuple[float, float]) -> str:
+    """What a part of a video is called where each part is packed by itself."""
+    return f"{video}/{seconds[0]}-{seconds[1]}"

@@ -14,7 +14,7 @@ from vlf.config.data import (
     VideoListConfig,
     digest_of,
 )
-from vlf.config.folder import index_videos, list_folders
+from vlf.config.folder import index_videos, list_folders, pack_path
 
 
 class SomethingConfig(LabelledData):
@@ -195,7 +195,9 @@ class EpicKitchensConfig(ListedData):
     Attributes:
         videos: Folder of the participants' folders, relative to `root`.
         source: What to read in a participant's folder: its `videos`, cut by time stamps, or the
-            folders of images in its `rgb_frames`, cut by image numbers.
+            folders of images in its `rgb_frames`, cut by image numbers; or the segments of the
+            videos that are `packed` in the folder `packs`.
+        packs: Folder that `python -m vlf.data.pack` made, relative to `root`; of `packed` alone.
         verbs: csv that numbers the verb classes: id, key.
         nouns: The same of the noun classes.
         train: csv of the training segments.
@@ -207,7 +209,8 @@ class EpicKitchensConfig(ListedData):
 
     name: Literal["epic_kitchens"] = "epic_kitchens"
     videos: str = "."
-    source: Literal["videos", "rgb_frames"] = "videos"
+    source: Literal["videos", "rgb_frames", "packed"] = "videos"
+    packs: str = Field("packed", min_length=1)
     verbs: str = "epic-kitchens-100-annotations/EPIC_100_verb_classes.csv"
     nouns: str = "epic-kitchens-100-annotations/EPIC_100_noun_classes.csv"
     train: str = "epic-kitchens-100-annotations/EPIC_100_train.csv"
@@ -237,17 +240,33 @@ class EpicKitchensConfig(ListedData):
         return self._count_lines(self.train, header=1)
 
     def files(self) -> tuple[Path, ...]:
-        """Classes and segments (videos and images are trusted to be what they were)."""
-        return self._paths(self.verbs, self.nouns, self.train, self.val, self.test)
+        """Classes and segments (videos and images are trusted to be what they were).
+
+        Of `packed` the index, too, whose digests stand for the frames themselves.
+        """
+        files = self._paths(self.verbs, self.nouns, self.train, self.val, self.test)
+        return (*files, self.pack_index()) if self.source == "packed" else files
 
     def participant(self, name: str) -> Path:
         """Where a participant's videos or folders of images are."""
         return Path(self.root) / self.videos / name / self.source
 
+    def pack_index(self) -> Path:
+        """What is packed."""
+        return Path(self.root) / self.packs / "index.jsonl"
+
+    def pack_of(self, segment: str) -> Path:
+        """Where the frames of a segment are packed."""
+        return pack_path(self.pack_index().parent, segment)
+
     def digests(self) -> dict[str, str]:
-        """With `skip`, which videos there are."""
+        """With `skip`, which videos there are, or which packed segments."""
         if self.bad == "fail":
             return {}
+        if self.source == "packed":
+            folder = self.pack_index().parent
+            packs = (path.relative_to(folder).as_posix() for path in folder.rglob("*.pack"))
+            return {"videos": digest_of(packs)}
         folders = map(self.participant, list_folders(Path(self.root) / self.videos))
         list_in = index_videos if self.source == "videos" else list_folders
         return {"videos": digest_of(name for folder in folders for name in list_in(folder))}

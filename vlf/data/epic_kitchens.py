@@ -3,6 +3,7 @@
 A row of a csv is a segment of a long video. Videos are cut by the time stamps of the row, and the
 published images by its image numbers: those of the older videos count 60 images a second, which
 the videos themselves do not have (59.94), so that one cannot be told from the other by a rate.
+Packed, a segment of a video is a file of its own, named by the row's video and moments.
 """
 
 import re
@@ -11,10 +12,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from vlf.config import ConfigError, EpicKitchensConfig
-from vlf.config.folder import index_videos
+from vlf.config.folder import index_videos, segment_name
 from vlf.data import Split
 from vlf.data.film import Film, ImageFolder
-from vlf.data.listed import Item, ListedClips, settle
+from vlf.data.listed import CACHE_BYTES, Item, ListedClips, settle
+from vlf.data.packed import Packs
 from vlf.data.stretch import VideoStretch
 from vlf.data.text import check_names, open_root, read_csv, split_file
 
@@ -23,6 +25,7 @@ COLUMNS = ("participant_id", "video_id", "verb_class", "noun_class")
 SPANS = {
     "videos": ("start_timestamp", "stop_timestamp"),
     "rgb_frames": ("start_frame", "stop_frame"),
+    "packed": ("start_timestamp", "stop_timestamp"),
 }
 Index = Callable[[str], dict[str, str]]  # participant -> video -> its path
 
@@ -34,16 +37,19 @@ class EpicKitchens(ListedClips):
     """One split of EPIC-KITCHENS-100.
 
     Raises:
-        ConfigError: If a csv is missing or a row cannot be read; later, from `load` and
-            `load_views`, if a segment cannot be decoded.
+        ConfigError: If a csv or the index of what is packed is missing, or a row cannot be read;
+            later, from `load` and `load_views`, if a segment cannot be decoded.
     """
 
     def __init__(self, config: EpicKitchensConfig, split: Split) -> None:
         verbs = read_classes(config, "verbs", config.num_verbs)
         classes = verbs + read_classes(config, "nouns", config.num_nouns)
-        items = read_split(config, split)
-        listing = settle(config, split, classes, items, open_segment, kind="segments")
-        super().__init__(config, split, listing, open_segment)
+        items, open_film, room = read_split(config, split), open_segment, CACHE_BYTES
+        if config.source == "packed":
+            packs = Packs(config.pack_index(), "data.packs", config.pack_of)
+            items, open_film, room = packs.look_up(items, config, split), packs.open, 0
+        listing = settle(config, split, classes, items, open_film, kind="segments")
+        super().__init__(config, split, listing, open_film, room)
 
 
 def open_segment(item: Item) -> Film:
@@ -81,7 +87,7 @@ def read_split(config: EpicKitchensConfig, split: Split) -> list[Item]:
     if path is None:
         return []
     index: Index = cache(lambda participant: index_videos(config.participant(participant)))
-    read = partial(_video_item if config.source == "videos" else _image_item, config)
+    read = partial(_image_item if config.source == "rgb_frames" else _video_item, config)
     items = []
     for where, row in read_csv(path, key, (*COLUMNS, *SPANS[config.source])):
         try:
@@ -114,16 +120,19 @@ def _labels(config: EpicKitchensConfig, row: dict[str, str]) -> tuple[int, int]:
 
 def _video_item(config: EpicKitchensConfig, row: dict[str, str], where: str, index: Index) -> Item:
     moments = []
-    for name in SPANS["videos"]:
+    for name in SPANS[config.source]:
         if not (found := _MOMENT.fullmatch(row[name])):
             raise ValueError(f"{name} must be as 00:01:02.34, got {row[name]!r}")
         hours, minutes, seconds = map(float, found.groups())
         moments.append(3600 * hours + 60 * minutes + seconds)
     start, stop = moments
     if not start < stop:
-        first, last = (row[name] for name in SPANS["videos"])
+        first, last = (row[name] for name in SPANS[config.source])
         raise ValueError(f"stop_timestamp must be after start_timestamp {first}, got {last}")
     participant, video = row["participant_id"], row["video_id"]
+    if config.source == "packed":
+        path = config.pack_of(segment_name(video, (start, stop)))
+        return Item(path, _labels(config, row), 0, None, where, path.is_file())
     found_at = index(participant).get(video)
     path = Path(found_at or config.participant(participant) / f"{video}.MP4")
     return Item(path, _labels(config, row), 0, None, where, bool(found_at), (start, stop))

@@ -4,7 +4,8 @@
     python -m vlf.data.pack videos/train.txt --size 128 --out data/packed
 
 takes the videos that a study's `base.data` names, or those of one annotation list; lists and class
-names are written beside them, and `data: {name: packed, root: data/packed, ...}` reads it.
+names are written beside them, and `data: {name: packed, root: data/packed, ...}` reads it. Of
+`epic_kitchens` each segment is packed by itself; its own csv files name them (`source: packed`).
 
 One file a video, and neither one a frame nor large shards: there are as many files as the dataset
 has itself, which its file system is known to bear (220,000 videos are 10 million frames); a clip
@@ -181,6 +182,13 @@ def _pack_one(source: Source, item: Item, target: Path, packing: Packing) -> Ent
 
 
 def _finish(source: Source, out: Path, packing: Packing, found: Progressed) -> None:
+    if not source.has_own_lists:
+        _write_lists(source, out, found)
+    write_index(out / INDEX, packing, found.entries)
+    (out / JOURNAL).unlink()
+
+
+def _write_lists(source: Source, out: Path, found: Progressed) -> None:
     for file, items in source.lists.items():
         lines = []
         for item in items:
@@ -190,8 +198,6 @@ def _finish(source: Source, out: Path, packing: Packing, found: Progressed) -> N
         (out / file).write_text("".join(lines), "utf-8")
     if source.classes:
         (out / CLASSES).write_text("".join(f"{name}\n" for name in source.classes), "utf-8")
-    write_index(out / INDEX, packing, found.entries)
-    (out / JOURNAL).unlink()
 
 
 def check(out: Path) -> list[str]:
@@ -225,13 +231,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         packing = Packing(args.size, args.quality, args.chroma)
         source = find_source(args.source, args.root)
         found = pack(source, args.out, packing, args.workers, args.skip_broken, console)
-        wrong = [*found.broken.values(), *(check(args.out) if args.check else [])]
+        is_whole = args.skip_broken or not found.broken  # else there is no index to check
+        wrong = [*found.broken.values(), *(check(args.out) if args.check and is_whole else [])]
     except (PackError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for line in wrong:
         print(f"broken: {line}", file=sys.stderr)
-    if found.broken and not args.skip_broken:
+    if not is_whole:
         text = f"{len(found.broken)} of {len(source.videos())} videos are broken, so no list was"
         print(f"{args.out}: {text} written; --skip-broken leaves them out", file=sys.stderr)
         return 1

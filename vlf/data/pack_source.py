@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from vlf.config import DataConfig, ListedData, VideoListConfig
+from vlf.config import DataConfig, EpicKitchensConfig, ListedData, VideoListConfig
+from vlf.config.folder import segment_name
 from vlf.data import Split, open_clips
 from vlf.data.film import ImageFolder
 from vlf.data.listed import Item, ListedClips, OpenFilm
@@ -29,12 +30,14 @@ class Source:
         lists: File name -> its items.
         classes: Names; empty if they are not known.
         open_film: How to come by the frames of an item's video, as its dataset does.
+        has_own_lists: Whether the dataset's lists name what is packed, and none need be written.
     """
 
     root: Path
     lists: Mapping[str, Sequence[Item]]
     classes: tuple[str, ...] = ()
     open_film: OpenFilm = open_by_number
+    has_own_lists: bool = False
 
     def videos(self) -> dict[str, Item]:
         """Name -> an item of that video, each once, in the order of the lists."""
@@ -42,11 +45,13 @@ class Source:
         return {self.name_of(item): item for item in items}
 
     def name_of(self, item: Item) -> str:
-        """Path relative to `root`.
+        """Path relative to `root`; of a part by time that of its video and its moments.
 
         Raises:
             PackError: If it lies elsewhere, or could not stand on a line of a list.
         """
+        if item.seconds is not None:
+            return segment_name(item.path.stem, item.seconds)
         path = Path(os.path.normpath(item.path))
         if not path.is_relative_to(os.path.normpath(self.root)):
             raise PackError(f'{item.where}: "{item.path}" is not inside of "{self.root}"')
@@ -81,14 +86,13 @@ def _source_of(config: DataConfig, path: Path) -> Source:
     nothing = PackError(f"{path}: base.data.name: {config.name} has no video files to pack")
     if not isinstance(config, ListedData) or config.name == "packed":
         raise nothing
-    if len(config.heads) > 1:
-        several = f"labels a clip has {len(config.heads)} of ({', '.join(config.heads)})"
-        said = f"{config.name}: {several}, and a line of a packed list holds one"
-        raise PackError(f"{path}: base.data.name: {said}")
+    has_own_lists = config.name == "epic_kitchens"  # whose `source: packed` reads them
+    if isinstance(config, EpicKitchensConfig) and config.source != "videos":
+        raise PackError(f"{path}: base.data.source: {config.source} has no videos to pack")
     everything = config.model_copy(update={"limit": None})
     splits = {split: cast(ListedClips, open_clips(everything, split)) for split in get_args(Split)}
     lists = {f"{split}.txt": clips.items for split, clips in splits.items() if clips.items}
     first = splits["train"]
     if not first.items or isinstance(first.open_film(first.items[0]), ImageFolder):
         raise nothing
-    return Source(Path(config.root), lists, first.classes, first.open_film)
+    return Source(Path(config.root), lists, first.classes, first.open_film, has_own_lists)

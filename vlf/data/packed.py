@@ -28,7 +28,7 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 from PIL import Image
 
-from vlf.config import ConfigError, PackedConfig
+from vlf.config import ConfigError, ListedData, PackedConfig
 from vlf.data import Split
 from vlf.data.film import Film
 from vlf.data.listed import Item, ListedClips, settle
@@ -122,31 +122,54 @@ class Packed(ListedClips):
     """
 
     def __init__(self, config: PackedConfig, split: Split) -> None:
-        root = open_root(config)
+        packs = Packs(open_root(config) / config.index, "data.index", config.path_of)
+        items = packs.look_up(read_list(config, split), config, split)
+        listing = settle(config, split, read_classes(config), items, packs.open)
+        super().__init__(config, split, listing, packs.open, cache_bytes=0)
+
+
+class Packs:
+    """What is packed in a folder.
+
+    Args:
+        index: Its index.
+        key: Of the config, for messages.
+        path_of: Where the frames of a name are.
+
+    Raises:
+        ConfigError: If the index is missing or a line of it cannot be read.
+    """
+
+    def __init__(self, index: Path, key: str, path_of: Callable[[str], Path]) -> None:
         try:
-            _, entries = read_index(root / config.index)
+            _, entries = read_index(index)
         except VideoError as error:
-            raise ConfigError("data.index", str(error)) from None
-        packed = {config.path_of(name): entry for name, entry in entries.items()}
-        items = [_look_up(item, packed, config, split) for item in read_list(config, split)]
+            raise ConfigError(key, str(error)) from None
+        self._index = index
+        self._entries = {path_of(name): entry for name, entry in entries.items()}
 
-        def open_film(item: Item) -> Film:
-            return PackFile(item.path, packed[item.path])
+    def open(self, item: Item) -> Film:
+        """The frames of an item that was found."""
+        return PackFile(item.path, self._entries[item.path])
 
-        listing = settle(config, split, read_classes(config), items, open_film)
-        super().__init__(config, split, listing, open_film, cache_bytes=0)
+    def look_up(self, items: Iterable[Item], config: ListedData, split: Split) -> list[Item]:
+        """The items, found if they are in the index too.
 
-
-def _look_up(item: Item, packed: Mapping[Path, Entry], config: PackedConfig, split: Split) -> Item:
-    """The item, found if it is in the index too."""
-    entry, fault = packed.get(item.path), ""
-    if item.found and entry is None:
-        fault = f'"{item.path}" is not in {config.index}'
-    elif entry and item.end is not None and item.end > entry.frames:
-        fault = f'"{item.path}" has {entry.frames} frames; frame {item.end - 1} was asked for'
-    if fault and config.bad == "fail":
-        raise ConfigError(f"data.{split}", f"{item.where}: {fault}")
-    return dataclasses.replace(item, found=item.found and entry is not None)
+        Raises:
+            ConfigError: With `bad: fail`, if one is there and not in the index, or is too short.
+        """
+        looked_up = []
+        for item in items:
+            entry, fault = self._entries.get(item.path), ""
+            if item.found and entry is None:
+                fault = f'"{item.path}" is not in {self._index.name}'
+            elif entry and item.end is not None and item.end > entry.frames:
+                asked = f"frame {item.end - 1} was asked for"
+                fault = f'"{item.path}" has {entry.frames} frames; {asked}'
+            if fault and config.bad == "fail":
+                raise ConfigError(f"data.{split}", f"{item.where}: {fault}")
+            looked_up.append(dataclasses.replace(item, found=item.found and entry is not None))
+        return looked_up
 
 
 def write_pack(path: Path, frames: Iterable[Frames], packing: Packing, source_bytes: int) -> Entry:

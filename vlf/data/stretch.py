@@ -10,14 +10,16 @@ import numpy as np
 
 from vlf.data.film import even_steps
 from vlf.data.sampling import Indices
-from vlf.data.video import Frames, VideoError, iterate_stamps, stamps_between
+from vlf.data.seek import FrameIndex, LostError, Run, iterate_runs, plan, read_part
+from vlf.data.video import Frames, VideoError, stack
 
 
 class VideoStretch:
     """The frames that are on the screen from one moment to another; a `Film` of vlf/data/film.py.
 
     They are counted from the first of them, with a variable rate as equal steps of time, as in
-    `TimedVideo`. Of the video only the part from the key frame before them is decoded.
+    `TimedVideo`. Of the video only the part from the key frame before them is decoded, and of that
+    not what seeks can leave out.
 
     Args:
         path: The video.
@@ -27,32 +29,47 @@ class VideoStretch:
 
     def __init__(self, path: Path, start: float, stop: float) -> None:
         self.path, self.start, self.stop = path, start, stop
-        self._stamps: Indices | None = None
+        self._part: tuple[FrameIndex, Indices] | None = None
 
     def count(self) -> int:
         """From the packets of this part."""
-        return len(self._read())
+        return len(self._read()[1])
 
     def decode(self, numbers: Indices) -> Frames:
-        """In one pass from the key frame before the first."""
-        stamps, where = np.unique(self._read()[numbers], return_inverse=True)
-        frames = list(iterate_stamps(self.path, stamps.tolist()))
-        if len({frame.shape for frame in frames}) > 1:
-            raise VideoError(f'"{self.path}" changes its frame size on the way')
-        return np.stack(frames)[where]
+        """From the key frame before the first, and by seeks where they save decoding."""
+        wanted = self._read()[1][numbers]
+        return stack(self.path, dict(self._find(np.unique(wanted).tolist())), wanted.tolist())
 
     def iterate(self, start: int, end: int) -> Iterator[Frames]:
         """In one pass."""
-        stamps, repeats = np.unique(self._read()[start:end], return_counts=True)
-        frames = iterate_stamps(self.path, stamps.tolist())
-        for frame, count in zip(frames, repeats.tolist(), strict=True):
+        wanted, repeats = np.unique(self._read()[1][start:end], return_counts=True)
+        found = self._find(wanted.tolist())
+        for (_, frame), count in zip(found, repeats.tolist(), strict=True):
             for _ in range(count):
                 yield frame
 
-    def _read(self) -> Indices:
-        if self._stamps is None:
-            stamps = stamps_between(self.path, self.start, self.stop)
-            last = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
-            steps = even_steps(stamps.astype(np.float64), float(stamps[-1]) + last)
-            self._stamps = stamps if steps is None else stamps[steps]
-        return self._stamps
+    def _find(self, wanted: list[int]) -> Iterator[tuple[int, Frames]]:
+        """Frames by their numbers in the index, ascending."""
+        index, done = self._read()[0], 0
+        for from_start in (False, True):
+            left = wanted[done:]
+            runs = [Run(0, tuple(left))] if from_start else plan(index, left)
+            try:
+                for found in iterate_runs(self.path, index, runs, from_start):
+                    yield found
+                    done += 1
+                return
+            except LostError:
+                pass
+        part = f"a frame between {self.start:.2f} and {self.stop:.2f} s"
+        raise VideoError(f'"{self.path}" is damaged: {part} cannot be decoded')
+
+    def _read(self) -> tuple[FrameIndex, Indices]:
+        """The index, and which frame of it each of ours is."""
+        if self._part is None:
+            index, first, end = read_part(self.path, self.start, self.stop)
+            shown = index.shown[first:end].astype(np.float64)
+            last = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
+            steps = even_steps(shown, float(shown[-1]) + last)
+            self._part = index, first + (np.arange(len(shown)) if steps is None else steps)
+        return self._part

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vlf.config.model import weight_files
+from vlf.config.shared import weight_files
 
 PICKLED = (".pt", ".pth", ".pyth", ".bin", ".tar")
 SAFE = ".safetensors"

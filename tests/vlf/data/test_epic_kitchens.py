@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from epic_files import NOUNS, VERBS, make_epic_kitchens
-from film_files import encode, levels_of
+from film_files import encode, levels, levels_of
 
 from vlf.config import ConfigError, EpicKitchensConfig
 from vlf.data import check_data, open_clips
 from vlf.data.augment import Augment, mix_clips
-from vlf.data.pack import main as pack_main
 from vlf.data.seeds import rng
 from vlf.data.stretch import VideoStretch
 from vlf.data.video import VideoError
@@ -24,10 +23,6 @@ SOURCES = ["videos", "rgb_frames"]
 @pytest.fixture(scope="module", params=SOURCES)
 def made(request, tmp_path_factory):
     return make_epic_kitchens(tmp_path_factory.mktemp(request.param), request.param)
-
-
-def levels(frames):
-    return [round(float(np.asarray(frame).mean()) / 10) for frame in frames]
 
 
 def replace(path, old, new):
@@ -213,19 +208,6 @@ def test_mixed_clips_have_shares_of_verbs_and_of_nouns():
     assert torch.allclose(shares, torch.tensor(hand))
 
 
-def test_pairs_of_labels_are_not_packed_and_a_line_says_why(tmp_path, capsys):
-    make_epic_kitchens(tmp_path / "epic")
-    classes = "num_verbs: 3, num_nouns: 3"
-    study = f"base: {{data: {{name: epic_kitchens, root: {tmp_path}/epic, {classes}}}}}\n"
-    (tmp_path / "study.yaml").write_text(study)
-    asked = [str(tmp_path / "study.yaml"), "--size", "32", "--out", str(tmp_path / "packed")]
-    assert pack_main(asked) == 2
-    said = capsys.readouterr().err
-    assert "base.data.name: epic_kitchens: labels a clip has 2 of (verb, noun)" in said
-    assert said.count("\n") == 1
-    assert not (tmp_path / "packed").exists()
-
-
 @pytest.mark.parametrize("codec", ["libx264", "libvpx"])
 def test_a_stretch_has_the_frames_on_the_screen_between_its_moments(tmp_path, codec):
     path = tmp_path / ("a.mp4" if codec == "libx264" else "a.webm")
@@ -239,16 +221,9 @@ def test_a_stretch_has_the_frames_on_the_screen_between_its_moments(tmp_path, co
 
 
 def test_a_stretch_behind_many_key_frames_is_told_by_time_stamps(tmp_path):
-    import av
-
-    with av.open(str(tmp_path / "long.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=30)
-        stream.height, stream.width, stream.pix_fmt = 32, 32, "yuv420p"
-        stream.options = {"g": "12", "bf": "3", "x264-params": "open-gop=1"}
-        for number in range(300):
-            picture = np.full((32, 32, 3), number % 25 * 10, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    options = {"g": "12", "bf": "3", "x264-params": "open-gop=1"}
+    shades = [number % 25 * 10 for number in range(300)]
+    encode(tmp_path / "long.mp4", shades, sides=(32, 32), rate=30, options=options)
     for first in range(0, 290, 7):
         film = VideoStretch(tmp_path / "long.mp4", (first + 0.5) / 30, (first + 5.5) / 30)
         shown = levels(film.iterate(0, film.count()))

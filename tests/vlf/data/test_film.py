@@ -1,15 +1,11 @@
 import av
 import numpy as np
 import pytest
-from film_files import encode, encode_sound, grey, save_images
+from film_files import encode, encode_sound, grey, levels, save_images, write_film
 from PIL import Image
 
 from vlf.data.film import ImageFolder, TimedVideo, VideoFile, even_steps
 from vlf.data.video import VideoError, read_times
-
-
-def levels(frames):
-    return [round(float(np.asarray(frame).mean()) / 10) for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -57,15 +53,9 @@ def test_stamps_that_are_even_up_to_rounding_number_the_frames(shown):
 
 
 def test_a_film_cut_off_behind_its_index_is_truncated_and_not_just_shorter(tmp_path):
-    with av.open(str(tmp_path / "whole.mp4"), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
-        stream.options = {"crf": "0"}
-        noise = np.random.default_rng(0)
-        for _ in range(30):
-            picture = noise.integers(0, 255, (48, 64, 3)).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    noise = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3)).astype(np.uint8)
+    in_front = {"movflags": "faststart"}
+    write_film(tmp_path / "whole.mp4", noise, options={"crf": "0"}, container_options=in_front)
     whole = (tmp_path / "whole.mp4").read_bytes()
     assert TimedVideo(tmp_path / "whole.mp4").count() == 30
     (tmp_path / "torn.mp4").write_bytes(whole[: len(whole) // 2])

@@ -1,6 +1,7 @@
 import av
 import numpy as np
 import pytest
+from film_files import encode
 
 from vlf.data.video import VideoError, count_frames, decode_frames, iterate_frames, write_video
 
@@ -26,15 +27,8 @@ def test_every_frame_asked_for_is_that_frame(counted):
 
 
 def test_frames_are_in_the_order_in_which_they_are_shown_although_coded_otherwise(tmp_path):
-    path = tmp_path / "reordered.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        stream.options = {"bf": "3", "b-adapt": "0"}
-        for i in range(20):
-            picture = np.full((64, 64, 3), 8 * i, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    options = {"bf": "3", "b-adapt": "0"}
+    path = encode(tmp_path / "reordered.mp4", range(0, 160, 8), options=options)
     with av.open(str(path)) as container:
         stamps = [p.pts for p in container.demux(container.streams.video[0]) if p.size]
     assert stamps != sorted(stamps)  # B frames are there

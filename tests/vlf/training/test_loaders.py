@@ -11,7 +11,8 @@ from vlf.data import open_clips
 from vlf.data.video import write_video
 from vlf.evaluate import evaluate
 from vlf.parallel import Group
-from vlf.train import StoppedError, _Run, train_model
+from vlf.run import Run
+from vlf.train import StoppedError, train_model
 
 CPU = torch.device("cpu")
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1", "lr")
@@ -92,7 +93,7 @@ def test_variations_and_mixed_batches_are_the_same_too_when_it_was_stopped(root,
 
 def test_a_mirrored_clip_is_trained_on_with_its_swapped_label(root):
     config = small_run(root, {"flip": 1.0, "flip_swaps": [[0, 1]]})
-    plain, flipped = (_Run(one, 0, CPU, Group(), 0) for one in (small_run(root), config))
+    plain, flipped = (Run(one, 0, CPU, Group(), 0) for one in (small_run(root), config))
     for (clips, labels), (mirrored, swapped) in zip(
         *([(b.clips, b.labels) for b in run._batches(0)] for run in (plain, flipped)), strict=True
     ):
@@ -101,7 +102,7 @@ def test_a_mirrored_clip_is_trained_on_with_its_swapped_label(root):
 
 
 def test_mixed_labels_weigh_the_loss_by_their_shares(root):
-    run = _Run(small_run(root, mixup=1.0, batch_size=9), 0, CPU, Group(), 0)
+    run = Run(small_run(root, mixup=1.0, batch_size=9), 0, CPU, Group(), 0)
     (batch,) = run._batches(0)
     clips, shares = run._mix(batch)
     with torch.no_grad():

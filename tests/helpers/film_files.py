@@ -13,21 +13,38 @@ def grey(level, sides=SIDES):
     return np.full((*sides, 3), level, np.uint8)
 
 
-def encode(path, levels, codec="libx264", stamps=None, sides=SIDES):
-    """A film at 10 frames a second, or with frame i shown at `stamps[i]` milliseconds."""
+def write_film(
+    path,
+    frames,
+    codec="libx264",
+    rate=10,
+    options=None,
+    stamps=None,
+    base=Fraction(1, 1000),
+    container_options=None,
+):
+    """A film of (H, W, 3) uint8 frames; frame i is shown at `stamps[i]` times `base` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.height, stream.width, stream.pix_fmt = *sides, "yuv420p"
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.pix_fmt, stream.options = "yuv420p", options or {}
         stream.codec_context.thread_count = 1
         if stamps is not None:
-            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-        for number, level in enumerate(levels):
-            frame = av.VideoFrame.from_ndarray(grey(level, sides), format="rgb24")
+            stream.codec_context.time_base = stream.time_base = base
+        for number, picture in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = picture.shape[:2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             if stamps is not None:
-                frame.pts, frame.time_base = stamps[number], Fraction(1, 1000)
+                frame.pts, frame.time_base = stamps[number], base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
+
+
+def encode(path, levels, codec="libx264", stamps=None, sides=SIDES, **how):
+    """A film at 10 frames a second, or with frame i shown at `stamps[i]` milliseconds."""
+    return write_film(path, (grey(x, sides) for x in levels), codec, stamps=stamps, **how)
 
 
 def encode_sound(path):
@@ -49,3 +66,8 @@ def save_images(folder, levels, template="img_{:05d}.jpg", first=1):
 def levels_of(clip, step=10):
     """Mean brightness of each frame in units of `step`, rounded: (..., 3, H, W) -> nested lists."""
     return (clip.float().mean((-3, -2, -1)) / step).round().int().tolist()
+
+
+def levels(frames, step=10):
+    """Mean brightness of each frame in units of `step`, rounded: (H, W, 3) each."""
+    return [round(float(np.asarray(frame).mean()) / step) for frame in frames]

@@ -1,0 +1,17 @@
+import pytest
+from plans import STUDY
+
+from study.spec import load_study
+from study.store import Store
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "order.yaml"
+    path.write_text(STUDY, "utf-8")
+    return load_study(path)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results")
