@@ -10,7 +10,7 @@ from study.migrations import LEDGER, RECORD
 
 NEXT = RECORD.present + 1
 
-SMALL = STUDY.replace("seeds: [0, 1]", "seeds: [0]\nclaims: ['top1[VLF] > 0']").replace(
+SMALL = STUDY.replace("seeds: [0, 1]", "seeds: [0]\nclaims: ['top1[VLF] > 1']").replace(
     "epochs: 2", "epochs: 1"
 )
 

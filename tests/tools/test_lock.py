@@ -32,7 +32,7 @@ def test_every_requirement_of_a_lock_has_a_version_and_digests_and_no_line_more(
 def test_a_lock_names_no_place_of_the_machine_that_made_it(root, name):
     text = (root / name).read_text("utf-8")
 
-    assert not re.search(r"file:|https?:|--find-links|--index-url|--extra-index-url", text)
+    assert not re.search(r"file://|https?:|--find-links|--index-url|--extra-index-url", text)
 
 
 def test_the_lock_has_the_versions_of_the_constraints(root):
