@@ -125,8 +125,8 @@ def read_recorded(path: Path) -> Recorded:
     _check_keys(values, {"reviewed"}, {"answered", "pins", "advisory"}, str(path))
     entries = values.get("advisory", [])
     found = [_advisory(one, f"{path}: advisory {n}") for n, one in enumerate(entries, start=1)]
-    days = (str(values.get(key, "")) for key in ("reviewed", "answered"))
-    return Recorded(*days, str(values.get("pins", "")), tuple(found))
+    reviewed, answered, pins = (str(values.get(k, "")) for k in ("reviewed", "answered", "pins"))
+    return Recorded(reviewed, answered, pins, tuple(found))
 
 
 def _advisory(entry: Mapping[str, Any], where: str) -> Advisory:
