@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= ablations/factorization.yaml
 
-.PHONY: study test slurm slow soak check format install
+# The digests of requirements.lock are those of Linux; HASHES=no leaves pip to choose files of the
+# versions in constraints.txt, which another system needs, or a torch that PyPI does not have.
+HASHES ?= $(if $(filter Linux,$(shell uname -s)),yes,no)
+
+.PHONY: study test slurm slow soak check format install audit lock
 
 study: install  ## train and measure the factorization study; report in results/factorization/
 	$(BIN)/python run_study.py $(STUDY)
@@ -27,17 +31,43 @@ check: install  ## everything that CI runs; starts a SLURM for its tests (root)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MAKE) audit
 	tests/slurm/with_cluster.sh $(MAKE) test
 	rm -rf build/ci && $(BIN)/python run_study.py ablations/factorization.yaml --quick --results build/ci
+
+audit: install  ## whether a pinned version has a known vulnerability; RECORD=--record notes an answer
+	-$(MAKE) build/tools/installed
+	$(BIN)/python tools/audit.py build/tools/bin/pip-audit $(RECORD)
+
+LOCK = CUSTOM_COMPILE_COMMAND="make lock" build/tools/bin/python tools/lock.py --quiet --generate-hashes \
+	--allow-unsafe --strip-extras --no-emit-options --newline lf
+
+lock: build/tools/installed  ## requirements.lock anew, of the versions in constraints.txt
+	$(LOCK) --constraint constraints.txt --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraint constraints.txt --output-file tools/build.lock tools/build.in
+	$(LOCK) --output-file tools/requirements.lock tools/requirements.in
+
+build/tools/installed: tools/requirements.lock  # what is run by make, apart from what the project needs
+	test -x build/tools/bin/python || $(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
 
 format: install  ## put the code into the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-install: .venv/installed  ## make .venv and install the exact versions of constraints.txt
+install: .venv/installed  ## make .venv and install the files that requirements.lock names by digest
 
-.venv/installed: pyproject.toml constraints.txt
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.venv/installed: pyproject.toml constraints.txt requirements.lock tools/build.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+ifeq ($(HASHES),yes)
+	$(PIP) --require-hashes --requirement tools/build.lock
+	$(PIP) --require-hashes --no-build-isolation --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+else
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+endif
 	touch $@

@@ -5,6 +5,7 @@ from functools import partial
 
 from rich.console import Console
 
+from study.migrations import NewerSchemaError
 from study.options import Options, parse_options
 from study.spec import Study, StudyError
 from study.stop import take_sigterm_for_ctrl_c
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
 
             return reproduce(options.study, run_job, Console())
         return answer(options.load(), options)
-    except StudyError as error:
+    except (StudyError, NewerSchemaError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

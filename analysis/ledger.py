@@ -5,18 +5,18 @@ and the hash of the study file, and stays even if it is taken out of the file. A
 of data that was not judged before.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from analysis.atomic import write_atomically
+from study.migrations import LEDGER, NewerSchemaError
 from study.spec import Claim, Study
 
-SCHEMA_VERSION = 1
 NAME = "claims.json"
 
 
@@ -87,9 +87,13 @@ class Ledger:
             self.looks.append(Look(date, data, dict(verdicts)))
 
     def save(self, folder: Path) -> None:
-        """Write the file, whole or not at all; a study that never had a claim has none."""
+        """Write the file, whole or not at all; a study that never had a claim has none.
+
+        One of an older schema stays beside it, as `claims.schema-1.json`.
+        """
         if self.entries:
-            content = {"schema": SCHEMA_VERSION, **asdict(self)}
+            _keep_older(folder / NAME)
+            content = {"schema": LEDGER.present, **asdict(self)}
             write_atomically(folder / NAME, json.dumps(content, indent=1) + "\n")
 
 
@@ -97,20 +101,28 @@ def read_ledger(folder: Path) -> Ledger:
     """The ledger of a report's folder, empty where there is none.
 
     Raises:
-        LedgerError: If the file was torn or is of another schema; it is never started anew in
-            silence, which would forget how often the claims were judged.
+        LedgerError: If the file was torn; it is never started anew in silence, which would forget
+            how often the claims were judged.
+        NewerSchemaError: If a later version of the project wrote it.
     """
     path = folder / NAME
     try:
-        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if values["schema"] != SCHEMA_VERSION:
-            raise LedgerError(f"{path}: has schema {values['schema']}, not {SCHEMA_VERSION}")
+        values = LEDGER.upgrade(json.loads(path.read_text("utf-8")))
         entries = [Entry(**one) for one in values["entries"]]
         return Ledger(entries, [Look(**one) for one in values["looks"]])
     except FileNotFoundError:
         return Ledger()
+    except NewerSchemaError as error:
+        raise NewerSchemaError(f"{path}: {error}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerError(f"{path}: not a whole ledger of claims ({error!r})") from None
+
+
+def _keep_older(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        text = path.read_text("utf-8")
+        if (number := json.loads(text)["schema"]) != LEDGER.present:
+            write_atomically(path.with_name(f"{path.stem}.schema-{number}.json"), text)
 
 
 def register_claims(study: Study, folder: Path, now: datetime | None = None) -> Ledger:
@@ -118,6 +130,7 @@ def register_claims(study: Study, folder: Path, now: datetime | None = None) -> 
 
     Raises:
         LedgerError: If an older file cannot be read.
+        NewerSchemaError: As `read_ledger`.
     """
     ledger = read_ledger(folder)
     before = len(ledger.entries)

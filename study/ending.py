@@ -28,11 +28,13 @@ def strike_out(
 ) -> None:
     """Set records aside with a file that is damaged; their jobs count as not run from here.
 
+    Records that the report had to pass over are told of here, too.
+
     Args:
         outcomes: Changed in place.
         damaged: An outcome, and the name of its damaged artifact.
         store: Where they are.
-        console: Told what was set aside.
+        console: Told what was set aside or passed over.
     """
     told = len(store.damaged)
     for outcome, name in damaged:
@@ -42,4 +44,4 @@ def strike_out(
         why = f"its {name} were damaged; the same command runs it again"
         at = outcomes.index(outcome)
         outcomes[at] = dataclasses.replace(outcome, status="not run", reason=why, record=None)
-    print_warnings(store.damaged[told:], console)
+    print_warnings([*store.damaged[told:], *store.newer], console)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA_VERSION = 1
+from study.migrations import RECORD, NewerSchemaError
 
 Kind = Literal["train", "cost", "tune"]
 Status = Literal["done", "reused", "skipped", "failed", "not run"]
 
 
 class RecordError(ValueError):
-    """A record's text is not what was written: torn, altered, or of another schema."""
+    """A record's text is not what was written: torn or altered."""
 
 
 @dataclass(frozen=True)
@@ -101,29 +101,30 @@ class Record:
 
     def to_json(self) -> str:
         """Readable without this project; carries its schema and its checksum."""
-        values = {"schema": SCHEMA_VERSION, **dataclasses.asdict(self)}
+        values = {"schema": RECORD.present, **dataclasses.asdict(self)}
         return json.dumps({**values, "checksum": _checksum(values)}, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Record":
-        """Inverse of `to_json`.
+        """Inverse of `to_json`; an older schema is brought up to the present one.
+
+        The checksum stands in every schema, and is that of all else in the text as it was written.
 
         Raises:
-            RecordError: If the text is torn, was altered, or has another schema.
+            RecordError: If the text is torn or was altered.
+            NewerSchemaError: If it is whole, and of a later version of the project.
         """
         try:
             values = json.loads(text)
             checksum = values.pop("checksum")
-            schema = values.pop("schema")
-            if schema != SCHEMA_VERSION:
-                raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
-            if _checksum({"schema": schema, **values}) != checksum:
+            if _checksum(values) != checksum:
                 raise RecordError("its checksum does not match its content")
+            values = RECORD.upgrade(values)
             values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
             values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
             values["notes"] = tuple(values["notes"])
             return cls(**values)
-        except RecordError:
+        except (RecordError, NewerSchemaError):
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(f"not a whole record ({type(error).__name__})") from None

@@ -20,6 +20,7 @@ from study.executors import EXECUTORS
 from study.executors.placement import Placement
 from study.fingerprint import fingerprint_of
 from study.identity import file_digests, train_identity
+from study.migrations import NewerSchemaError
 from study.record import Record, RecordError
 from study.spec import StudyError
 from study.store import Key, new_attempt
@@ -70,7 +71,7 @@ def _read(path: Path) -> Record:
         record = Record.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"--reproduce: {path}: cannot be read: {error}") from None
-    except RecordError as error:
+    except (RecordError, NewerSchemaError) as error:
         raise StudyError(f"--reproduce: {path}: {error}") from None
     if record.kind == "cost":
         say = "is of costs, which are timed anew with --cost-only and compared with --compare"

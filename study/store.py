@@ -32,6 +32,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from study.migrations import NewerSchemaError
 from study.record import Artifact, Kind, Record, RecordError, variant_of
 
 
@@ -73,11 +74,14 @@ class Store:
     Attributes:
         root: The results folder; made when something is written, not before.
         damaged: A line for each file that was set aside.
+        newer: A line for each record of no planned job that a later version of the project wrote.
+            Of a planned job, it raises NewerSchemaError: to run the job over it would lose it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.damaged: list[str] = []
+        self.newer: list[str] = []
         self._names: dict[tuple[str, str], list[str]] | None = None
 
     @property
@@ -123,14 +127,15 @@ class Store:
 
     def costs(self) -> list[Record]:
         """Cost records of every job and device, failed ones too; the newest last."""
-        found = self._load(name for name in self._listing() if name.startswith("cost-"))
+        names = (name for name in self._listing() if name.startswith("cost-"))
+        found = self._load(names, is_beside=True)
         return sorted(found, key=lambda record: record.started)
 
     def sample(self, kind: Kind, most: int) -> list[Record]:
         """Some complete records of a kind: which of them is by chance, and the same each time."""
         names = (name for name in self._listing() if name.startswith(f"{kind}-"))
         chosen = sorted(name for name in names if ".failed-" not in name)[:most]
-        return list(self._load(iter(chosen)))
+        return list(self._load(iter(chosen), is_beside=True))
 
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
@@ -225,13 +230,23 @@ class Store:
         except FileNotFoundError:
             return
 
-    def _load(self, names: Iterator[str]) -> Iterator[Record]:
+    def _load(self, names: Iterator[str], is_beside: bool = False) -> Iterator[Record]:
+        """Records that can be read; with `is_beside` newer ones are passed over, else they raise.
+
+        Raises:
+            NewerSchemaError: With the path.
+        """
         for name in names:
             path = self.records / name
             try:
                 yield Record.from_json(path.read_text("utf-8"))
             except FileNotFoundError:  # renamed by another process since the listing
                 continue
+            except NewerSchemaError as error:
+                if not is_beside:
+                    raise NewerSchemaError(f"{path}: {error}") from None
+                line = f"{name}: passed over: {error}"
+                self.newer += [] if line in self.newer else [line]
             except (RecordError, UnicodeDecodeError) as error:
                 self._set_aside(path, error)
 

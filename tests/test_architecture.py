@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "vlf.models": {"vlf.config", "vlf.weights"},
     "vlf.data": {"vlf.config"},
     "vlf": {"vlf.config", "vlf.models", "vlf.data"},
-    "study.record": set(),
+    "study.migrations": set(),
+    "study.record": {"study.migrations"},
     "study.settings": {"vlf.config"},
     "study.metrics": {"study.record", "study.settings"},
     "study.executors": {
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "study.cost": {"study"},
     "study.job": {"study", "vlf"},
     "study": {
+        "study.migrations",
         "study.record",
         "study.settings",
         "study.executors",
@@ -43,6 +45,7 @@ MAY_IMPORT = {
         "vlf.config",
     },
     "analysis": {
+        "study.migrations",
         "study.record",
         "study.settings",
         "study.spec",

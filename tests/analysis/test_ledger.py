@@ -1,9 +1,12 @@
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from analysis.ledger import Ledger, LedgerError, digest_of, read_ledger, register_claims
+from study.migrations import LEDGER, NewerSchemaError, Schema
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -62,7 +65,7 @@ def test_looks_survive_the_file(study, tmp_path):
     assert again.number_of("def") == 2
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"schema": 1}', '{"schema": 2}', "[]"])
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 1}', '{"schema": 0}', "{}", "[]"])
 def test_a_torn_ledger_is_never_started_anew_in_silence(study, tmp_path, text):
     (tmp_path / "claims.json").write_text(text, "utf-8")
 
@@ -75,3 +78,60 @@ def test_a_torn_ledger_is_never_started_anew_in_silence(study, tmp_path, text):
 def test_one_changed_sample_is_other_data():
     assert digest_of({"a": [(1.0, 2.0)]}) == digest_of({"a": [(1.0, 2.0)]})
     assert digest_of({"a": [(1.0, 2.0)]}) != digest_of({"a": [(1.0, 2.5)]})
+
+
+GOLDEN = Path(__file__).with_name("golden")  # claims-N.json, as the first version of schema N wrote
+
+
+def golden(folder, number):
+    text = (GOLDEN / f"claims-{number}.json").read_text("utf-8")
+    (folder / "claims.json").write_text(text, "utf-8")
+    return text
+
+
+@pytest.mark.parametrize("number", range(1, LEDGER.present + 1))
+def test_a_ledger_of_every_schema_there_was_is_read(tmp_path, number):
+    golden(tmp_path, number)
+
+    ledger = read_ledger(tmp_path)
+
+    assert [one.written[:10] for one in ledger.entries] == ["2026-01-05", "2026-01-06"]
+    assert ledger.was_judged(ledger.entries[0].claim)
+    assert ledger.number_of("other data") == 2
+
+
+def test_what_is_written_has_the_shape_of_its_schema(tmp_path):
+    """If this fails, the shape has changed: append a step to LEDGER, and a golden file."""
+    text = golden(tmp_path, LEDGER.present)
+
+    read_ledger(tmp_path).save(tmp_path)
+
+    assert (tmp_path / "claims.json").read_text("utf-8") == text
+
+
+def test_an_older_ledger_is_kept_beside_the_one_that_takes_its_place(tmp_path, monkeypatch):
+    def step(values):
+        return {"entries": values["claims"], "looks": values["looks"]}
+
+    monkeypatch.setattr("analysis.ledger.LEDGER", Schema((step,)))
+    older = golden(tmp_path, 1).replace('"entries"', '"claims"')
+    (tmp_path / "claims.json").write_text(older, "utf-8")
+
+    ledger = read_ledger(tmp_path)
+    assert (tmp_path / "claims.json").read_text("utf-8") == older  # to read is not to write
+    ledger.save(tmp_path)
+
+    assert json.loads((tmp_path / "claims.json").read_text("utf-8"))["schema"] == 2
+    assert (tmp_path / "claims.schema-1.json").read_text("utf-8") == older
+    assert read_ledger(tmp_path) == ledger
+
+
+def test_a_newer_ledger_is_refused_and_left_as_it_is(study, tmp_path):
+    text = golden(tmp_path, LEDGER.present).replace('"schema": 1', '"schema": 9')
+    (tmp_path / "claims.json").write_text(text, "utf-8")
+
+    with pytest.raises(NewerSchemaError, match=r"claims\.json: has schema 9, .* reads up to 1"):
+        register_claims(study, tmp_path, TUESDAY)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["claims.json"]
+    assert (tmp_path / "claims.json").read_text("utf-8") == text

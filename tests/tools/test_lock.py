@@ -1,0 +1,68 @@
+"""requirements.lock is whole, and of the versions that constraints.txt and pyproject.toml say."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PIN = re.compile(r"^([\w.-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
+LOCKS = ("requirements.lock", "tools/build.lock", "tools/requirements.lock")
+
+
+def pins(path):
+    """Canonical name -> (version, number of digests)."""
+    found = PIN.findall(path.read_text("utf-8"))
+    return {
+        canonicalize_name(name): (version, hashes.count("sha256:"))
+        for name, version, hashes in found
+    }
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_requirement_of_a_lock_has_a_version_and_digests_and_no_line_more(root, name):
+    lines = (root / name).read_text("utf-8").splitlines()
+    requirements = [line for line in lines if line and line[0] not in "# "]
+
+    assert len(requirements) == len(pins(root / name)) > 0
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_place_of_the_machine_that_made_it(root, name):
+    text = (root / name).read_text("utf-8")
+
+    assert not re.search(r"file://|https?:|--find-links|--index-url|--extra-index-url", text)
+
+
+def test_the_lock_has_the_versions_of_the_constraints(root):
+    lines = (root / "constraints.txt").read_text("utf-8").splitlines()
+    said = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    locked = pins(root / "requirements.lock")
+
+    differing = {
+        name: (version, locked[canonicalize_name(name)][0])
+        for name, version in said.items()
+        if canonicalize_name(name) in locked and locked[canonicalize_name(name)][0] != version
+    }
+    assert differing == {}  # `make lock` mends it
+    assert locked.keys() - {canonicalize_name(name) for name in said} == set()
+
+
+@pytest.mark.parametrize("extra", ["", "dev"])
+def test_what_the_project_asks_for_is_in_the_lock(root, extra):
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    locked = pins(root / "requirements.lock")
+
+    for one in map(Requirement, asked):
+        version, digests = locked.get(canonicalize_name(one.name), ("", 0))
+        assert version, f"{one.name} is not in requirements.lock: make lock"
+        assert one.specifier.contains(version), f"{one.name}: make lock"
+        assert digests
+
+
+def test_what_builds_the_project_is_the_same_in_both_locks(root):
+    built = pins(root / "tools" / "build.lock")
+
+    assert built["setuptools"] == pins(root / "requirements.lock")["setuptools"]
