@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
+_SORTED = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
 Kind = Literal["train", "cost", "tune"]
 Status = Literal["done", "reused", "skipped", "failed", "not run"]
@@ -117,7 +118,7 @@ class Record:
             schema = values.pop("schema")
             if schema != SCHEMA_VERSION:
                 raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
-            if _checksum({"schema": schema, **values}) != checksum:
+            if _checksum(values | {"schema": schema}) != checksum:
                 raise RecordError("its checksum does not match its content")
             values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
             values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
@@ -190,8 +191,13 @@ class Elsewhere:
 
 def variant_of(fingerprint: str, config: Mapping[str, Any]) -> str:
     """Short hash of the code and the full config: a changed default is another variant."""
-    text = json.dumps([fingerprint, config], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return variant_of_text(fingerprint, json.dumps(config, sort_keys=True))
+
+
+def variant_of_text(fingerprint: str, text: str) -> str:
+    """The same of a config that is JSON already, its keys sorted."""
+    whole = f"[{json.dumps(fingerprint)}, {text}]"
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:
@@ -201,5 +207,5 @@ def _measurement(values: dict[str, Any]) -> Measurement:
 
 def _checksum(values: Mapping[str, Any]) -> str:
     # Through JSON once, so that tuples and lists, 1 and 1.0 written alike, hash alike.
-    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    text = _SORTED.encode(values)
     return hashlib.sha256(text.encode()).hexdigest()
