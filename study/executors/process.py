@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -101,10 +102,20 @@ def _start(
     scratch = util.get_temp_dir()  # where the fork server listens; removed when this process ends
     # Not a daemon: those may not start the processes of a data-parallel run. `_stop` ends it.
     process = context.Process(target=_work, args=(run_job, task, sender, scratch), daemon=False)
-    with set_environment(variables(placement.threads)):  # the fork server starts with the first job
-        process.start()
+    with set_environment({**variables(placement.threads), **_import_path()}):
+        process.start()  # the first job starts the fork server, which keeps this environment
     sender.close()
     return _Running(task, process, receiver, Clock())
+
+
+def _import_path() -> dict[str, str]:
+    """Makes the fork server import what this process would.
+
+    By itself it looks into the working directory and at what is installed: another copy of this
+    project, perhaps, whose code would train under our fingerprint.
+    """
+    places = [one or os.getcwd() for one in sys.path]
+    return {"PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1"}
 
 
 def _work(run_job: RunJob, task: Task, sender: Connection, scratch: str) -> None:
