@@ -29,6 +29,7 @@ __all__ = [
     "features_identity",
     "file_digests",
     "fingerprint_of",
+    "section_text",
     "train_identity",
 ]
 
@@ -115,8 +116,13 @@ def config_values(config: RunConfig) -> dict[str, Any]:
 
 def config_text(config: RunConfig) -> str:
     """`config_values` as JSON, keys sorted."""
-    texts = {section: _describe(getattr(config, section)).text for section in SECTIONS}
-    return "{" + ", ".join(f'"{section}": {texts[section]}' for section in sorted(texts)) + "}"
+    texts = (f'"{name}": {section_text(getattr(config, name))}' for name in sorted(SECTIONS))
+    return "{" + ", ".join(texts) + "}"
+
+
+def section_text(section: Config) -> str:
+    """A section as JSON, defaults included and keys sorted."""
+    return _describe(section).text
 
 
 def file_digests(config: RunConfig) -> dict[str, str]:

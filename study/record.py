@@ -1,6 +1,5 @@
 """What a run leaves behind; with `Study`, the whole contract with `analysis`."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -101,9 +100,16 @@ class Record:
         return f"{name}.{self.timing_run}.json" if self.kind == "cost" else f"{name}.json"
 
     def to_json(self) -> str:
-        """Readable without this project; carries its schema and its checksum."""
-        values = {"schema": SCHEMA_VERSION, **dataclasses.asdict(self)}
-        return json.dumps({**values, "checksum": _checksum(values)}, indent=1, allow_nan=False)
+        """Readable without this project, a field a line; carries its schema and its checksum."""
+        values = {
+            **vars(self),
+            "schema": SCHEMA_VERSION,
+            "measurements": [vars(one) for one in self.measurements],
+            "artifacts": {name: vars(one) for name, one in self.artifacts.items()},
+        }
+        fields = [f'"{name}": {_SORTED.encode(value)}' for name, value in sorted(values.items())]
+        checksum = _digest("{" + ", ".join(fields) + "}")
+        return ",\n".join([f'{{"checksum": "{checksum}"', *fields]) + "}"
 
     @classmethod
     def from_json(cls, text: str) -> "Record":
@@ -118,7 +124,9 @@ class Record:
             schema = values.pop("schema")
             if schema != SCHEMA_VERSION:
                 raise RecordError(f"has schema {schema}, this code reads {SCHEMA_VERSION}")
-            if _checksum(values | {"schema": schema}) != checksum:
+            if not _is_as_written(text, checksum) and (
+                _checksum(values | {"schema": schema}) != checksum
+            ):
                 raise RecordError("its checksum does not match its content")
             values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
             values["artifacts"] = {k: Artifact(**a) for k, a in values["artifacts"].items()}
@@ -197,7 +205,7 @@ def variant_of(fingerprint: str, config: Mapping[str, Any]) -> str:
 def variant_of_text(fingerprint: str, text: str) -> str:
     """The same of a config that is JSON already, its keys sorted."""
     whole = f"[{json.dumps(fingerprint)}, {text}]"
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+    return _digest(whole)[:16]
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:
@@ -207,5 +215,20 @@ def _measurement(values: dict[str, Any]) -> Measurement:
 
 def _checksum(values: Mapping[str, Any]) -> str:
     # Through JSON once, so that tuples and lists, 1 and 1.0 written alike, hash alike.
-    text = _SORTED.encode(values)
+    return _digest(_SORTED.encode(values))
+
+
+def _is_as_written(text: str, checksum: object) -> bool:
+    """Whether the text is byte for byte what `to_json` wrote: then it need not be written again.
+
+    Of a record in another layout, as older versions wrote it, `_checksum` tells.
+    """
+    start = f'{{"checksum": "{checksum}",\n'
+    # A line ends between two fields alone: inside of JSON's strings it would be written as \\n.
+    return text.startswith(start) and (
+        _digest("{" + text[len(start) :].replace(",\n", ", ")) == checksum
+    )
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

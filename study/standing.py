@@ -32,11 +32,12 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Of cyclic garbage, which a plan has none of: it would look at all records again and again."""
+    """Of cyclic garbage: a plan has none, and its records would be looked at again and again."""
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # nor is what stays looked at later
         gc.enable()
 
 

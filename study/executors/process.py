@@ -19,13 +19,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Sequence
-from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from study.executors.placement import Placement, variables
 from study.executors.queue import TaskQueue
+from study.executors.scratch import scratch_folder
 from study.failure import Clock, failed_record, is_storage_error, reason_of_exit
 from study.lease import Leases
 from study.record import Record
@@ -99,7 +99,7 @@ def _start(
     context: ForkServerContext, task: Task, run_job: RunJob, placement: Placement
 ) -> _Running:
     receiver, sender = context.Pipe(duplex=False)
-    scratch = util.get_temp_dir()  # where the fork server listens; removed when this process ends
+    scratch = scratch_folder()
     # Not a daemon: those may not start the processes of a data-parallel run. `_stop` ends it.
     process = context.Process(target=_work, args=(run_job, task, sender, scratch), daemon=False)
     with set_environment({**variables(placement.threads), **_import_path()}):

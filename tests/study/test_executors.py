@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
+from study.executors.scratch import remove_orphans
 from study.failure import Clock, failed_record
 from study.store import Key, Store
 from study.task import Task
@@ -191,6 +193,30 @@ def test_no_temporary_file_of_a_killed_job_is_left(root, tmp_path, temporary):
 
     (record,) = tmp_path.glob("records/*.failed-*.json")
     assert "SIGKILL" in record.read_text("utf-8")
+    assert os.listdir(temporary) == []
+
+
+def test_what_a_command_left_that_was_killed_with_its_jobs_is_removed_by_the_next(
+    root, tmp_path, temporary
+):
+    script = tmp_path / "parent.py"
+    tests = str(root / "tests" / "study")
+    environment = os.environ | {"TMPDIR": temporary}
+    script.write_text(PARENT.format(root=str(root), tests=tests, results=str(tmp_path)))
+    command = [sys.executable, str(script)]
+    parent = subprocess.Popen(command, env=environment, start_new_session=True)
+    while not (tmp_path / "pid").exists():
+        assert parent.poll() is None, "the parent ended by itself"
+        time.sleep(0.05)
+    (alive,) = os.listdir(temporary)
+    remove_orphans(Path(temporary))
+    assert os.listdir(temporary) == [alive]
+
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert os.listdir(temporary) == [alive]
+    remove_orphans(Path(temporary))
+
     assert os.listdir(temporary) == []
 
 
