@@ -6,8 +6,10 @@
 Every way calls the same function once a job, one job after another, in a command of its own; rounds
 are interleaved in random order. Told is the time from the end of the first job to the end of the
 last, over their number less one: what is done once (imports, the first process) stands beside it as
-start. Jobs of submitit and exca are asked every 5 ms whether they have ended, since their own
-waiting sleeps a second. What a way does for its job, and whether that is on disk, is in its row.
+start. Processor time is of the command alone, and so is told of ways in one process; other work on
+the machine disturbs it less. Jobs of submitit and exca are asked every 5 ms whether they have
+ended, since their own waiting sleeps a second. What a way does for its job, and whether that is on
+disk, is in its row.
 """
 
 import argparse
@@ -37,7 +39,20 @@ factors: {{data.seed: [{seeds}]}}
 run: {{device: cpu, executor: {executor}, workers: 1}}
 """
 
-Stamps = list[float]  # when each job ended; perf_counter, s
+
+class Stamp(NamedTuple):
+    """When a job ended, in s."""
+
+    clock: float
+    processor: float  # time of this process
+
+
+Stamps = list[Stamp]
+
+
+def stamp() -> Stamp:
+    """Now."""
+    return Stamp(time.perf_counter(), time.process_time())
 
 
 def ours_inline(folder: Path, jobs: int) -> Stamps:
@@ -72,7 +87,7 @@ def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
     class Stamped(dict):  # type: ignore[type-arg]
         def __setitem__(self, key: Any, value: Any) -> None:
             super().__setitem__(key, value)
-            stamps.append(time.perf_counter())
+            stamps.append(stamp())
 
     stamps: Stamps = []
     path = folder / "nothing.yaml"
@@ -99,7 +114,7 @@ def hydra_basic(folder: Path, jobs: int) -> Stamps:
     @hydra.main(version_base="1.3", config_path=None)
     def app(config: Any) -> int:
         value = nothing(config.number)
-        stamps.append(time.perf_counter())
+        stamps.append(stamp())
         return value
 
     sys.argv = ["app", "-m", f"+number=range(0,{jobs})", f"hydra.sweep.dir={folder}/multirun"]
@@ -120,14 +135,14 @@ def exca_local(folder: Path, jobs: int) -> Stamps:
 def _exca(folder: Path, jobs: int, cluster: str | None) -> Stamps:
     from benchmarks.nothing_exca import Nothing
 
-    stamps = []
+    stamps: Stamps = []
     for number in range(jobs):
         infra = {"folder": str(folder), "cluster": cluster}
         job = Nothing(number=number, infra=infra).infra.job()  # type: ignore[arg-type]
         while not job.done():
             time.sleep(POLL_S)
         assert job.result() == number
-        stamps.append(time.perf_counter())
+        stamps.append(stamp())
     return stamps
 
 
@@ -145,25 +160,26 @@ def _submitit(folder: Path, jobs: int, cluster: str) -> Stamps:
     import submitit
 
     executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-    stamps = []
+    stamps: Stamps = []
     for number in range(jobs):
         job = executor.submit(nothing, number)
         while cluster != "debug" and not job.done():
             time.sleep(POLL_S)
         assert job.result() == number  # of "debug": runs it
-        stamps.append(time.perf_counter())
+        stamps.append(stamp())
     return stamps
 
 
 def sync_alone(folder: Path, jobs: int) -> Stamps:
     """What the disk takes to keep a file of a record's size."""
-    content, stamps = b"x" * 2000, []
+    content = b"x" * 2000
+    stamps: Stamps = []
     for number in range(jobs):
         with open(folder / str(number), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        stamps.append(time.perf_counter())
+        stamps.append(stamp())
     return stamps
 
 
@@ -211,17 +227,21 @@ def main() -> int:
         return 0
     say_machine()
     ways = [name for name, way in WAYS.items() if is_here(name, way)]
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     for number in range(args.rounds):
         for name in random.Random(number).sample(ways, len(ways)):
             jobs = args.isolated if WAYS[name].is_isolated else args.jobs
             found[name].append(run_apart(name, jobs))
-    print(f"{'way':24}{'ms a job':>10}{'least':>9}{'most':>9}{'start (s)':>11}  what it does a job")
+    print(
+        f"{'way':24}{'ms a job':>10}{'least':>9}{'most':>9}{'processor':>11}{'start (s)':>11}"
+        "  what it does a job"
+    )
     for name, values in found.items():
-        each, start = ([one[part] for one in values] for part in (0, 1))
+        each, own, start = ([one[part] for one in values] for part in range(3))
+        own_ms = "-" if WAYS[name].is_isolated else f"{statistics.median(own):.2f}"
         print(
             f"{name:24}{statistics.median(each):10.2f}{min(each):9.2f}{max(each):9.2f}"
-            f"{statistics.median(start):11.2f}  {WAYS[name].does}"
+            f"{own_ms:>11}{statistics.median(start):11.2f}  {WAYS[name].does}"
         )
     return 0
 
@@ -251,15 +271,15 @@ def say_machine() -> None:
     print(machine, f"Python {sys.version.split()[0]}", *versions, sep=", ", flush=True)
 
 
-def run_apart(name: str, jobs: int) -> tuple[float, float]:
-    """A way as a command of its own: ms a job, and s until the first had ended."""
+def run_apart(name: str, jobs: int) -> tuple[float, float, float]:
+    """A way as a command: ms a job, of these of processor time, s until the first had ended."""
     command = [sys.executable, __file__, "--way", name, "--jobs", str(jobs)]
     start = time.time()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{name}: {done.stdout}{done.stderr}")
-    first, each = json.loads(done.stdout.splitlines()[-1])
-    return 1e3 * each, first - start
+    first, each, own = json.loads(done.stdout.splitlines()[-1])
+    return 1e3 * each, 1e3 * own, first - start
 
 
 def run_alone(name: str, jobs: int) -> None:
@@ -268,7 +288,8 @@ def run_alone(name: str, jobs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         stamps = WAYS[name].run(Path(folder), jobs)
     assert len(stamps) == jobs
-    print(json.dumps([clock + stamps[0], (stamps[-1] - stamps[0]) / max(1, jobs - 1)]))
+    each = [(stamps[-1][part] - stamps[0][part]) / max(1, jobs - 1) for part in range(2)]
+    print(json.dumps([clock + stamps[0].clock, *each]))
 
 
 if __name__ == "__main__":
