@@ -49,6 +49,7 @@ class _Running:
     events: Connection
     clock: Clock
     record: Record | None = None
+    is_silent: bool = False  # it has closed its end of the pipe, and is about to end
     timed_out: float | None = None  # when it was asked where it hangs; monotonic clock, s
     taken_over: bool = False
 
@@ -161,7 +162,9 @@ def _ended(
     running: list[_Running], placement: Placement, queue: TaskQueue, notify: Notify
 ) -> list[_Running]:
     """Pass on what the jobs say; return those whose process has ended."""
-    wait([job.events for job in running] + [job.process.sentinel for job in running], POLL_S)
+    # A pipe that is closed is always ready: waiting for it would keep a core from those that end.
+    heard = [job.events for job in running if not job.is_silent]
+    wait(heard + [job.process.sentinel for job in running], POLL_S)
     ended = []
     for job in running:
         over = not job.process.is_alive()  # asked first, so that its last words are read after
@@ -183,6 +186,8 @@ def _ended(
 
 
 def _listen(job: _Running, notify: Notify) -> None:
+    if job.is_silent:
+        return
     try:
         while job.events.poll():
             message = job.events.recv()
@@ -193,7 +198,7 @@ def _listen(job: _Running, notify: Notify) -> None:
             else:
                 notify(message)
     except (EOFError, ConnectionError):
-        return  # its end of the pipe is closed: the sentinel tells how it ended
+        job.is_silent = True  # the sentinel tells how it ended
 
 
 def _ask_where_it_hangs(job: _Running) -> None:
