@@ -1,17 +1,19 @@
-"""What the harness itself costs at scale: a plan of 10,000 cells, its status, 10,000 empty jobs.
+"""What the harness itself costs at scale: plan, status and report of many cells, empty jobs.
 
     python benchmarks/scale.py                # 10,000 cells, ten architectures; 3 rounds
-    python benchmarks/scale.py --cells 1000 --jobs 500
+    python benchmarks/scale.py --cells 1000 --jobs 500 --reported 200
 
-Each command is a process of its own. A plan's time is split into what importing torch takes,
-counting the ten architectures, and the rest, which is the harness, in processor time, which other
-work on the machine disturbs less. Empty jobs write a whole record
-and do nothing else: one after another in the command's process (inline), and each in a process of
+Each command is a process of its own. Its time is split into what importing torch takes, counting
+the ten architectures, and the harness, in processor time, which other work disturbs less. A
+finished study is run again to its report: its records hold curves and predictions
+(benchmarks/report.py). Empty jobs write a whole record and do nothing else, in a session as
+run_study.py has it: one after another in the command's process (inline), and each in a process of
 its own; afterwards open files, processes and memory are compared with those before.
 """
 
 import argparse
 import dataclasses
+import gc
 import json
 import os
 import resource
@@ -42,19 +44,24 @@ MEASURED = """
 import json, os, sys, time
 sys.path.insert(0, {root!r})
 began = time.process_time()
-spent = {{"import": 0.0, "count": 0.0}}
-if {loads_torch}:
-    import study.preflight as preflight, study.cost, study.job
-    spent["import"] = time.process_time() - began
-    count = preflight._count
+spent = {{"torch": 0.0, "count": 0.0, "plan": 0.0}}
+
+def watch(module, name, part):
+    function = getattr(module, name)
     def timed(*arguments):
         start = time.process_time()
         try:
-            return count(*arguments)
+            return function(*arguments)
         finally:
-            spent["count"] += time.process_time() - start
-    preflight._count = timed
-import run_study
+            spent[part] += time.process_time() - start
+    setattr(module, name, timed)
+
+if {loads_torch}:
+    import study.preflight, study.cost, study.job
+    spent["torch"] = time.process_time() - began
+    watch(study.preflight, "count_model", "count")
+import run_study, study.standing
+watch(study.standing, "make_settled_plan", "plan")
 sys.stdout = open(os.devnull, "w")
 code = run_study.main({argv!r})
 spent["all"] = time.process_time() - began
@@ -68,17 +75,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=10_000, help="a multiple of 100")
     parser.add_argument("--jobs", type=int, default=10_000, help="empty jobs, inline")
+    parser.add_argument("--reported", type=int, default=2000, help="cells run again; 0: none")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    say_machine()
     with tempfile.TemporaryDirectory() as folder:
         study = write_study(Path(folder), args.cells)
         for option in ("--plan", "--status"):
-            measure_command(study, option, args.cells, args.rounds)
+            measure_command(study, option, args.rounds, f"{args.cells:,} cells, nothing run")
         finish(study)
-        measure_command(study, "--status", args.cells, args.rounds, "finished, ")
+        measure_command(study, "--status", args.rounds, f"{args.cells:,} cells, all done")
+        if args.reported:
+            measure_report(Path(folder) / "reported", args.reported)
         measure_jobs("inline", Path(folder) / "inline", args.jobs)
         measure_jobs("process", Path(folder) / "process", max(1, args.jobs // 20))
     return 0
+
+
+def say_machine() -> None:
+    """Print where."""
+    from importlib.metadata import version
+
+    from study.environment import device_model
+
+    load, python = os.getloadavg()[0], sys.version.split()[0]
+    machine = f"{os.cpu_count()} cores, {device_model('cpu')}, load {load:.1f}"
+    print(f"{machine}, Python {python}, torch {version('torch')}", flush=True)
 
 
 def write_study(folder: Path, cells: int) -> Path:
@@ -128,55 +150,84 @@ def finish(study: Path) -> None:
         (store.records / f"{job.key.name}.run.json").write_text(record.to_json(), "utf-8")
 
 
-def measure_command(study: Path, option: str, cells: int, rounds: int, what: str = "") -> None:
-    """Print the medians of a command."""
-    results = str(study.parent / "results")
-    argv = [str(study), option, "--results", results]
+def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
+    """Print the medians of a command; a plain run without an option."""
+    argv = [str(study), *filter(None, [option]), "--results", str(study.parent / "results")]
     code = MEASURED.format(root=str(ROOT), loads_torch=option == "--plan", argv=argv)
     found = []
     for _ in range(rounds):
         start = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         wall = time.perf_counter() - start
+        if "Traceback" in done.stderr:
+            sys.exit(done.stderr)
         found.append({**json.loads(done.stderr.splitlines()[-1]), "wall": wall})
     median = {name: statistics.median(one[name] for one in found) for name in found[0]}
-    rest = median["all"] - median["import"] - median["count"]
+    own = median["all"] - median["torch"] - median["count"]
     print(
-        f"{option} of {cells:,} cells: {what}{median['wall']:.2f} s; of processor time, torch "
-        f"{median['import']:.2f} s, counting {median['count']:.2f} s, the rest {rest:.2f} s",
+        f"{option or 'run'}, {what}: {median['wall']:.2f} s; of processor time, importing torch "
+        f"{median['torch']:.2f} s, counting {median['count']:.2f} s, the harness {own:.2f} s, of "
+        f"which until the plan is there {median['plan']:.2f} s",
         flush=True,
     )
 
 
-def measure_jobs(executor: str, root: Path, jobs: int) -> None:
-    """Print what empty jobs cost, and what they leave behind."""
-    from study.executors import EXECUTORS, Placement
-    from study.store import Key
-    from study.task import Task
-    from vlf.config import RunConfig
+def measure_report(folder: Path, cells: int) -> None:
+    """A study that is finished, run again: a plan, and its report."""
+    from benchmarks.report import fill
 
-    config = RunConfig()
-    tasks = [
-        Task(
-            f"job {number}",
-            Key("train", f"{number:064d}", "f" * 64, config.model_dump(mode="json")),
-            config, number, "cpu", root, f"attempt{number}", 1.0,
-        )
-        for number in range(jobs)
-    ]  # fmt: skip
+    folder.mkdir()
+    study = write_study(folder, cells)
+    fill(study, 200)
+    measure_command(study, "", 1, f"{cells:,} cells, all done")
+
+
+def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
+    """Print what empty jobs cost, and what they leave behind."""
+    from rich.console import Console
+
+    from study.session import Session, Work
+
+    folder.mkdir()
+    plan, store = plan_empty(folder, executor, jobs)
+    gc.collect()
     files, memory = open_files(), memory_mib()
     start = time.perf_counter()
-    done = 0
-    for _, record in EXECUTORS[executor](tasks, end_at_once, Placement(2), lambda event: None):
-        done += record.status == "done"
+    with open(os.devnull, "w") as out:
+        session = Session(plan, store, Console(file=out))
+        work = Work(lambda: None, None, None, end_at_once)
+        session.run(work, {job.name: 1.0 for job in plan.train}, False)
     wall = time.perf_counter() - start
+    after, kept = memory_mib(), sum(one.status == "done" for one in session.outcomes())
+    session.ended.clear()  # what the report will read
+    gc.collect()
     left = children() - {resource_tracker(), fork_server()}
     print(
-        f"{jobs:,} empty jobs, {executor}: {1e3 * wall / jobs:.1f} ms a job, {done:,} done; "
+        f"{jobs:,} empty jobs, {executor}: {1e3 * wall / jobs:.1f} ms a job, {kept:,} done; "
         f"open files {files} -> {open_files()}, processes left {len(left)}, "
-        f"memory {memory:.0f} -> {memory_mib():.0f} MiB",
+        f"memory {memory:.0f} -> {after:.0f} MiB, {memory_mib():.0f} without the outcomes",
         flush=True,
     )
+
+
+def plan_empty(folder: Path, executor: str, jobs: int):
+    """A study of so many cells and no costs, planned."""
+    from study.grid import expand
+    from study.plan import Choice, make_plan
+    from study.spec import load_study
+    from study.store import Store
+
+    path = folder / "empty.yaml"
+    path.write_text(
+        "question: What does an empty job cost?\n"
+        "base: {data: {name: motion, frames: 4, size: 32}, model: {name: tsn}}\n"
+        f"factors: {{data.seed: [{', '.join(map(str, range(jobs)))}]}}\n"
+        f"run: {{device: cpu, executor: {executor}, workers: 2}}\n",
+        "utf-8",
+    )
+    study, store = load_study(path), Store(folder / "results")
+    plan = make_plan(study, expand(study), store, "cpu", Choice())
+    return dataclasses.replace(plan, cost=()), store
 
 
 def end_at_once(task, notify):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.plan import Place, Plan, Planned, choose_timings, cost_key
+from study.plan import Place, Plan, Planned, choose_timings, cost_keys
 from study.record import Elsewhere, Outcome, Record
 from study.store import Store
 
@@ -80,9 +80,8 @@ def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) ->
             by_device[place][record.identity].append(record)
     found: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for place, records in by_device.items():
-        for job in plan.cost:
-            key = cost_key(plan.study, job.cell, place)
-            found[_device_of(place)][job.cell.name] += records.get(key.identity, [])
+        for name, key in cost_keys(plan.study, [job.cell for job in plan.cost], place).items():
+            found[_device_of(place)][name] += records.get(key.identity, [])
     elsewhere: dict[str, list[Elsewhere]] = defaultdict(list)
     for cells in found.values():
         for name, one in _on_device(cells, plan).items():

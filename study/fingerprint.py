@@ -13,7 +13,7 @@ ast.dump differs between Python versions, and so does the fingerprint.
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -140,8 +140,9 @@ def _path(name: str, root: Path) -> Path | None:
 def _read(path: Path, name: str) -> tuple[str, tuple[str, ...]]:
     """Digest of a module's code, and the names that it imports."""
     tree = ast.parse(path.read_text("utf-8"))
-    imported = tuple(_imports(tree, name, path.name == "__init__.py"))
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    imported = tuple(_imports(nodes, name, path.name == "__init__.py"))
+    for node in nodes:
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [one for one in body if not _is_remark(one)]  # type: ignore[attr-defined]
@@ -167,8 +168,8 @@ def _assigned(node: ast.stmt) -> tuple[str, ast.expr | None]:
     return "", None
 
 
-def _imports(tree: ast.Module, name: str, is_package: bool) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(nodes: Iterable[ast.AST], name: str, is_package: bool) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

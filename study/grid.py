@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 from study.levels import Level
@@ -56,7 +57,7 @@ class Cell:
     matched: Matched | None = None
     trials: tuple["Trial", ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Unique in the study: "variant=VLF, data.frames=8", or "base" without factors."""
         return ", ".join(f"{k}={v}" for k, v in self.levels.items()) or "base"

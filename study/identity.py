@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, NamedTuple, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -23,10 +23,13 @@ from vlf.config import Config, ConfigError, DataConfig, ModelConfig, RunConfig
 __all__ = [
     "architecture_digests",
     "code_fingerprint",
+    "config_text",
+    "config_values",
     "cost_identity",
     "features_identity",
     "file_digests",
     "fingerprint_of",
+    "section_text",
     "train_identity",
 ]
 
@@ -35,7 +38,7 @@ IDENTITY_VERSION = 1
 FOLDER = "root"  # the field of a dataset that names the folder of its files
 VIDEOS = "videos"  # and of its videos, which are trusted to be what they were
 
-_said_before: dict[tuple[type[Config], str], dict[str, Any]] = {}  # thousands of cells share them
+_described: dict[int, "_Described"] = {}  # by id of the section: thousands of cells share them
 _digests: dict[tuple[str, int, int], str] = {}  # (path, bytes, mtime in ns) -> sha256
 
 
@@ -104,6 +107,22 @@ def cost_identity(
             "torch": torch_version,
         }
     )
+
+
+def config_values(config: RunConfig) -> dict[str, Any]:
+    """The full config, defaults included, as plain JSON values; not to be changed by who asks."""
+    return {section: _describe(getattr(config, section)).values for section in SECTIONS}
+
+
+def config_text(config: RunConfig) -> str:
+    """`config_values` as JSON, keys sorted."""
+    texts = (f'"{name}": {section_text(getattr(config, name))}' for name in sorted(SECTIONS))
+    return "{" + ", ".join(texts) + "}"
+
+
+def section_text(section: Config) -> str:
+    """A section as JSON, defaults included and keys sorted."""
+    return _describe(section).text
 
 
 def file_digests(config: RunConfig) -> dict[str, str]:
@@ -225,18 +244,30 @@ def _paths(section: Config, value: str) -> tuple[Path, Path]:
     return Path(value), Path(getattr(section, FOLDER, "")) / value
 
 
-def _said(section: Config) -> dict[str, Any]:
-    """Values that differ from the defaults, less those that are paths."""
-    key = (type(section), section.model_dump_json())
-    if key not in _said_before:
+class _Described(NamedTuple):
+    section: Config  # which never changes; kept, so that its id is nobody else's
+    values: dict[str, Any]  # all, as plain JSON values
+    text: str  # these as JSON, keys sorted
+    said: dict[str, Any]  # those that differ from the defaults, less those that are paths
+
+
+def _describe(section: Config) -> _Described:
+    known = _described.get(id(section))
+    if known is None:
         paths = {FOLDER, VIDEOS, *map(_field_of, _roles(section))}
         values = section.model_dump(mode="json")
-        _said_before[key] = {
+        said = {
             name: values[name]
             for name, field in type(section).model_fields.items()
             if name == "name" or (name not in paths and getattr(section, name) != _default(field))
         }
-    return _said_before[key]
+        known = _Described(section, values, json.dumps(values, sort_keys=True), said)
+        _described[id(section)] = known
+    return known
+
+
+def _said(section: Config) -> dict[str, Any]:
+    return _describe(section).said
 
 
 def _default(field: FieldInfo) -> Any:

@@ -116,7 +116,7 @@ class Leases:
         draft = self.folder / f".{token}.draft"
         try:
             # Not synced: after a power failure nobody is at anything.
-            draft.write_text(json.dumps({"token": token, **_myself()}), "utf-8")
+            draft.write_text(json.dumps({"token": token, **myself()}), "utf-8")
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -140,7 +140,7 @@ class Leases:
 
     def _has_ended(self, path: Path) -> bool:
         changed, said = _read(path)
-        if _is_dead(said):
+        if is_dead(said):
             return True
         state = (changed, said.get("token"))
         before, since = self._seen.get(path, (None, 0.0))
@@ -185,7 +185,8 @@ def _read(path: Path) -> tuple[int, dict[str, Any]]:
     return changed, said if isinstance(said, dict) else {}
 
 
-def _myself() -> dict[str, Any]:
+def myself() -> dict[str, Any]:
+    """This process, as told to others that may ask whether it still lives."""
     pid = os.getpid()
     return {"host": os.uname().nodename, "pid": pid, "machine": _machine(), "began": _began(pid)}
 
@@ -209,8 +210,8 @@ def _began(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def _is_dead(said: dict[str, Any]) -> bool:
-    """Whether the holder was a process of this machine that is gone."""
+def is_dead(said: dict[str, Any]) -> bool:
+    """Whether who `said` this (`myself`) was a process of this machine that is gone."""
     machine, pid = _machine(), said.get("pid")
     if not machine or said.get("machine") != machine or not isinstance(pid, int):
         return False

@@ -8,161 +8,39 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from study.environment import device_model
 from study.fingerprint import fingerprint_of
 from study.grid import Cell
-from study.identity import (
-    architecture_digests,
-    cost_identity,
-    file_digests,
-    train_identity,
-)
-from study.record import Kind, Outcome, Record, Status, job_name
-from study.spec import Study, StudyError
+from study.identity import config_values
+from study.keys import RunKeys, cost_key, cost_keys
+from study.planned import Choice, Place, Plan, Planned, PlannedStatus, check_only
+from study.record import Kind, Outcome, Record
+from study.spec import Study
 from study.store import Key, Store, new_attempt
 from study.task import Task
 from study.tuning import Decision, is_diverged
-from vlf.config import ConfigError
 
-PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
-
-
-class Place(NamedTuple):
-    """Where costs are measured, as far as it is in their identity."""
-
-    device: str  # "cpu" or "cuda"
-    model: str  # "AMD EPYC 7B13"
-    name: str  # of `--device-name`, or ""
-    torch: str  # version
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One job and what is known of it.
-
-    Attributes:
-        kind: "train", "tune", or "cost" for one cell's share of the timing run.
-        cell: Its cell; of a tune job with the run that it tries, of a train job with the choice.
-        seed: Of a train or tune job; None for cost.
-        key: Names its records.
-        status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
-            "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
-        reason: Why it runs again, is skipped, or failed.
-        record: What there is.
-        reference: Of a reused cost record: the baseline's in the same timing run.
-        tried: Of a tune job: dotted key -> label of the value that it tries.
-    """
-
-    kind: Kind
-    cell: Cell
-    seed: int | None
-    key: Key
-    status: PlannedStatus
-    reason: str = ""
-    record: Record | None = None
-    reference: Record | None = None
-    tried: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Shown to a person; unique in the study."""
-        return job_name(self.cell.name, self.tried, self.seed)
-
-    def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
-        """The job's row in a report, as it stands or with what a run has changed."""
-        values: dict[str, Any] = {
-            "status": status or ("not run" if self.status in ("to run", "waits") else self.status),
-            "reason": self.reason,
-            "record": self.record,
-            "reference": self.reference,
-            "tried": self.tried,
-        }
-        values |= changes
-        return Outcome(
-            self.kind, self.cell.name, self.cell.levels, self.cell.numbers, self.seed, **values
-        )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All jobs of a study, the cost of each cell first.
-
-    Attributes:
-        study: The study.
-        device: "cpu" or "cuda", resolved.
-        cost: One entry a cell.
-        train: One entry a cell and seed, seeds fastest.
-        tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
-        baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
-        choice: What the command line asked for.
-        place: Where costs are measured.
-    """
-
-    study: Study
-    device: str
-    cost: tuple[Planned, ...]
-    train: tuple[Planned, ...]
-    baseline_of: Mapping[str, str]
-    choice: "Choice"
-    place: Place
-    tune: tuple[Planned, ...] = ()
-
-    @property
-    def jobs(self) -> tuple[Planned, ...]:
-        """Cost, tune and train."""
-        return self.cost + self.training
-
-    @property
-    def training(self) -> tuple[Planned, ...]:
-        """What trains a model: tuning, then what counts."""
-        return self.tune + self.train
-
-    @property
-    def waiting(self) -> list[Planned]:
-        """What is known when tuning has ended."""
-        return [job for job in self.train if job.status == "waits"]
-
-    @property
-    def to_run(self) -> list[Planned]:
-        """What is missing."""
-        return [job for job in self.jobs if job.status == "to run"]
-
-    @property
-    def reads_files(self) -> bool:
-        """Whether a job that is missing reads files of data, of which some may be missing."""
-        return any(
-            job.status in ("to run", "waits") and job.cell.config.data.files()
-            for job in self.training
-        )
-
-    def outcomes(self) -> list[Outcome]:
-        """The report's rows if nothing more were run."""
-        return [job.outcome() for job in self.jobs]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the command line asks of a plan.
-
-    Attributes:
-        only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
-        retry_failed: Count failures anew.
-        accept_code: Take records made by other code for done; the report says so.
-        cost_only: Skip what is not trained yet.
-        device_name: What this machine is called in cost records; "" is nothing.
-    """
-
-    only: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    retry_failed: bool = False
-    accept_code: bool = False
-    cost_only: bool = False
-    device_name: str = ""
+__all__ = [
+    "Choice",
+    "Place",
+    "Plan",
+    "Planned",
+    "PlannedStatus",
+    "check_only",
+    "choose_timings",
+    "cost_key",
+    "cost_keys",
+    "device_place",
+    "make_plan",
+    "read_device_models",
+    "task_of",
+    "with_choices",
+]
 
 
 def make_plan(
@@ -176,13 +54,13 @@ def make_plan(
     model = _device_model(study, store, device)
     place = Place(device, model, choice.device_name, version("torch"))
     baselines = _baselines(study, cells)
-    cost_keys = {cell.name: cost_key(study, cell, place) for cell in cells}
+    keys = cost_keys(study, cells, place)
     # Thousands of cells may share an architecture, and so their cost records.
-    by_key = {key.name: key for key in cost_keys.values()}
+    by_key = {key.name: key for key in keys.values()}
     read = {name: store.done(key) for name, key in by_key.items()}
-    found = {cell: read[key.name] for cell, key in cost_keys.items()}
+    found = {cell: read[key.name] for cell, key in keys.items()}
     timings = choose_timings(found, baselines)
-    cost = [_plan_cost(study, cell, cost_keys[cell.name], timings, store, choice) for cell in cells]
+    cost = [_plan_cost(study, cell, keys[cell.name], timings, store, choice) for cell in cells]
     plan = Plan(study, device, tuple(cost), (), baselines, choice, place)
     tune = tuple(_plan_tuning(plan, store))
     plan = dataclasses.replace(plan, tune=tune)
@@ -193,11 +71,12 @@ def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
     """The first stage; whatever seeds `--only` names, they need the choice."""
     if plan.study.tune is None or not plan.study.seeds:
         return
+    keys = RunKeys(plan.device)
     for cell in (job.cell for job in plan.cost):
         for trial in cell.trials:
             short = dataclasses.replace(cell, config=trial.short)
             for seed in plan.study.tune.seeds:
-                yield _plan_run(plan, "tune", short, seed, store, trial.tried)
+                yield _plan_run(plan, "tune", short, seed, store, keys, trial.tried)
 
 
 def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
@@ -211,7 +90,7 @@ def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
     by_cell: dict[str, list[Outcome]] = {}
     for one in tuned:
         by_cell.setdefault(one.cell, []).append(one)
-    train = []
+    train, keys = [], RunKeys(plan.device)
     for cell in (job.cell for job in plan.cost):
         own, decision = cell, None
         if plan.study.tune is not None:
@@ -219,7 +98,7 @@ def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
             if decision.chosen is not None:
                 own = dataclasses.replace(cell, config=cell.trials[decision.chosen].full)
         train += [
-            _plan_run(plan, "train", own, seed, store)
+            _plan_run(plan, "train", own, seed, store, keys)
             if decision is None or decision.chosen is not None
             else _plan_waiting(plan, own, seed, decision)
             for seed in plan.study.seeds
@@ -229,11 +108,10 @@ def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
 
 def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:
     """A job of which tuning has not said what it is; its key names no record."""
-    config = cell.config.model_dump(mode="json")
-    key = Key("train", "", fingerprint_of(cell.config, "train"), config)
+    key = Key("train", "", fingerprint_of(cell.config, "train"), config_values(cell.config))
     status: PlannedStatus = "failed" if decision.is_failed else "waits"
     planned = Planned("train", cell, seed, key, status, decision.reason)
-    if why := _why_skipped(planned, plan.choice):
+    if why := plan.choice.why_skipped(planned):
         return dataclasses.replace(planned, status="skipped", reason=why)
     return planned
 
@@ -295,22 +173,14 @@ def _plan_run(
     cell: Cell,
     seed: int,
     store: Store,
+    keys: RunKeys,
     tried: Mapping[str, str] = MappingProxyType({}),
 ) -> Planned:
     """A train or tune job, matched with its records."""
-    try:
-        digests, absent = file_digests(cell.config), ""
-    except ConfigError as error:  # data may be on another machine than the plan
-        digests, absent = {"absent": "yes"}, str(error)
-    key = Key(
-        kind,
-        train_identity(cell.config, seed, plan.device, digests, kind),
-        fingerprint_of(cell.config, "train"),
-        cell.config.model_dump(mode="json"),
-    )
-    planned = Planned(kind, cell, seed, key, "to run", absent, tried=tried)
+    key, absent = keys.of(kind, cell.config, seed)
     if done := store.done(key):
-        return dataclasses.replace(planned, status="reused", record=done[-1])
+        return Planned(kind, cell, seed, key, "reused", absent, done[-1], tried=tried)
+    planned = Planned(kind, cell, seed, key, "to run", absent, tried=tried)
     return _plan_missing(planned, plan.study, store, plan.choice)
 
 
@@ -322,7 +192,7 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
         if choice.accept_code:
             return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
         planned = dataclasses.replace(planned, reason=f"runs again: {why}")
-    if why := _why_skipped(planned, choice):
+    if why := choice.why_skipped(planned):
         return dataclasses.replace(planned, status="skipped", reason=why)
     failed = store.failed(key)
     if failed and not choice.retry_failed:
@@ -336,33 +206,6 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
         why = f"{last.reason} (tried {len(failed)} times; --retry-failed tries again)"
         return dataclasses.replace(planned, status="failed", record=last, reason=why)
     return planned
-
-
-def _why_skipped(planned: Planned, choice: Choice) -> str:
-    """Why the command line did not ask for a job; "" if it did."""
-    if not _is_chosen(planned.cell, planned.seed if planned.kind == "train" else None, choice):
-        return "not in --only"
-    return "--cost-only" if choice.cost_only and planned.kind != "cost" else ""
-
-
-def cost_key(study: Study, cell: Cell, place: Place) -> Key:
-    """What names a cell's cost records that were made, or would be, at a place."""
-    data, protocol = cell.config.data, study.cost
-    clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
-    architecture = cell.config.model.untrained()
-    try:
-        digests = architecture_digests(architecture)
-    except ConfigError:  # on another machine, as above
-        digests = {"absent": "yes"}
-    identity = cost_identity(
-        architecture, clip, protocol, place.model, place.device, place.torch, digests, place.name
-    )
-    config = {
-        "model": architecture.model_dump(mode="json"),
-        "clip": clip,
-        "protocol": protocol.model_dump(mode="json"),
-    }
-    return Key("cost", identity, fingerprint_of(cell.config, "cost"), config)
 
 
 def choose_timings(
@@ -394,11 +237,11 @@ def _plan_cost(
     store: Store,
     choice: Choice,
 ) -> Planned:
-    planned = Planned("cost", cell, None, key, "to run")
     if cell.name not in timings:
+        planned = Planned("cost", cell, None, key, "to run")
         return _plan_missing(planned, study, store, choice)
     record, reference = timings[cell.name]
-    return dataclasses.replace(planned, status="reused", record=record, reference=reference)
+    return Planned("cost", cell, None, key, "reused", record=record, reference=reference)
 
 
 def _difference(record: Record, key: Key) -> str:
@@ -416,33 +259,3 @@ def _differing(old: Any, new: Any, at: str = "") -> set[str]:
             found |= _differing(old[name], new[name], f"{at}.{name}" if at else str(name))
         return found
     return {at} if old != new else set()
-
-
-def _is_chosen(cell: Cell, seed: int | None, choice: Choice) -> bool:
-    for factor, label in choice.only.items():
-        if factor == "seed":
-            if seed is not None and str(seed) != label:
-                return False
-        elif cell.levels[factor] != label:
-            return False
-    return True
-
-
-def check_only(study: Study, only: Mapping[str, str]) -> None:
-    """Refuse an `--only` that names what the study does not have.
-
-    Raises:
-        StudyError: With what there is.
-    """
-    for factor, label in only.items():
-        if factor == "seed":
-            allowed = [str(seed) for seed in study.seeds]
-        elif factor in study.factors:
-            allowed = [level.label for level in study.factors[factor]]
-        else:
-            names = ", ".join([*study.factors, "seed"])
-            raise StudyError(f"--only: {factor}: unknown factor (allowed: {names})")
-        if label not in allowed:
-            raise StudyError(
-                f"--only: {factor}: unknown level {label!r} (allowed: {', '.join(allowed)})"
-            )

@@ -1,7 +1,6 @@
 """Before anything runs: build every cell on the meta device, count it, check its data."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 
 from study.counts import CellCounts
 from study.grid import Cell
-from study.identity import file_digests
+from study.identity import file_digests, section_text
 from study.metrics.macs import count, count_modules
 from study.plan import Plan, Planned
 from study.spec import Study, locate
@@ -72,9 +71,9 @@ def _with_data_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, 
                     seen[data] = check_data(data)
                 except ConfigError:  # of data that are not here; a run is refused with this line
                     seen[data] = ()
-            found[name] = dataclasses.replace(
-                counts[name], notes=(*counts[name].notes, *seen[data])
-            )
+            if seen[data]:
+                notes = (*counts[name].notes, *seen[data])
+                found[name] = dataclasses.replace(counts[name], notes=notes)
     return found
 
 
@@ -84,13 +83,13 @@ def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str
     Raises:
         StudyError: Naming the line of the level or key that cannot be built.
     """
-    seen: dict[str, CellCounts] = {}
+    seen: dict[tuple[object, ...], CellCounts] = {}
     counts = {}
     for cell in cells:
         data, model = cell.config.data, cell.config.model
         shape = (data.frames, data.size, data.classes)
         keeps = cell.config.train.partial_bn
-        architecture = json.dumps([model.model_dump(mode="json"), shape, keeps], sort_keys=True)
+        architecture = (section_text(model), shape, keeps)
         if architecture not in seen:
             try:
                 seen[architecture] = count_model(model, data, depth, keeps)

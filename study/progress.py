@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -49,6 +50,7 @@ class Tally:
             self.epochs[event.task] = f"epoch {event.done}/{event.total}"
         elif event.what == "ended":
             self.running.pop(event.task, None)
+            self.epochs.pop(event.task, None)
             self._finished_estimate += self.estimates[event.task]
             if event.status == "done":
                 self.done += 1
@@ -60,10 +62,14 @@ class Tally:
         """Tasks in all."""
         return len(self.estimates)
 
+    @cached_property
+    def _whole_estimate(self) -> float:
+        return sum(self.estimates.values())  # of 10,000 tasks, asked for at every event
+
     @property
     def share(self) -> float:
         """Work done, in [0, 1], by expected time."""
-        whole = sum(self.estimates.values())
+        whole = self._whole_estimate
         part = sum(self.estimates[task] * share for task, share in self.running.items())
         return min(1.0, (self._finished_estimate + part) / whole) if whole else 1.0
 

@@ -1,6 +1,5 @@
 """What a run leaves behind; with `Study`, the whole contract with `analysis`."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from study.migrations import RECORD, NewerSchemaError
+
+_SORTED = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
 Kind = Literal["train", "cost", "tune"]
 Status = Literal["done", "reused", "skipped", "failed", "not run"]
@@ -100,9 +101,16 @@ class Record:
         return f"{name}.{self.timing_run}.json" if self.kind == "cost" else f"{name}.json"
 
     def to_json(self) -> str:
-        """Readable without this project; carries its schema and its checksum."""
-        values = {"schema": RECORD.present, **dataclasses.asdict(self)}
-        return json.dumps({**values, "checksum": _checksum(values)}, indent=1, allow_nan=False)
+        """Readable without this project, a field a line; carries its schema and its checksum."""
+        values = {
+            **vars(self),
+            "schema": RECORD.present,
+            "measurements": [vars(one) for one in self.measurements],
+            "artifacts": {name: vars(one) for name, one in self.artifacts.items()},
+        }
+        fields = [f'"{name}": {_SORTED.encode(value)}' for name, value in sorted(values.items())]
+        checksum = _digest("{" + ", ".join(fields) + "}")
+        return ",\n".join([f'{{"checksum": "{checksum}"', *fields]) + "}"
 
     @classmethod
     def from_json(cls, text: str) -> "Record":
@@ -117,7 +125,7 @@ class Record:
         try:
             values = json.loads(text)
             checksum = values.pop("checksum")
-            if _checksum(values) != checksum:
+            if not _is_as_written(text, checksum) and _checksum(values) != checksum:
                 raise RecordError("its checksum does not match its content")
             values = RECORD.upgrade(values)
             values["measurements"] = tuple(_measurement(m) for m in values["measurements"])
@@ -191,8 +199,13 @@ class Elsewhere:
 
 def variant_of(fingerprint: str, config: Mapping[str, Any]) -> str:
     """Short hash of the code and the full config: a changed default is another variant."""
-    text = json.dumps([fingerprint, config], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return variant_of_text(fingerprint, json.dumps(config, sort_keys=True))
+
+
+def variant_of_text(fingerprint: str, text: str) -> str:
+    """The same of a config that is JSON already, its keys sorted."""
+    whole = f"[{json.dumps(fingerprint)}, {text}]"
+    return _digest(whole)[:16]
 
 
 def _measurement(values: dict[str, Any]) -> Measurement:
@@ -202,5 +215,20 @@ def _measurement(values: dict[str, Any]) -> Measurement:
 
 def _checksum(values: Mapping[str, Any]) -> str:
     # Through JSON once, so that tuples and lists, 1 and 1.0 written alike, hash alike.
-    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    return _digest(_SORTED.encode(values))
+
+
+def _is_as_written(text: str, checksum: object) -> bool:
+    """Whether the text is byte for byte what `to_json` wrote: then it need not be written again.
+
+    Of a record in another layout, as older versions wrote it, `_checksum` tells.
+    """
+    start = f'{{"checksum": "{checksum}",\n'
+    # A line ends between two fields alone: inside of JSON's strings it would be written as \\n.
+    return text.startswith(start) and (
+        _digest("{" + text[len(start) :].replace(",\n", ", ")) == checksum
+    )
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

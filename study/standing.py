@@ -1,6 +1,8 @@
 """How a study stands: its plan, brought up to date with the cluster, and what `--status` shows."""
 
-from collections.abc import Callable
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
@@ -24,6 +26,22 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
     Raises:
         StudyError: If a cell is wrong, or the cluster does not answer.
     """
+    with _without_collector():
+        return _make_settled_plan(study, store, choice, settle_jobs)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Of cyclic garbage: a plan has none, and its records would be looked at again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # nor is what stays looked at later
+        gc.enable()
+
+
+def _make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: bool) -> Plan:
     cells, device = match_cells(study, expand(study), store.root), resolve_device(study.run.device)
     plan = make_plan(study, cells, store, device, choice)
     if settle_jobs and study.run.executor == "slurm":

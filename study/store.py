@@ -26,7 +26,7 @@ import re
 import shutil
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,11 @@ class Key:
     def variant(self) -> str:
         """Short hash of the code and the full config: a changed default is another variant."""
         return variant_of(self.fingerprint, self.config)
+
+    def with_variant(self, variant: str) -> "Key":
+        """This key, its variant known and not to be worked out."""
+        self.__dict__["variant"] = variant  # where cached_property looks for it
+        return self
 
     @property
     def stem(self) -> str:
@@ -95,47 +100,41 @@ class Store:
 
     def find(self, key: Key) -> Record | None:
         """The complete record of a train job, if there is one now; lists no folder."""
-        return next(self._load(iter([f"{key.name}.json"])), None)
+        return next(self._load([f"{key.name}.json"]), None)
 
     def done(self, key: Key) -> list[Record]:
         """Complete records of exactly this job, code and config; the newest last."""
-        found = self._load(
-            name for name in self._of(key) if key.variant in name and ".failed-" not in name
-        )
-        return sorted(found, key=lambda record: record.started)
+        names = [one for one in self._of(key) if ".failed-" not in one and key.variant in one]
+        return self._read(names)
 
     def failed(self, key: Key) -> list[Record]:
         """Failed attempts of exactly this job, code and config since the last `forgive`."""
-        found = self._load(
+        names = [
             name
             for name in self._of(key)
-            if key.variant in name and ".failed-" in name and ".forgiven" not in name
-        )
-        return sorted(found, key=lambda record: record.started)
+            if ".failed-" in name and ".forgiven" not in name and key.variant in name
+        ]
+        return self._read(names)
 
     def others(self, key: Key) -> list[Record]:
         """Complete records of the same job made by other code or under other defaults."""
-        found = self._load(
-            name for name in self._of(key) if key.variant not in name and ".failed-" not in name
-        )
-        return sorted(found, key=lambda record: record.started)
+        names = [one for one in self._of(key) if ".failed-" not in one and key.variant not in one]
+        return self._read(names)
 
     def all_done(self) -> list[Record]:
         """Complete records of every job, whatever code made them; the newest last."""
-        found = self._load(name for name in self._listing() if ".failed-" not in name)
-        return sorted(found, key=lambda record: record.started)
+        return self._read([name for name in self._listing() if ".failed-" not in name])
 
     def costs(self) -> list[Record]:
         """Cost records of every job and device, failed ones too; the newest last."""
-        names = (name for name in self._listing() if name.startswith("cost-"))
-        found = self._load(names, is_beside=True)
-        return sorted(found, key=lambda record: record.started)
+        names = [name for name in self._listing() if name.startswith("cost-")]
+        return self._read(names, is_beside=True)
 
     def sample(self, kind: Kind, most: int) -> list[Record]:
         """Some complete records of a kind: which of them is by chance, and the same each time."""
         names = (name for name in self._listing() if name.startswith(f"{kind}-"))
         chosen = sorted(name for name in names if ".failed-" not in name)[:most]
-        return list(self._load(iter(chosen), is_beside=True))
+        return list(self._load(chosen, is_beside=True))
 
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
@@ -164,7 +163,7 @@ class Store:
         with contextlib.suppress(FileExistsError):  # the first complete record wins
             os.link(draft, path)
             return record
-        if (first := next(self._load(iter([path.name])), None)) is not None:
+        if (first := next(self._load([path.name]), None)) is not None:
             return first
         os.link(draft, path)  # the one of that name was damaged, and is set aside now
         return record
@@ -230,25 +229,32 @@ class Store:
         except FileNotFoundError:
             return
 
-    def _load(self, names: Iterator[str], is_beside: bool = False) -> Iterator[Record]:
+    def _read(self, names: Sequence[str], is_beside: bool = False) -> list[Record]:
+        """The whole ones of these, the newest last."""
+        found = self._load(names, is_beside) if names else ()
+        return sorted(found, key=lambda record: record.started)
+
+    def _load(self, names: Iterable[str], is_beside: bool = False) -> Iterator[Record]:
         """Records that can be read; with `is_beside` newer ones are passed over, else they raise.
 
         Raises:
             NewerSchemaError: With the path.
         """
+        folder = str(self.records)
         for name in names:
-            path = self.records / name
             try:
-                yield Record.from_json(path.read_text("utf-8"))
+                with open(f"{folder}/{name}", "rb", buffering=0) as file:
+                    content = file.read()
+                yield Record.from_json(content.decode("utf-8"))
             except FileNotFoundError:  # renamed by another process since the listing
                 continue
             except NewerSchemaError as error:
                 if not is_beside:
-                    raise NewerSchemaError(f"{path}: {error}") from None
+                    raise NewerSchemaError(f"{self.records / name}: {error}") from None
                 line = f"{name}: passed over: {error}"
                 self.newer += [] if line in self.newer else [line]
             except (RecordError, UnicodeDecodeError) as error:
-                self._set_aside(path, error)
+                self._set_aside(self.records / name, error)
 
     def strike(self, record: Record, name: str) -> None:
         """Set a train record aside with a file of it that is damaged, so that its job runs again.

@@ -64,6 +64,8 @@ NO_TORCH = (
     "study.executors",
     "study.spec",
     "study.plan",
+    "study.planned",
+    "study.keys",
     "study.session",
     "analysis",
     "run_study",

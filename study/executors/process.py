@@ -2,15 +2,20 @@
 
 A fork server imports the job's module (and with it torch) once and runs nothing; each job is
 forked from it in milliseconds and sees no other job's memory. A job whose process dies is a
-failed record; the others go on. When this process dies, its jobs end too. Other commands may run
-jobs of the same folder at the same time: each job is run by who holds its lease.
+failed record; the others go on. One that hangs is ended at its time limit, with the stacks of where
+it hung. When this process dies, its jobs end too, and no temporary file of theirs is left. Other
+commands may run jobs of the same folder at the same time: each job is run by who holds its lease.
 """
 
+import contextlib
 import dataclasses
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -20,6 +25,7 @@ from pathlib import Path
 
 from study.executors.placement import Placement, variables
 from study.executors.queue import TaskQueue
+from study.executors.scratch import scratch_folder
 from study.failure import Clock, failed_record, is_storage_error, reason_of_exit
 from study.lease import Leases
 from study.record import Record
@@ -27,8 +33,13 @@ from study.store import Store
 from study.supervision import set_environment
 from study.task import Event, Notify, RunJob, Task
 
+COMMAND = ("rich.console", "study.options")  # what run_study.py imports, and so does every job
 POLL_S = 0.5
 GRACE_S = 3.0  # from SIGTERM to SIGKILL
+STACK_S = 0.5  # from asking a hanging job where it is to SIGKILL
+STACK_SIGNAL = signal.SIGUSR1
+LOG_CHARACTERS = 4_000  # of a dead job's output that its record keeps: the last
+STACK_CHARACTERS = 16_000  # of one that hung, whose main thread is told last
 
 
 @dataclasses.dataclass
@@ -38,7 +49,8 @@ class _Running:
     events: Connection
     clock: Clock
     record: Record | None = None
-    timed_out: bool = False
+    is_silent: bool = False  # it has closed its end of the pipe, and is about to end
+    timed_out: float | None = None  # when it was asked where it hangs; monotonic clock, s
     taken_over: bool = False
 
 
@@ -56,7 +68,7 @@ def run_in_processes(
     if not tasks:
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([run_job.__module__])
+    context.set_forkserver_preload([run_job.__module__, *COMMAND])
     gpus = list(placement.gpus)
     running: list[_Running] = []
     with Leases(tasks[0].root) as leases:
@@ -88,20 +100,33 @@ def _start(
     context: ForkServerContext, task: Task, run_job: RunJob, placement: Placement
 ) -> _Running:
     receiver, sender = context.Pipe(duplex=False)
+    scratch = scratch_folder()
     # Not a daemon: those may not start the processes of a data-parallel run. `_stop` ends it.
-    process = context.Process(target=_work, args=(run_job, task, sender), daemon=False)
-    with set_environment(variables(placement.threads)):  # the fork server starts with the first job
-        process.start()
+    process = context.Process(target=_work, args=(run_job, task, sender, scratch), daemon=False)
+    with set_environment({**variables(placement.threads), **_import_path()}):
+        process.start()  # the first job starts the fork server, which keeps this environment
     sender.close()
     return _Running(task, process, receiver, Clock())
 
 
-def _work(run_job: RunJob, task: Task, sender: Connection) -> None:
+def _import_path() -> dict[str, str]:
+    """Makes the fork server import what this process would.
+
+    By itself it looks into the working directory and at what is installed: another copy of this
+    project, perhaps, whose code would train under our fingerprint.
+    """
+    places = [one or os.getcwd() for one in sys.path]
+    return {"PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1"}
+
+
+def _work(run_job: RunJob, task: Task, sender: Connection, scratch: str) -> None:
     """Body of a job's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the parent decides
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    tempfile.tempdir = scratch  # a job that is killed removes nothing
+    threading.Thread(target=_die_with_parent, args=(scratch,), daemon=True).start()
     log = _redirect_output(task)
     faulthandler.enable(log)
+    faulthandler.register(STACK_SIGNAL, log, all_threads=True)
     try:
         sender.send(run_job(task, sender.send))
     except OSError as error:
@@ -110,10 +135,11 @@ def _work(run_job: RunJob, task: Task, sender: Connection) -> None:
         sender.send(error)  # not this job's fault: the next would fail of it too
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(scratch: str) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
 
 
@@ -136,7 +162,9 @@ def _ended(
     running: list[_Running], placement: Placement, queue: TaskQueue, notify: Notify
 ) -> list[_Running]:
     """Pass on what the jobs say; return those whose process has ended."""
-    wait([job.events for job in running] + [job.process.sentinel for job in running], POLL_S)
+    # A pipe that is closed is always ready: waiting for it would keep a core from those that end.
+    heard = [job.events for job in running if not job.is_silent]
+    wait(heard + [job.process.sentinel for job in running], POLL_S)
     ended = []
     for job in running:
         over = not job.process.is_alive()  # asked first, so that its last words are read after
@@ -145,9 +173,12 @@ def _ended(
             job.process.join()
             job.events.close()
             ended.append(job)
+        elif job.timed_out is not None:
+            if time.monotonic() - job.timed_out > STACK_S:
+                job.process.kill()
         elif placement.timeout_s is not None and job.clock.seconds() > placement.timeout_s:
-            job.timed_out = True
-            job.process.kill()
+            job.timed_out = time.monotonic()
+            _ask_where_it_hangs(job)
         elif queue.is_lost(job.task):
             job.taken_over = True
             job.process.kill()
@@ -155,6 +186,8 @@ def _ended(
 
 
 def _listen(job: _Running, notify: Notify) -> None:
+    if job.is_silent:
+        return
     try:
         while job.events.poll():
             message = job.events.recv()
@@ -165,7 +198,14 @@ def _listen(job: _Running, notify: Notify) -> None:
             else:
                 notify(message)
     except (EOFError, ConnectionError):
-        return  # its end of the pipe is closed: the sentinel tells how it ended
+        job.is_silent = True  # the sentinel tells how it ended
+
+
+def _ask_where_it_hangs(job: _Running) -> None:
+    """The stacks of its threads go into its log, whatever it is at, in C code too."""
+    assert job.process.pid is not None
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
+        os.kill(job.process.pid, STACK_SIGNAL)
 
 
 def _write_death(job: _Running, placement: Placement) -> Record:
@@ -173,10 +213,11 @@ def _write_death(job: _Running, placement: Placement) -> Record:
     if done := store.done(job.task.key):  # it died after its record was written
         return done[-1]
     reason = reason_of_exit(job.process.exitcode)
-    if job.timed_out:
+    if job.timed_out is not None:
         reason = f"timed out after {(placement.timeout_s or 0) / 60:g} min (run.timeout_min)"
     path = log_path(job.task)
-    detail = path.read_text("utf-8", errors="replace")[-4000:] if path.exists() else ""
+    most = LOG_CHARACTERS if job.timed_out is None else STACK_CHARACTERS
+    detail = path.read_text("utf-8", errors="replace")[-most:] if path.exists() else ""
     record = failed_record(job.task, job.clock, reason, detail)
     return store.add(job.task.key, record)
 

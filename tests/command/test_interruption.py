@@ -1,8 +1,10 @@
 """A run that is stopped in the middle, by real signals, and goes on."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -85,7 +87,16 @@ def processes_with(word):
     return found
 
 
-def test_a_killed_run_leaves_no_process_of_a_data_parallel_job(study, monkeypatch):
+@pytest.fixture
+def temporary(monkeypatch):
+    """Where temporary files go; its name is short enough for a socket in it."""
+    folder = tempfile.mkdtemp()
+    monkeypatch.setenv("TMPDIR", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, monkeypatch, temporary):
     monkeypatch.setenv("VLF_TEST_MARK", str(study))
     study.write_text(LONG.replace("epochs: 12", "epochs: 2000, processes: 2"), "utf-8")
     process = start(study, "--only", "variant=VLF,seed=0")
@@ -99,6 +110,7 @@ def test_a_killed_run_leaves_no_process_of_a_data_parallel_job(study, monkeypatc
     while left := processes_with(f"VLF_TEST_MARK={study}"):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
+    assert os.listdir(temporary) == []
 
 
 def test_a_cell_with_two_processes_is_trained_by_the_command(study):

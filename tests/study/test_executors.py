@@ -2,15 +2,20 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from study.executors import EXECUTORS, Placement
 from study.executors.placement import default_workers
+from study.executors.scratch import remove_orphans
 from study.failure import Clock, failed_record
 from study.store import Key, Store
 from study.task import Task
@@ -35,11 +40,24 @@ def run_misbehaving(task, notify):
     if task.name.startswith("exit"):
         os._exit(3)
     if task.name.startswith("hang"):
-        time.sleep(600)
+        sleep_for_long()
+    if task.name.startswith("spin"):
+        match_for_long()
+    if task.name.startswith("litter"):
+        tempfile.mkdtemp()
+        os.kill(os.getpid(), signal.SIGKILL)
     if task.name.startswith("late"):
         finish(task)
         os._exit(4)
     return finish(task)
+
+
+def sleep_for_long():
+    time.sleep(600)
+
+
+def match_for_long():
+    re.match("(a+)+$", "a" * 60 + "b")  # in C, and no other thread of the process has a turn
 
 
 def run(name, tasks, placement, run_job=run_misbehaving):
@@ -81,11 +99,21 @@ def test_a_job_that_dies_after_its_record_was_written_is_done(tmp_path):
     assert records[0][1].status == "done"
 
 
-def test_a_hanging_job_is_ended_at_its_time_limit(tmp_path):
-    records, _ = run("process", [make_task(tmp_path, 0, "hang")], Placement(1, timeout_s=1.0))
+def test_hanging_jobs_are_ended_at_their_time_limit_with_the_stack_of_where_they_hung(tmp_path):
+    names = ("work", "hang", "spin")  # the first is there to start the fork server
+    tasks = [make_task(tmp_path, number, name) for number, name in enumerate(names)]
+    run("process", tasks[:1], Placement(1))
 
-    assert records[0][1].status == "failed"
-    assert "timed out" in records[0][1].reason
+    records, _ = run("process", tasks[1:], Placement(2, timeout_s=4.0))
+
+    by_name = {task.name: record for task, record in records}
+    for name, function in (("hang 1", "sleep_for_long"), ("spin 2", "match_for_long")):
+        record = by_name[name]
+        assert record.status == "failed"
+        assert record.reason == "timed out after 0.0666667 min (run.timeout_min)"
+        assert re.search(rf'test_executors.py", line \d+ in {function}\n', record.detail)
+        assert "in run_misbehaving\n" in record.detail
+    assert Store(tmp_path).failed(tasks[1].key)[0].detail == by_name["hang 1"].detail
 
 
 def test_closing_the_iterator_ends_running_jobs(tmp_path):
@@ -133,6 +161,94 @@ def test_jobs_end_when_their_parent_is_killed(root, tmp_path):
         except ProcessLookupError:
             break
         time.sleep(0.05)
+
+
+@pytest.fixture
+def temporary():
+    """A folder for temporary files, whose name is short enough for a socket in it."""
+    folder = tempfile.mkdtemp()
+    yield folder
+    shutil.rmtree(folder)
+
+
+LITTER = """
+import pathlib, sys
+sys.path[:0] = [{root!r}, {tests!r}]
+from test_executors import make_task, run_misbehaving
+from study.executors import EXECUTORS, Placement
+if __name__ == "__main__":
+    tasks = [make_task(pathlib.Path({results!r}), 0, "litter")]
+    list(EXECUTORS["process"](tasks, run_misbehaving, Placement(1), lambda event: None))
+"""
+
+
+def test_no_temporary_file_of_a_killed_job_is_left(root, tmp_path, temporary):
+    script = tmp_path / "parent.py"
+    tests = str(root / "tests" / "study")
+    script.write_text(LITTER.format(root=str(root), tests=tests, results=str(tmp_path)))
+
+    subprocess.run(
+        [sys.executable, str(script)], env=os.environ | {"TMPDIR": temporary}, check=True
+    )
+
+    (record,) = tmp_path.glob("records/*.failed-*.json")
+    assert "SIGKILL" in record.read_text("utf-8")
+    assert os.listdir(temporary) == []
+
+
+def test_what_a_command_left_that_was_killed_with_its_jobs_is_removed_by_the_next(
+    root, tmp_path, temporary
+):
+    script = tmp_path / "parent.py"
+    tests = str(root / "tests" / "study")
+    environment = os.environ | {"TMPDIR": temporary}
+    script.write_text(PARENT.format(root=str(root), tests=tests, results=str(tmp_path)))
+    command = [sys.executable, str(script)]
+    parent = subprocess.Popen(command, env=environment, start_new_session=True)
+    while not (tmp_path / "pid").exists():
+        assert parent.poll() is None, "the parent ended by itself"
+        time.sleep(0.05)
+    (alive,) = os.listdir(temporary)
+    remove_orphans(Path(temporary))
+    assert os.listdir(temporary) == [alive]
+
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert os.listdir(temporary) == [alive]
+    remove_orphans(Path(temporary))
+
+    assert os.listdir(temporary) == []
+
+
+WHERE = """
+import pathlib, sys
+sys.path[1:1] = [{root!r}, {tests!r}]
+from test_executors import make_task
+from same_name import run
+from study.executors import EXECUTORS, Placement
+if __name__ == "__main__":
+    tasks = [make_task(pathlib.Path({results!r}), 0)]
+    list(EXECUTORS["process"](tasks, run, Placement(1), lambda event: None))
+"""
+JOB = """
+def run(task, notify):
+    from test_executors import finish
+    (task.root / "ran").write_text({place!r})
+    return finish(task)
+"""
+
+
+def test_jobs_run_the_code_of_their_command_in_whatever_folder_it_is_started(root, tmp_path):
+    for place in ("ours", "theirs"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "same_name.py").write_text(JOB.format(place=place))
+    script = tmp_path / "ours" / "parent.py"
+    tests = str(root / "tests" / "study")
+    script.write_text(WHERE.format(root=str(root), tests=tests, results=str(tmp_path)))
+
+    subprocess.run([sys.executable, str(script)], cwd=tmp_path / "theirs", check=True)
+
+    assert (tmp_path / "ran").read_text() == "ours"
 
 
 def test_without_gpus_every_worker_has_its_threads_on_cores_of_its_own(monkeypatch):

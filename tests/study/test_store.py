@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 import multiprocessing
 import os
 
@@ -118,6 +120,26 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
 def test_an_altered_number_is_noticed():
     text = record(value=50.0).to_json()
 
+    with pytest.raises(RecordError, match="checksum"):
+        Record.from_json(text.replace("50.0", "90.0"))
+
+
+def test_a_record_is_a_field_a_line_and_its_checksum_is_of_its_values():
+    text = record().to_json()
+
+    values = json.loads(text)
+    checksum = values.pop("checksum")
+    assert len(text.splitlines()) == 1 + len(values)
+    assert list(values) == sorted(values)
+    plain = json.dumps(values, sort_keys=True)
+    assert hashlib.sha256(plain.encode()).hexdigest() == checksum
+
+
+@pytest.mark.parametrize("layout", [{"indent": 1}, {"separators": (",", ":")}])
+def test_a_record_in_another_layout_is_read_as_older_versions_wrote_it(layout):
+    text = json.dumps(json.loads(record().to_json()), **layout)
+
+    assert Record.from_json(text) == record()
     with pytest.raises(RecordError, match="checksum"):
         Record.from_json(text.replace("50.0", "90.0"))
 
