@@ -1,5 +1,6 @@
 """Who may be at work in a results folder: holders of leases, and jobs with SLURM."""
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from study.executors.submissions import Entry, Submission, cluster_folder, read_
 from study.lease import survey_leases
 
 QUIET_S = 86_400.0  # what has not changed for so long is not being written, whatever clocks say
+
+Traces = set[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,22 @@ def _has_ended(entry: Entry, ends: dict[str, list[str]]) -> bool:
         not end.startswith("failed-") or end.startswith(f"failed-{entry.attempt}")
         for end in ends.get(entry.stem, ())
     )
+
+
+def traces_of(root: Path) -> Traces:
+    """What a run that begins adds to: studies, leases, submissions."""
+    found: Traces = set()
+    for name in ("studies", "leases", "slurm"):
+        try:
+            with os.scandir(root / name) as entries:
+                paths = [entry for entry in entries if not entry.name.startswith(".")]
+                found |= {
+                    (f"{name}/{one.name}", one.stat().st_mtime_ns * (name == "studies"))
+                    for one in paths
+                }
+        except FileNotFoundError:
+            continue
+    return found
 
 
 def is_quiet(path: Path) -> bool:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from study.at_work import Traces, traces_of
 from study.leftovers import GOING, Leftover, Survey, survey
 from study.needs import size
 from study.spec import Study
@@ -44,7 +45,7 @@ def keep_house(study: Study, device: str, root: Path, is_meant: bool, console: C
     elif not is_meant:
         console.print(f"nothing was removed; --gc --yes removes these {total}")
     else:
-        removed = remove(root, may_go)
+        removed = remove(root, may_go, found.traces)
         if removed < len(may_go):
             console.print("stopped: a run began here meanwhile; the same command goes on")
             return 1
@@ -94,37 +95,21 @@ def _bytes_of(path: Path) -> int:
         return 0
 
 
-def remove(root: Path, leftovers: Sequence[Leftover]) -> int:
-    """Remove them in their order; how many, fewer if a run began meanwhile.
+def remove(root: Path, leftovers: Sequence[Leftover], traces: Traces) -> int:
+    """Remove them in their order; how many, fewer if a run began since the traces were taken.
 
     Killed at any point it leaves a folder that is valid: a record goes before the files that it
     names, which without it are debris; a folder gets another name before it is taken apart.
     """
-    before, synced = _state(root), False
+    synced = False
     for number, one in enumerate(leftovers):
-        if not one.is_debris and not _state(root) <= before:
+        if not one.is_debris and not traces_of(root) <= traces:
             return number
         if one.what != "records" and not synced:
             _sync(root / "records")
             synced = True
         _remove(one.path)
     return len(leftovers)
-
-
-def _state(root: Path) -> set[tuple[str, int]]:
-    """What a run that begins adds to: studies, leases, submissions."""
-    found = set()
-    for name in ("studies", "leases", "slurm"):
-        try:
-            with os.scandir(root / name) as entries:
-                paths = [entry for entry in entries if not entry.name.startswith(".")]
-                found |= {
-                    (f"{name}/{one.name}", one.stat().st_mtime_ns * (name == "studies"))
-                    for one in paths
-                }
-        except FileNotFoundError:
-            continue
-    return found
 
 
 def _remove(path: Path) -> None:

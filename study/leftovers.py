@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from study.at_work import AtWork, is_quiet, look_who_is_at_work
+from study.at_work import AtWork, Traces, is_quiet, look_who_is_at_work, traces_of
 from study.executors.submissions import cluster_folder
 from study.kept import known_studies, load_known, read_since, report_parts
 from study.needed import Needs, Verdicts
@@ -55,12 +55,14 @@ class Survey:
         studies: Names of the studies that were planned.
         unknown: Why it cannot be told what a study needs, a line each.
         at_work: Who uses what is here.
+        traces: Of runs, when the look began.
     """
 
     leftovers: list[Leftover] = field(default_factory=list)
     studies: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     at_work: AtWork = field(default_factory=AtWork)
+    traces: Traces = field(default_factory=set)
 
     @property
     def may_go(self) -> list[Leftover]:
@@ -77,7 +79,7 @@ def survey(root: Path, study: Study, device: str) -> Survey:
         study: Counts as known.
         device: That it is run on, "cpu" or "cuda".
     """
-    found = Survey()
+    found = Survey(traces=traces_of(root))
     needs = _read_needs(root, study, device, found)
     # In this order: an attempt that ends meanwhile still has its lease then, or its record.
     listing = {name: _listed(root / name) for name in LOOKED_INTO}

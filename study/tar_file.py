@@ -85,16 +85,16 @@ def read_members(stream: BinaryIO) -> Mapping[str, Member]:
 
 
 def _read_header(header: bytes, at: int) -> tuple[str, int]:
-    where = f"byte {at:,}"
     if len(header) < BLOCK:
-        raise TarError(f"it is cut off at {where}")
+        raise TarError(f"it is cut off at byte {at:,}" if at else "is no archive of a study")
     try:
         parts = [header[a:b].rstrip(b"\0").decode("utf-8") for a, b in ((345, 500), (0, 100))]
         name = "/".join(part for part in parts if part)
         size = int(header[124:135], 8)
         is_ours = header == header_of(name, size)
     except (ValueError, UnicodeError):  # TarError too
-        raise TarError(f"{where} is no header of a file") from None
+        what = f"there is no header of a file at byte {at:,}"
+        raise TarError(what if at else "is no archive of a study") from None
     if not is_ours:
         kind = KINDS.get(header[156:157])
         if kind:
