@@ -250,5 +250,5 @@ def _slurm(
             path = cluster_folder(root) / one.name
             yield Leftover("SLURM submissions", "they are over", path, False)
     for path in _listed(root / "slurm" / "code"):
-        if not DRAFT.fullmatch(path.name) and is_quiet(path):
+        if path.name[0] != "." and is_quiet(path):
             yield Leftover("code for SLURM", "no job of it is queued", path, False)

@@ -108,6 +108,7 @@ def contents(root):
 def main(*words):
     """Exit code, output and errors of the command, in this process."""
     out, err = io.StringIO(), io.StringIO()
+    os.environ["COLUMNS"] = "200"  # a table is not to wrap
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run_study.main([str(word) for word in words])
     return code, " ".join(out.getvalue().split()), err.getvalue()

@@ -72,7 +72,7 @@ def make_debris(results, plan):
         put(results / "artifacts" / "damaged" / "torn.npz"),
         put(results / "attempts" / done.stem / ATTEMPT / "checkpoint.pt").parents[1],
         put(results / "leases" / f"train-{OTHER}.{VARIANT}.1.json", b"{}"),
-        put(results / "slurm" / "code" / ".going" / "run_study.py").parent,
+        put(results / "slurm" / "code" / ".0123.going" / "run_study.py").parent,
         put(results / ".import-0123456789ab" / "records" / "x").parents[1],
     ]
     for path in made:
@@ -256,7 +256,7 @@ def test_what_a_person_put_there_stays(study, results):
 def test_while_a_lease_is_held_nothing_but_debris_goes(study, results):
     plan = plan_of(study, results)
     debris, unneeded = make_debris(results, plan), make_unneeded(study, results)
-    name = f"train-{OTHER}.{VARIANT}"
+    name = f"train-{OTHER}.{'0' * 16}"
     with Leases(results) as leases:
         assert leases.take(name)
         told = gc(study, "--yes", code=1)
@@ -308,12 +308,9 @@ def test_what_slurm_is_at_stays_and_what_is_over_goes(study, results, tmp_path, 
     folder = results / "slurm" / one.name
     age(folder)
     bin_folder = tmp_path / "bin"
-    if queue != "silent":
-        squeue = put(bin_folder / "squeue", QUEUE.encode())
-        squeue.chmod(0o755)
-        put(bin_folder / "queue", one.job_name.encode() if queue == "running" else b"")
-    else:
-        bin_folder.mkdir()
+    put(bin_folder / "squeue", QUEUE.encode() if queue != "silent" else b"#!/bin/sh\nexit 1\n")
+    (bin_folder / "squeue").chmod(0o755)
+    put(bin_folder / "queue", one.job_name.encode() if queue == "running" else b"")
     monkeypatch.setenv("PATH", f"{bin_folder}:/usr/bin:/bin")
 
     told = gc(study, "--yes", code=0 if queue == "ended" else 1)
