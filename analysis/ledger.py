@@ -20,8 +20,6 @@ from study.spec import Claim, Study
 
 SCHEMA_VERSION = 1
 NAME = "claims.json"
-ENTRIES = TypeAdapter(list[dict[str, str]])
-LOOKS = TypeAdapter(list[dict[str, str | dict[str, list[str]]]])
 
 
 class LedgerError(OSError):
@@ -109,8 +107,8 @@ def read_ledger(folder: Path) -> Ledger:
         values: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if values["schema"] != SCHEMA_VERSION:
             raise LedgerError(f"{path}: has schema {values['schema']}, not {SCHEMA_VERSION}")
-        entries = [Entry(**one) for one in ENTRIES.validate_python(values["entries"])]
-        return Ledger(entries, [Look(**one) for one in LOOKS.validate_python(values["looks"])])
+        entries = TypeAdapter(list[Entry]).validate_python(values["entries"])
+        return Ledger(entries, TypeAdapter(list[Look]).validate_python(values["looks"]))
     except FileNotFoundError:
         return Ledger()
     except (ValueError, KeyError, TypeError) as error:

@@ -210,7 +210,7 @@ def _add(stream: BinaryIO, digest: "hashlib._Hash", name: str, one: Packed) -> N
         own.update(part)
         _put(stream, digest, part)
     if own.hexdigest() != one.sha256:
-        raise OSError(f"{one.content} has changed while it was read")
+        raise OSError(f"{name} has changed while it was read")
     _put(stream, digest, padding_of(one.size))
 
 

@@ -173,7 +173,8 @@ def _artifacts(
     busy: set[str],
 ) -> Iterator[Leftover]:
     """Files of records that go, and of attempts that have none."""
-    stays, went = set(), {}
+    stays: set[str] = set()
+    went: dict[str, str] = {}
     for name, record in records.items():
         stem = _stem_of(name.partition("-")[2])
         names = {Path(one.path).name for one in record.artifacts.values()}
