@@ -5,6 +5,7 @@ from functools import partial
 
 from rich.console import Console
 
+from study.complaint import say_why
 from study.migrations import NewerSchemaError
 from study.options import Options, parse_options
 from study.spec import Study, StudyError
@@ -21,16 +22,14 @@ def main(argv: list[str] | None = None) -> int:
             from study.reproduce import reproduce
 
             return reproduce(options.study, run_job, Console())
+        if options.action == "import":
+            from analysis.ledger import read_ledger
+            from study.intake import import_study
+
+            return import_study(options, read_ledger, Console())
         return answer(options.load(), options)
-    except (StudyError, NewerSchemaError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    except OSError as error:  # a full disk, a folder that is not ours: what is done stays done
-        print(f"error: {error}; mend it and run the same command again", file=sys.stderr)
-        return 1
+    except (StudyError, NewerSchemaError, KeyboardInterrupt, OSError) as error:
+        return say_why(error)
 
 
 def answer(study: Study, options: Options) -> int:
@@ -40,6 +39,7 @@ def answer(study: Study, options: Options) -> int:
     from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.ending import strike_out, sum_at_end
     from study.estimate import estimate
+    from study.kept import keep_study
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, counted, make_settled_plan
     from study.store import Store
@@ -49,7 +49,7 @@ def answer(study: Study, options: Options) -> int:
     plan = make_settled_plan(study, store, options.choice, options.action == "run")
     print_warnings(store.damaged, console)
     if options.action in ANSWERS:
-        return ANSWERS[options.action](plan, store, console, options.json)
+        return ANSWERS[options.action](plan, store, console, options)
     session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
         counts = counted(plan, options.action == "run", options.modules)
@@ -68,6 +68,7 @@ def answer(study: Study, options: Options) -> int:
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         return compare_results(study, *both, options.gate, console)
+    keep_study(study, plan.device, store.root)
     from analysis.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from analysis.atomic import write_atomically
 from study.migrations import LEDGER, NewerSchemaError
 from study.spec import Claim, Study
@@ -108,8 +110,8 @@ def read_ledger(folder: Path) -> Ledger:
     path = folder / NAME
     try:
         values = LEDGER.upgrade(json.loads(path.read_text("utf-8")))
-        entries = [Entry(**one) for one in values["entries"]]
-        return Ledger(entries, [Look(**one) for one in values["looks"]])
+        entries = TypeAdapter(list[Entry]).validate_python(values["entries"])
+        return Ledger(entries, TypeAdapter(list[Look]).validate_python(values["looks"]))
     except FileNotFoundError:
         return Ledger()
     except NewerSchemaError as error:

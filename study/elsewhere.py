@@ -75,7 +75,7 @@ def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) ->
     """
     by_device: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in store.costs():
-        place = _place_of(record)
+        place = place_of(record)
         if _device_of(place) != _device_of(plan.place):
             by_device[place][record.identity].append(record)
     found: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
@@ -109,7 +109,8 @@ def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsew
     return found
 
 
-def _place_of(record: Record) -> Place:
+def place_of(record: Record) -> Place:
+    """Where a cost record was measured."""
     said = record.environment
     names = ("device_model", "device_name", "torch")
     return Place(record.device, *(said.get(name, "") for name in names))

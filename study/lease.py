@@ -23,6 +23,7 @@ from typing import Any
 
 BEAT_S = 5.0
 EXPIRY_S = 60.0
+FORGOTTEN_S = 86_400.0  # by wall clocks, which may differ by less
 
 
 @dataclass
@@ -169,6 +170,31 @@ class Leases:
             return True
         held.beaten = time.monotonic()
         return True
+
+
+def survey_leases(root: Path) -> tuple[dict[str, str], list[Path]]:
+    """What looks held, without waiting: name -> holder in words; and files of leases that are over.
+
+    Of a machine that cannot be asked, a lease is over when its file has not changed for a day.
+    """
+    held, over = {}, []
+    by_name: dict[str, list[Path]] = {}
+    for path in (root / "leases").glob("*.json"):
+        name, _, term = path.name.removesuffix(".json").rpartition(".")
+        if term.isdecimal():
+            by_name.setdefault(name, []).append(path)
+    for name, paths in by_name.items():
+        newest = max(paths, key=_term)
+        said = _read(newest)[1]
+        try:
+            silent_s = time.time() - newest.stat().st_mtime
+        except FileNotFoundError:  # dropped meanwhile
+            continue
+        if _is_dead(said) or silent_s > FORGOTTEN_S:
+            over += paths
+        else:
+            held[name] = f"process {said.get('pid', '?')} on {said.get('host', '?')}"
+    return held, over
 
 
 def _term(path: Path) -> int:

@@ -49,7 +49,7 @@ def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
     for cell in cells:
         if scales[cell.name] is not None and targets[cell.name] is None:
             raise _no_target(study, study.match, cell)
-    values = _read(_path(study.match, cells, root), cells, scales)
+    values = _read(values_path(study.match, cells, root), cells, scales)
     if values is None:
         values = _choose(study, study.match, cells, scales, targets)
     matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
@@ -65,7 +65,7 @@ def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
     """
     if study.match is None:
         return
-    path = _path(study.match, expand(study), root)
+    path = values_path(study.match, expand(study), root)
     if path.exists():
         return
     chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
@@ -264,7 +264,7 @@ def _clip(data: DataConfig) -> dict[str, int]:
     return {"frames": data.frames, "size": data.size, "classes": data.classes}
 
 
-def _path(match: Matching, cells: Sequence[Cell], root: Path) -> Path:
+def values_path(match: Matching, cells: Sequence[Cell], root: Path) -> Path:
     """The file of what is chosen for cells as they are before."""
     parts = [
         [

@@ -20,6 +20,7 @@ from study.executors.slurm_submit import check_needs, submit_alone
 from study.executors.slurm_worker import Alone
 from study.executors.submissions import Entry, Place, Submission
 from study.failure import reason_of
+from study.kept import keep_study
 from study.lease import Leases
 from study.plan import Plan, Planned, make_plan, task_of, with_choices
 from study.progress import LiveView, Tally
@@ -96,6 +97,7 @@ class Session:
             StudyError: If the cluster refuses what the study asks of it.
         """
         try:
+            keep_study(self.plan.study, self.plan.device, self.store.root)
             work.register()
             keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
             if retry_failed:

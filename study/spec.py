@@ -47,6 +47,7 @@ class Study:
     Attributes:
         path: The study file.
         digest: sha256 of its text (and of the files it extends).
+        texts: File -> its text, the study file first, then what it extends in turn.
         question: In a sentence; printed above the tables.
         base: The run that factors change, as nested plain values; a valid run by itself.
         factors: Factor -> its levels, in the file's order.
@@ -62,6 +63,7 @@ class Study:
         tune: What each cell's recipe is chosen from, on validation and with seeds of its own.
         quick: True for a smoke version.
         match: Which cells are scaled to equal cost; None scales nothing.
+        overrides: Of `base`, as the command line gave them.
         places: Key of the file -> "file:line", for complaints.
     """
 
@@ -82,6 +84,8 @@ class Study:
     tune: Tuning | None = None
     quick: bool = False
     match: Matching | None = None
+    overrides: tuple[str, ...] = ()
+    texts: Mapping[Path, str] = field(default_factory=dict, repr=False, compare=False)
     places: Mapping[Key, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -123,7 +127,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     Raises:
         StudyError: One line, `file:line: key: what is wrong`, with the first mistake.
     """
-    root, digest = _read_chain(path)
+    root, texts = _read_chain(path)
     parts = entries(root, KEYS)
     if "question" not in parts:
         raise complain(root.place, (), "question: is required")
@@ -138,7 +142,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     _check_overrides(overrides, tune)
     study = Study(
         path=path,
-        digest=digest,
+        digest=hashlib.sha256("\0".join(texts.values()).encode()).hexdigest(),
         question=read_text_line(parts["question"]),
         base={section: base.value[section].plain() for section in SECTIONS},
         factors=factors,
@@ -153,6 +157,8 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         report=settle_views(report, parts.get("report"), factors, cost),
         match=read_matching(parts.get("match"), factors, report.baseline),
         tune=tune,
+        overrides=tuple(overrides),
+        texts=texts,
         places=_places(root) | _places(base),
     )
     _check_trained(study)
@@ -179,8 +185,7 @@ def _check_trained(study: Study) -> None:
 
 
 def _make_quick(study: Study) -> Study:
-    rounds = min(study.cost.rounds, QUICK_ROUNDS)
-    cost = study.cost.model_copy(update={"rounds": rounds})
+    cost = study.cost.model_copy(update={"rounds": min(study.cost.rounds, QUICK_ROUNDS)})
     tune = study.tune.quick() if study.tune else None
     return dataclasses.replace(study, quick=True, seeds=study.seeds[:1], cost=cost, tune=tune)
 
@@ -192,10 +197,10 @@ def _check_overrides(overrides: Sequence[str], tune: Tuning | None) -> None:
             raise StudyError(f"--set: {name}: is chosen by tune of this study")
 
 
-def _read_chain(path: Path) -> tuple[Node, str]:
-    """A file merged over those that it extends, and the digest of all their texts."""
+def _read_chain(path: Path) -> tuple[Node, dict[Path, str]]:
+    """A file merged over those that it extends, and all their texts."""
     tree, text = read_file(path)
-    digest = hashlib.sha256(text.encode())
+    texts = {path: text}
     seen = [path.resolve()]
     entries(tree, KEYS)
     last = tree
@@ -213,9 +218,9 @@ def _read_chain(path: Path) -> tuple[Node, str]:
             raise extends.error(f"no such file: {path}")
         last, text = read_file(path)
         entries(last, KEYS)
-        digest.update(b"\0" + text.encode())
+        texts[path] = text
         tree = merge(_without_replaced(last, tree), tree)
-    return tree, digest.hexdigest()
+    return tree, texts
 
 
 def _without_replaced(under: Node, over: Node) -> Node:
@@ -250,8 +255,7 @@ def _read_base(node: Node | None, overrides: Sequence[str], factors: Factors) ->
             tree.value[section] = Node({}, "", (*key, section), tree.value[section].place)
     for override in overrides:
         _override(tree, override, factors)
-    values = {section: tree.value[section].plain() for section in SECTIONS}
-    draft = draft_run(values, ())
+    draft = draft_run({section: tree.value[section].plain() for section in SECTIONS}, ())
     try:
         resolve(draft)
     except InvalidError as error:

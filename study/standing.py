@@ -1,4 +1,4 @@
-"""How a study stands: its plan, brought up to date with the cluster, and what `--status` shows."""
+"""How a study stands: its plan, brought up to date with the cluster; what runs nothing on it."""
 
 import contextlib
 import gc
@@ -13,6 +13,7 @@ from study.environment import resolve_device
 from study.estimate import recorded_counts
 from study.executors.slurm_queue import ClusterError
 from study.grid import expand
+from study.options import Options
 from study.plan import Choice, Plan, make_plan
 from study.scaling import match_cells
 from study.session import exit_code
@@ -69,7 +70,7 @@ def counted(plan: Plan, is_run: bool, modules: int) -> dict[str, CellCounts]:
     return counts
 
 
-def show_status(plan: Plan, store: Store, console: Console, as_json: bool) -> int:
+def show_status(plan: Plan, store: Store, console: Console, options: Options) -> int:
     """Print how every job stands, in the cluster's queue too; gives the exit code."""
     outcomes = plan.outcomes()
     if plan.study.run.executor == "slurm":
@@ -77,11 +78,11 @@ def show_status(plan: Plan, store: Store, console: Console, as_json: bool) -> in
             outcomes = outcomes_in_queue(plan, store)
         except ClusterError as error:
             console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
-    print_status(outcomes, console, as_json)
+    print_status(outcomes, console, options.json)
     return exit_code(outcomes, plan.choice.cost_only)
 
 
-def cancel(plan: Plan, store: Store, console: Console, as_json: bool) -> int:
+def cancel(plan: Plan, store: Store, console: Console, options: Options) -> int:
     """Cancel the study's jobs on the cluster; 0.
 
     Raises:
@@ -95,7 +96,22 @@ def cancel(plan: Plan, store: Store, console: Console, as_json: bool) -> int:
     return 0
 
 
-ANSWERS: dict[str, Callable[[Plan, Store, Console, bool], int]] = {
+def _keep_house(plan: Plan, store: Store, console: Console, options: Options) -> int:
+    from study.housekeeping import keep_house
+
+    return keep_house(plan.study, plan.device, store.root, options.yes, console)
+
+
+def _archive(plan: Plan, store: Store, console: Console, options: Options) -> int:
+    from study.archive import archive_study
+
+    assert options.archive is not None  # it is the action
+    return archive_study(plan, store, options.archive, options.report_folder, console)
+
+
+ANSWERS: dict[str, Callable[[Plan, Store, Console, Options], int]] = {
     "status": show_status,
     "cancel": cancel,
+    "gc": _keep_house,
+    "archive": _archive,
 }

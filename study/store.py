@@ -15,6 +15,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     features/                                               of frozen backbones (vlf/features.py)
     leases/                                                 who is at what (study/lease.py)
     scaled/                                                 what `match` chose (study/scaling.py)
+    studies/                                                that were run here (study/kept.py)
 
 `identity` is the job (study/identity.py); `variant` the code and the full config that made it.
 """
@@ -34,6 +35,11 @@ from typing import Any
 
 from study.migrations import NewerSchemaError
 from study.record import Artifact, Kind, Record, RecordError, variant_of
+
+# Of a results folder; a study's report has a folder of its own there.
+STORE_FOLDERS = (
+    "records", "artifacts", "attempts", "leases", "scaled", "features", "slurm", "studies", "quick"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

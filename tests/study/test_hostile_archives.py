@@ -1,0 +1,460 @@
+"""Archives of studies: written, taken in elsewhere, and refused where they are anything else."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from made_results import STUDY, add, contents, fill, main, plan_of, record_of
+
+from study.archive import member_name
+from study.kept import keep_study
+from study.record import Artifact, Record
+from study.store import Store
+from study.tar_file import BLOCK, END, header_of, padding_of, read_members
+
+CLAIMED = STUDY + "claims: ['top1[VLF] > top1[TSN]']\n"
+LEDGER = {
+    "schema": 1,
+    "entries": [{"claim": "c", "text": "t", "written": "2030-01-01", "digest": "d"}],
+    "looks": [{"date": "2030-01-02", "data": "x", "verdicts": {"c": ["holds", "2 seeds"]}}],
+}
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """A folder with a study that was run, and its archive."""
+    folder = tmp_path_factory.mktemp("origin")
+    base, path, root = folder / "base.yaml", folder / "order.yaml", folder / "results"
+    base.write_text(CLAIMED, "utf-8")
+    path.write_text("extends: base.yaml\n", "utf-8")
+    keep_study(plan_of(path, root).study, "cpu", root)
+    fill(path, root)
+    (root / "order" / "tables").mkdir(parents=True)
+    (root / "order" / "report.html").write_text("<script>", "utf-8")
+    (root / "order" / "claims.json").write_text(json.dumps(LEDGER), "utf-8")
+    (root / "order" / "tables" / "main.csv").write_text("a,b\n", "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        code, out, err = main("order.yaml", "--archive", "order.tar")
+    assert (code, err) == (0, ""), out + err
+    return folder
+
+
+@pytest.fixture
+def here(origin, tmp_path, monkeypatch):
+    """Another folder, with the archive and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(origin / "order.tar", tmp_path)
+    return tmp_path
+
+
+def unpack(content):
+    """Name -> content, in order."""
+    stream = io.BytesIO(content)
+    found = {}
+    for name, member in read_members(stream).items():
+        stream.seek(member.offset)
+        found[name] = stream.read(member.size)
+    return found
+
+
+def pack(members):
+    parts = [
+        header_of(name, len(content)) + content + padding_of(len(content))
+        for name, content in members
+    ]
+    return b"".join(parts) + END
+
+
+def repack(members, files=None, **manifest):
+    """An archive whose manifest fits its content, whatever that is; `files`: path -> content."""
+    values = json.loads(members["manifest.json"])
+    names = {member_name(path): path for path in values["files"]}
+    own = {names[name]: content for name, content in members.items() if name in names}
+    for path, content in (files or {}).items():
+        own.pop(path, None)
+        if content is not None:
+            own[path] = content
+    values["files"] = {
+        path: [len(content), hashlib.sha256(content).hexdigest()] for path, content in own.items()
+    }
+    values |= manifest
+    rest = [(member_name(path), content) for path, content in own.items()]
+    return pack([("manifest.json", json.dumps(values).encode()), *rest])
+
+
+def refused(here, content, words=""):
+    """The command's line on an archive of this content, which leaves nothing behind."""
+    (here / "bad.tar").write_bytes(content)
+    before = contents(here)
+    code, out, err = main("bad.tar", "--import")
+    assert code == 2, out + err
+    assert err.startswith("error: --import: bad.tar: ")
+    assert len(err.splitlines()) == 1
+    assert err.strip().isprintable()
+    assert words in err, err
+    assert contents(here) == before
+    assert not (here / "results").exists()
+    return err
+
+
+def test_an_archive_holds_what_a_plan_and_a_report_need_and_taken_in_all_is_reused(origin, here):
+    code, out, err = main("order.tar", "--import")
+
+    assert (code, err) == (0, "")
+    assert "6 records: 6 new, 0 here already" in out
+    there, now = contents(origin / "results"), contents(here / "results")
+    for place in ("records/", "artifacts/", "order/claims.json"):
+        assert {k: v for k, v in there.items() if k.startswith(place)} == {
+            k: v for k, v in now.items() if k.startswith(place)
+        }
+    assert "order/report.html" not in now  # code of others; made here by --report
+    (study,) = Path("results/studies").glob("*/ablations/order.yaml")
+    assert f"its study file: {study}" in out
+    assert "6 planned = 0 done + 6 reused" in main(study, "--status")[1]
+    assert "nothing to remove" in main(study, "--gc")[1]
+
+
+def test_the_same_content_is_the_same_bytes(origin, here, monkeypatch):
+    main("order.tar", "--import")
+    other = here / "elsewhere"
+    shutil.copytree(origin, other)
+    for path in other.rglob("*"):
+        os.utime(path, (1, 1))
+    monkeypatch.chdir(other)
+    assert main("order.yaml", "--archive", "again.tar")[0] == 0
+
+    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()
+
+
+def test_any_tar_program_reads_it(here):
+    with tarfile.open("order.tar") as archive:
+        names = archive.getnames()
+        assert all(one.isfile() and one.mtime == 0 for one in archive.getmembers())
+    assert names[0] == "manifest.json"
+    assert "study/ablations/base.yaml" in names
+    assert "report/tables/main.csv" in names
+
+
+def test_an_archive_is_never_written_over_a_file(origin, monkeypatch):
+    monkeypatch.chdir(origin)
+    before = contents(origin)
+
+    code, _, err = main("order.yaml", "--archive", "order.tar")
+
+    assert code == 2
+    assert "order.tar is there already" in err
+    assert contents(origin) == before
+
+
+def test_a_study_that_is_not_finished_is_archived_as_it_is_and_said_so(origin, here, monkeypatch):
+    other = here / "elsewhere"
+    shutil.copytree(origin, other)
+    monkeypatch.chdir(other)
+    gone, damaged = sorted((other / "results" / "records").glob("train-*.json"))[:2]
+    files = [
+        other / "results" / Record.from_json(one.read_text()).artifacts["predictions"].path
+        for one in (gone, damaged)
+    ]
+    gone.unlink()
+    files[1].write_bytes(b"other")
+
+    code, out, err = main("order.yaml", "--archive", "part.tar")
+    assert code == 2
+    assert f"{files[1].relative_to(other)} is damaged" in err
+    assert not list(other.glob("*part*"))
+
+    files[1].unlink()
+    code, out, err = main("order.yaml", "--archive", "part.tar")
+    assert code == 1
+    assert "1 of 6 jobs have no record" in out
+    assert f"left out: predictions of {damaged.name}" in out
+    assert main("part.tar", "--import", "--results", "new")[0] == 0
+
+
+def test_the_first_complete_record_wins_and_a_damaged_file_is_mended(here):
+    main("order.tar", "--import")
+    root = Path("results")
+    first, second, third = sorted((root / "records").glob("train-*.json"))[:3]
+    record = Record.from_json(first.read_text("utf-8"))
+    ours = dataclasses.replace(record, seconds=7.0, attempt="c" * 12, artifacts={}).to_json()
+    first.write_text(ours, "utf-8")
+    second.write_text("torn", "utf-8")
+    file = root / Record.from_json(third.read_text("utf-8")).artifacts["predictions"].path
+    content = file.read_bytes()
+    file.write_bytes(b"torn")
+    (root / "order" / "claims.json").write_text("{}", "utf-8")
+
+    code, out, _ = main("order.tar", "--import")
+
+    assert code == 0
+    assert "6 records: 1 new, 4 here already, 1 other than those here, which stay" in out
+    assert f"different: records/{first.name}" in out
+    assert "the claims have a history here, which stays" in out
+    assert first.read_text("utf-8") == ours
+    assert Record.from_json(second.read_text("utf-8")).status == "done"
+    assert file.read_bytes() == content
+    assert (root / "order" / "claims.json").read_text("utf-8") == "{}"
+    assert not list(root.glob(".import-*"))
+
+
+def test_a_quick_study_goes_to_quick_results_alone(here):
+    members = unpack(Path("order.tar").read_bytes())
+    study = {**json.loads(members["manifest.json"])["study"], "quick": True}
+    refused(here, repack(members, study=study), "import it with --quick")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (tarfile.SYMTYPE, "is a symbolic link"),
+        (tarfile.LNKTYPE, "is a hard link"),
+        (tarfile.CHRTYPE, "is a device"),
+        (tarfile.BLKTYPE, "is a device"),
+        (tarfile.FIFOTYPE, "is a pipe"),
+        (tarfile.DIRTYPE, "is a folder"),
+        (tarfile.GNUTYPE_SPARSE, "is a sparse file"),
+        (tarfile.GNUTYPE_LONGNAME, "is a long name"),
+        (tarfile.XHDTYPE, "is an extended header"),
+        (tarfile.XGLTYPE, "is a global header"),
+        (tarfile.CONTTYPE, "is not as --archive writes it"),
+    ],
+)
+def test_what_is_no_plain_file_is_refused(here, kind, words):
+    info = tarfile.TarInfo("study/ablations/order.yaml")
+    info.type, info.linkname = kind, "/etc/passwd" if kind in tarfile.REGULAR_TYPES else ""
+    if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+        info.linkname = "/etc/passwd"
+    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + Path("order.tar").read_bytes(), words)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"uid": 0o7}, {"mtime": 1}, {"mode": 0o755}, {"uname": "root"}, {"mode": 0o4755}],
+)
+def test_headers_with_more_than_a_name_and_a_size_are_refused(here, change):
+    info = tarfile.TarInfo("manifest.json")
+    for name, value in change.items():
+        setattr(info, name, value)
+    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + END, "is not as --archive writes it")
+
+
+NAMES = [
+    "../evil.json", "/etc/evil", "records/../../evil.json", "study/../../evil.yaml",
+    "study/.hidden/x.yaml", "study//x.yaml", "study/a\\..\\b.yaml", "records/train-x.json",
+    "artifacts/evil.npz", "artifacts/../records/x.npz", "leases/timing.1.json", "order/report.html",
+    "study/a\nb.yaml", "study/\x1b[31m.yaml", "scaled/../x.json", "quick/records/x.json",
+    "manifest", "attempts/a/b/checkpoint.pt", "features/x", "slurm/code/0/x.py", "studies/x.json",
+    "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_are_no_file_of_a_study_are_refused(here, name):
+    members = unpack(Path("order.tar").read_bytes())
+    values = json.loads(members["manifest.json"])
+    values["files"][name] = [1, hashlib.sha256(b"x").hexdigest()]
+    first = ("manifest.json", json.dumps(values).encode())
+    content = pack([first, *list(members.items())[1:], (member_name(name) or "x", b"x")])
+    refused(here, content, "is no name of a file of a study")
+
+
+def test_sizes_that_are_not_there_are_refused(here):
+    content = Path("order.tar").read_bytes()
+    for size in (1 << 32, 0o77777777777, len(content) + 1):
+        refused(here, header_of("manifest.json", size) + content, "more than the file has left")
+    for end in (0, 3, BLOCK - 1, BLOCK, 5 * BLOCK, len(content) // 2, len(content) - 1):
+        refused(here, content[:end])
+    refused(here, content + b"x", "behind its end")
+    refused(here, content + END, "behind its end")
+    refused(here, content[:-BLOCK], "behind its end, or its end is cut off")
+    negative = bytearray(header_of("manifest.json", 1))
+    negative[124:136] = b"-0000000001\0"
+    refused(here, bytes(negative) + content)
+    huge = bytearray(header_of("manifest.json", 1))
+    huge[124:136] = b"\x80" + b"\xff" * 11  # base 256, as GNU tar writes sizes beyond 8 GiB
+    refused(here, bytes(huge) + content)
+
+
+def test_a_manifest_that_does_not_fit_is_refused(here):
+    members = unpack(Path("order.tar").read_bytes())
+    rest = list(members.items())[1:]
+    values = json.loads(members["manifest.json"])
+    for content in (b"", b"[]", b"{}", b"[" * 100_000, b'{"schema": 1}', b"\xff", b"1" * 10_000):
+        refused(here, pack([("manifest.json", content), *rest]), "its manifest.json is not one")
+    refused(here, pack(rest), "does not begin with a manifest.json")
+    refused(here, repack(members, schema=2), "this version reads 1")
+    refused(here, pack([*members.items(), rest[0]]), "is in it twice")
+    refused(here, pack([*members.items(), ("more", b"")]), "is not named by its manifest.json")
+    refused(here, pack([*members.items()][:-1]), "is not in it")
+    for change in ([0, "x"], [10**30, "x"], ["1", "x"], None, [1]):
+        files = {**values["files"], next(iter(values["files"])): change}
+        refused(
+            here, pack([("manifest.json", json.dumps({**values, "files": files}).encode()), *rest])
+        )
+    (name, content), first = rest[0], ("manifest.json", members["manifest.json"])
+    refused(here, pack([first, (name, content[:-1] + b"!"), *rest[1:]]), "checksum")
+
+
+def a_record(here):
+    """Its path in the archive, and the record."""
+    members = unpack(Path("order.tar").read_bytes())
+    path = min(p for p in json.loads(members["manifest.json"])["files"] if "records/train" in p)
+    return members, path, Record.from_json(members[member_name(path)].decode())
+
+
+def test_a_record_goes_where_its_content_says_or_nowhere(here):
+    members, path, record = a_record(here)
+    other = dataclasses.replace(record, identity="0" * 64).to_json().encode()
+    refused(here, repack(members, {path: other}), "holds another record than its name says")
+    refused(here, repack(members, {path: b"{}"}), "not a whole record")
+    refused(here, repack(members, {path: b"\xff"}), "utf-8")
+    for place in ("../../etc/passwd", "/etc/passwd", f"artifacts/{'0' * 64}.{'0' * 16}.a.x.npz"):
+        artifacts = {"predictions": Artifact(place, "0" * 64)}
+        evil = dataclasses.replace(record, artifacts=artifacts).to_json().encode()
+        refused(here, repack(members, {path: evil}), "which is no file of it")
+    for change in (
+        {"started": 7},
+        {"seconds": "long"},
+        {"status": "fine"},
+        {"notes": ({"a": 1},)},
+        {"environment": {"torch": ["x"]}},
+    ):
+        evil = dataclasses.replace(record, **change).to_json().encode()
+        refused(here, repack(members, {path: evil}), f"{path}: ")
+
+
+def test_files_of_records_are_those_that_records_name(here):
+    members, _, record = a_record(here)
+    path = record.artifacts["predictions"].path
+    refused(here, repack(members, {path: b"other numbers"}), "is not what a record in the archive")
+    more = path.replace("predictions", "more")
+    refused(here, repack(members, {more: b"x"}), "is not what a record in the archive names")
+
+
+@pytest.mark.parametrize(
+    ("files", "study", "words"),
+    [
+        ({"study/ablations/base.yaml": None}, {}, "no such file"),
+        ({"study/ablations/order.yaml": b"question: {"}, {}, "order.yaml"),
+        ({"study/ablations/order.yaml": b"extends: /etc/hostname\n"}, {}, ""),
+        ({"study/ablations/order.yaml": b"extends: ../../../../../etc/hostname\n"}, {}, ""),
+        ({"study/ablations/order.yaml": b"\xff"}, {}, "is not UTF-8"),
+        ({"study/ablations/order.yaml": b" " * (1 << 20) + b"#"}, {}, "more than 1,048,576"),
+        ({"study/ablations/order.yaml/x": b"x"}, {}, "is a file and a folder"),
+        ({}, {"main": "ablations/records.yaml"}, ""),
+        ({}, {"main": "../order.yaml"}, ""),
+        ({}, {"digest": "0" * 64}, "is not the text that was run"),
+        ({}, {"overrides": ["train.epochs=x"]}, ""),
+        ({}, {"device": "abacus"}, ""),
+        ({}, {"quick": "no"}, ""),
+        ({"study/ablations/records.yaml": b"question: Q?"}, {"main": "ablations/records.yaml"},
+         "is no name of a study file"),
+        ({"study/order.yaml": CLAIMED.encode()}, {"main": "order.yaml"}, ""),
+        ({"report/claims.json": b"{}"}, {}, "its history of claims is not whole"),
+        ({"report/claims.json": json.dumps({**LEDGER, "entries": [{"claim": 1}]}).encode()}, {},
+         "its history of claims is not whole"),
+    ],
+)  # fmt: skip
+def test_a_study_that_cannot_be_planned_from_the_archive_alone_is_refused(
+    here, files, study, words
+):
+    members = unpack(Path("order.tar").read_bytes())
+    said = {**json.loads(members["manifest.json"])["study"], **study}
+    refused(here, repack(members, files, study=said), words)
+
+
+def test_a_study_that_extends_a_file_of_this_machine_is_refused(here):
+    members = unpack(Path("order.tar").read_bytes())
+    (here / "base.yaml").write_text(CLAIMED, "utf-8")
+    text = f"extends: {here}/base.yaml\n"
+    digest = hashlib.sha256(f"{text}\0{CLAIMED}".encode()).hexdigest()
+    said = {**json.loads(members["manifest.json"])["study"], "digest": digest}
+    content = repack(members, {"study/ablations/order.yaml": text.encode()}, study=said)
+    refused(here, content, "extends a file that is not in the archive")
+
+
+def test_what_is_no_archive_is_refused(here):
+    for content in (b"", b"x", bytes(BLOCK), bytes(10 * BLOCK), b"\x1f\x8b" + bytes(600)):
+        refused(here, content)
+    os.mkfifo(here / "pipe.tar")
+    for name, words in (("pipe.tar", "is no file"), (".", "is no file"), ("gone", "no such file")):
+        code, _, err = main(name, "--import")
+        assert code == 2
+        assert words in err
+
+
+def mutated(content, draw):
+    """One to three changes of bytes, blocks or the length."""
+    content = bytearray(content)
+    for _ in range(draw.randint(1, 3)):
+        at = draw.randrange(len(content))
+        block = at // BLOCK * BLOCK
+        match draw.randrange(6):
+            case 0:
+                content[at] ^= 1 << draw.randrange(8)
+            case 1:
+                content[at:] = b""
+            case 2:
+                content[block : block + BLOCK] = b""
+            case 3:
+                content[block:block] = content[:BLOCK]
+            case 4:
+                content[at : at + 8] = draw.randbytes(8)
+            case 5:
+                other = draw.randrange(len(content)) // BLOCK * BLOCK
+                content[block : block + BLOCK] = content[other : other + BLOCK]
+        content = content or bytearray(1)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_a_damaged_archive_is_one_line_or_the_same_content(origin, here, part):
+    whole = (origin / "order.tar").read_bytes()
+    draw = random.Random(part)
+    for _ in range(60):
+        content = mutated(whole, draw)
+        if content != whole:
+            refused(here, content)
+
+
+def test_a_failed_record_goes_along_and_counts_there(origin, here, monkeypatch):
+    other = here / "elsewhere"
+    shutil.copytree(origin, other)
+    monkeypatch.chdir(other)
+    (other / "results" / "records" / f"{plan_job().key.name}.json").unlink()
+    job = plan_job()
+    for attempt in ("c" * 12, "d" * 12, "e" * 12):
+        failed = record_of(job, status="failed", reason="no luck", attempt=attempt)
+        Store(Path("results")).add(job.key, failed)
+    assert main("order.yaml", "--archive", "failed.tar")[0] == 1
+    assert main("failed.tar", "--import", "--results", "new")[0] == 0
+
+    assert (
+        "5 reused + 0 skipped + 1 failed" in main("order.yaml", "--status", "--results", "new")[1]
+    )
+
+
+def plan_job():
+    plan = plan_of(Path("order.yaml"), Path("results"))
+    return next(job for job in plan.jobs if job.kind == "train")
+
+
+def test_what_another_study_left_is_not_taken_along(origin, here, monkeypatch):
+    other = here / "elsewhere"
+    shutil.copytree(origin, other)
+    monkeypatch.chdir(other)
+    plan = plan_of(Path("order.yaml"), Path("results"), ["train.epochs=9"])
+    for job in plan.training:
+        add(Store(Path("results")), job)
+
+    main("order.yaml", "--archive", "again.tar")
+
+    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()
