@@ -11,6 +11,14 @@ from study_runs import STUDY, run
 from study.migrations import LEDGER, RECORD
 
 NEXT = RECORD.present + 1
+ASKED = (
+    (),
+    ("--plan",),
+    ("--status",),
+    ("--report",),
+    ("--retry-failed",),
+    ("--results", "nothing", "--compare", "results"),
+)
 
 SMALL = (
     STUDY.replace("seeds: [0, 1]", "seeds: [0]\nclaims: ['top1[VLF] > 1']")
@@ -47,8 +55,8 @@ def test_a_study_with_a_newer_record_is_refused_in_one_line_and_nothing_is_chang
     raise_schema(path)
     before = contents(finished.parent)
     try:
-        for options in ((), ("--plan",), ("--status",), ("--report",), ("--retry-failed",)):
-            said = run(finished, *options, code=2).stderr.splitlines()
+        for what in (*((finished, *options) for options in ASKED), (path, "--reproduce")):
+            said = run(*what, code=2).stderr.splitlines()
 
             assert len(said) == 1
             assert (
