@@ -143,7 +143,7 @@ class Results:
 
     def batch_sizes(self, metric: str) -> list[int]:
         """Batch sizes that any cell has a metric at, ascending."""
-        return sorted(set(self.samples.batch_sizes(metric)))
+        return self.samples.batch_sizes(metric)
 
     def by_round(self, variant: Variant, metric: str, batch: int) -> dict[int, float]:
         """Timing round -> median of the samples of that round."""

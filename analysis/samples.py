@@ -1,6 +1,5 @@
 """Samples by cell, metric, part and batch size: what estimates are made of."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -50,9 +49,9 @@ class Samples:
         """Parts that a metric was counted for."""
         return self._parts.get((cell, metric), [])
 
-    def batch_sizes(self, metric: str) -> Iterator[int]:
-        """Of any cell, in no order, perhaps several times."""
-        return (batch for _, name, _, batch in self._index if name == metric and batch)
+    def batch_sizes(self, metric: str) -> list[int]:
+        """Of any cell, ascending."""
+        return self._batch_sizes.get(metric, [])
 
     def _rows(self, key: Key) -> NDArray[np.intp]:
         return self._index.get(key, _NO_ROWS)
@@ -95,6 +94,14 @@ class Samples:
             return metric
         mode = rows["mode"].fillna(self.mode)
         return metric.where(mode == self.mode, metric + " " + mode)
+
+    @cached_property
+    def _batch_sizes(self) -> dict[str, list[int]]:
+        found: dict[str, set[int]] = {}
+        for _, metric, _, batch in self._index:
+            if batch:
+                found.setdefault(metric, set()).add(batch)
+        return {metric: sorted(sizes) for metric, sizes in found.items()}
 
     @cached_property
     def _parts(self) -> dict[tuple[str, str], list[str]]:
