@@ -40,8 +40,11 @@ class Samples:
 
     def by_round(self, key: Key) -> dict[int, float]:
         """Timing round -> median of the samples of that round."""
-        rows, samples = self._rows(key), cast(dict[int, list[float]], {})
-        for round_, value in zip(self._rounds[rows].tolist(), self.values(key), strict=True):
+        rounds, values = self._rounds[self._rows(key)].tolist(), self.values(key)
+        if len(found := dict(zip(rounds, values, strict=True))) == len(values):
+            return found
+        samples: dict[int, list[float]] = {}
+        for round_, value in zip(rounds, values, strict=True):
             samples.setdefault(round_, []).append(value)
         return {round_: median(values) for round_, values in samples.items()}
 
