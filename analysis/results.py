@@ -217,6 +217,11 @@ class Results:
         }
         return sorted(found)
 
+    def has_artifact(self, variant: Variant, name: str) -> bool:
+        """Whether a finished seed left it, readable or not."""
+        finished = (one for one in self.jobs(variant) if one.status in ("done", "reused"))
+        return any(one.record is not None and name in one.record.artifacts for one in finished)
+
     def arrays(self, variant: Variant, name: str) -> list[Arrays]:
         """An artifact of every finished seed that could be read."""
         return list(self.arrays_by_seed(variant, name).values())

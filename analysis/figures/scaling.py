@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.effects import place_of, reference_of
 from analysis.exponents import Fit, fit_exponents, scaled_factor, scaling_series
+from analysis.figures.choice import at_baseline
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
@@ -132,12 +132,12 @@ def _lines(results: Results, factor: str) -> tuple[list[Line], str]:
     series, words = scaling_series(results, factor), ""
     shown = list(series)
     if len(series) > MOST_LINES:
-        others = [n for n in results.factors if n not in (factor, results.series_factor)]
-        at = {name: reference_of(results, name) for name in others}
-        alike = [label for label in shown if at.items() <= series[label][0].levels.items()]
-        shown = (alike or shown)[:MOST_LINES]
-        where = f", those at {place_of(at)}" if alike and at else ""
-        words = f" {len(shown)} of {len(series)} series{where}; the main table has all cells."
+        firsts = {cells[0].cell: label for label, cells in series.items()}
+        one_each = [cells[0] for cells in series.values()]
+        alike, where = at_baseline(results, one_each, (factor, results.series_factor))
+        shown = ([firsts[cell.cell] for cell in alike] or shown)[:MOST_LINES]
+        which = f", those at {where}" if alike and where else ""
+        words = f" {len(shown)} of {len(series)} series{which}; the main table has all cells."
     styles = looks(results)
     lines = [Line(one, styles[series_of(results, series[one][0])], series[one]) for one in shown]
     return lines, words

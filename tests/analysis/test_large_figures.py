@@ -75,3 +75,28 @@ def test_of_few_series_all_are_drawn(maker):
 
     assert len(drawing.figure.axes[0].containers) == 12
     assert "series" not in drawing.caption
+
+
+def test_of_too_many_cells_those_that_differ_in_colour_alone_are_shown(maker):
+    results = results_of(maker, RATES[:7], SEEDS[:7])
+    labels = ["VLF, seed 0, lr 0.0001", "TSN, seed 0, lr 0.0001"]
+
+    seeds, confusion = draw("seeds", results), draw("confusion", results)
+
+    rows = [text.get_text() for text in seeds.figure.axes[0].get_yticklabels()]
+    titles = [axes.get_title() for axes in confusion.figure.axes]
+    assert rows == labels
+    assert [title.replace("\n", " ") for title in titles if title] == labels
+    for drawing in (seeds, confusion):
+        assert drawing.caption.endswith(" 2 of 98 cells, those at seed 0, lr 0.0001.")
+
+
+def test_of_one_factor_the_first_cells_are_shown(maker):
+    labels = [f"v{number}" for number in range(50)]
+    runs = [maker.train({"variant": label}, 0, 50.0) for label in labels]
+
+    drawing = draw("seeds", Results(maker.study({"variant": labels}), runs, maker.root))
+
+    rows = [text.get_text() for text in drawing.figure.axes[0].get_yticklabels()]
+    assert rows == labels[:40]
+    assert drawing.caption.endswith("The first 40 of 50 cells.")
