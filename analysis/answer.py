@@ -15,13 +15,15 @@ MOST_PLACES = 6  # combinations of the other factors that a line goes through
 def answer_lines(results: Results) -> list[str]:
     """One sentence on the baseline, then one a cell that is compared with it."""
     lines = []
-    baselines = {id(b): b for v in results.variants if (b := results.baseline_of(v))}
-    for baseline in baselines.values():
+    compared: dict[str, tuple[Variant, list[Variant]]] = {}  # by the name of the baseline
+    for variant in results.variants:
+        if baseline := results.baseline_of(variant):
+            compared.setdefault(baseline.cell, (baseline, []))[1].append(variant)
+    for baseline, variants in compared.values():
         if results.accuracy(baseline) or results.count(baseline, "macs") is not None:
             lines.append(_state(results, baseline))
-        compared = (v for v in results.variants if results.baseline_of(v) is baseline)
-        lines += [line for v in compared if v is not baseline and (line := _compare(results, v))]
-    if not baselines:
+        lines += [line for v in variants if v is not baseline and (line := _compare(results, v))]
+    if not compared:
         lines = [_state(results, v) for v in results.variants if results.accuracy(v)]
     lines = [*_effect_lines(results), *lines]
     if not lines:

@@ -4,6 +4,7 @@ Beside it stands the test over seeds, which asks whether other training runs wou
 these clips. The two have different answers and neither replaces the other.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from analysis.results import Results, Variant
 from analysis.statistics import CONFIDENCE, Estimate
 
 Answers = NDArray[np.bool_]
+BySeed = dict[int, tuple[Answers, NDArray[np.int64]]]  # seed -> answered rightly, labels
 
 RESAMPLES = 4000  # of clips
 
@@ -72,9 +74,23 @@ def bootstrap_clips(differences: NDArray[np.float64], seed: int = 0) -> Estimate
     return Estimate(float(differences.mean()), float(low), float(high), n)
 
 
-def compare_clips(results: Results, ours: Variant, theirs: Variant) -> ClipComparison | None:
-    """From the stored predictions; None unless both have some, for one seed, of the same clips."""
-    mine, other = _answers(results, ours), _answers(results, theirs)
+def compare_with_baselines(results: Results) -> Iterator[tuple[Variant, ClipComparison]]:
+    """Every cell with its baseline, from the stored predictions.
+
+    Left out is what has none of them for a seed of the baseline's, or of other clips.
+    """
+    read: dict[str, BySeed] = {}  # baselines are asked for again and again
+    for variant in results.variants:
+        baseline = results.baseline_of(variant)
+        if baseline is None or baseline is variant:
+            continue
+        if baseline.cell not in read:
+            read[baseline.cell] = _answers(results, baseline)
+        if found := _compare(_answers(results, variant), read[baseline.cell]):
+            yield variant, found
+
+
+def _compare(mine: BySeed, other: BySeed) -> ClipComparison | None:
     shared = [
         seed
         for seed in sorted(mine.keys() & other.keys())
@@ -96,7 +112,7 @@ def _discordance(seed: int, ours: Answers, theirs: Answers) -> Discordance:
     return Discordance(seed, only_ours, only_theirs, *mcnemar(only_ours, only_theirs))
 
 
-def _answers(results: Results, variant: Variant) -> dict[int, tuple[Answers, NDArray[np.int64]]]:
+def _answers(results: Results, variant: Variant) -> BySeed:
     """Seed -> which clips are answered rightly, by every head, and their labels."""
     found = {}
     for seed, arrays in results.arrays_by_seed(variant, "predictions").items():

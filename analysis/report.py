@@ -94,8 +94,13 @@ def write_report(
         write_atomically(folder / "report.html", _render("report.html", values)),
         write_atomically(folder / "report.md", _render("report.md", values)),
     ]
-    claims, is_contradicted = tables.get("claims"), judgement.is_contradicted
-    return Report(tables["main"], [*pages, *paths], claims, is_contradicted, results.damaged)
+    return Report(
+        tables["main"],
+        [*pages, *paths],
+        tables.get("claims"),
+        judgement.is_contradicted,
+        results.artifacts.damaged,
+    )
 
 
 def look_at_claims(
@@ -169,7 +174,7 @@ def _values(
         "failed_more": max(0, counts["failed"] - MOST_FAILED),
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
-        "problems": results.problems,
+        "problems": results.artifacts.problems,
         "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
         "planned": sum(counts.values()),
         "path": str(study.path),

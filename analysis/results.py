@@ -1,31 +1,22 @@
 """What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
 
-import hashlib
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from statistics import median
-from typing import Any, cast
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis import statistics
+from analysis.artifacts import Arrays, Artifacts
 from analysis.frame import tidy
 from analysis.ledger import Ledger
+from analysis.samples import Samples, record_rounds
 from analysis.statistics import Difference, Estimate
 from study.record import Elsewhere, Outcome, Record
 from study.spec import Study
 
 ALPHA = 0.05
-
-_NO_ROWS: NDArray[np.intp] = np.empty(0, dtype=np.intp)
-
-Key = tuple[str, str, str, int]  # cell, metric, part ("" is the whole), batch size (0 is none)
 
 
 @dataclass(frozen=True)
@@ -46,17 +37,23 @@ class Results:
         study: The question.
         outcomes: One a planned job.
         root: Folder that artifact paths start from.
-        problems: Artifacts that could not be read, in words; grows as figures ask for them.
-        damaged: Outcomes with the name of an artifact that is not what its record says.
         ledger: When the claims were written, and the looks taken at them.
     """
 
     study: Study
     outcomes: Sequence[Outcome]
     root: Path
-    problems: list[str] = field(default_factory=list)
-    damaged: list[tuple[Outcome, str]] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Files of training runs; it knows which could not be read, as figures ask for them."""
+        return Artifacts(self.root)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The frame's rows that are results, by what they are of."""
+        return Samples(self.frame, self.mode)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -105,8 +102,7 @@ class Results:
 
     def by_seed(self, variant: Variant, metric: str) -> dict[int, float]:
         """Seed -> value of a metric of training, on the test split where it has one."""
-        rows = self._rows(variant, metric)
-        return {int(self._seeds[row]): float(self._values[row]) for row in rows}
+        return self.samples.by_seed((variant.cell, metric, "", 0))
 
     def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
         """Mean and t interval over seeds, in percent; None without a result."""
@@ -130,12 +126,11 @@ class Results:
 
     def count(self, variant: Variant, metric: str, part: str = "") -> float | None:
         """A number that has no noise: parameters or MACs, of the whole or of a part."""
-        rows = self._rows(variant, metric, part)
-        return float(self._values[rows[0]]) if len(rows) else None
+        return next(iter(self.values(variant, metric, part)), None)
 
     def parts(self, variant: Variant, metric: str) -> list[str]:
         """Parts that a metric was counted for."""
-        return self._parts.get((variant.cell, metric), [])
+        return self.samples.parts(variant.cell, metric)
 
     @property
     def mode(self) -> str:
@@ -148,18 +143,15 @@ class Results:
 
     def batch_sizes(self, metric: str) -> list[int]:
         """Batch sizes that any cell has a metric at, ascending."""
-        return sorted({batch for _, name, _, batch in self._index if name == metric and batch})
+        return self.samples.batch_sizes(metric)
 
     def by_round(self, variant: Variant, metric: str, batch: int) -> dict[int, float]:
         """Timing round -> median of the samples of that round."""
-        samples: dict[int, list[float]] = {}
-        for row in self._rows(variant, metric, "", batch):
-            samples.setdefault(int(self._rounds[row]), []).append(float(self._values[row]))
-        return {round_: median(values) for round_, values in samples.items()}
+        return self.samples.by_round((variant.cell, metric, "", batch))
 
     def values(self, variant: Variant, metric: str, part: str = "", batch: int = 0) -> list[float]:
         """Every sample of a metric; none without a result."""
-        return [float(self._values[row]) for row in self._rows(variant, metric, part, batch)]
+        return self.samples.values((variant.cell, metric, part, batch))
 
     def cost(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
         """Median over rounds with its interval; None without a result."""
@@ -225,91 +217,23 @@ class Results:
         }
         return sorted(found)
 
-    def arrays(self, variant: Variant, name: str) -> list[dict[str, NDArray[Any]]]:
-        """An artifact of every finished seed; what cannot be read is told in `problems`."""
+    def has_artifact(self, variant: Variant, name: str) -> bool:
+        """Whether a finished seed left it, readable or not."""
+        finished = (one for one in self.jobs(variant) if one.status in ("done", "reused"))
+        return any(one.record is not None and name in one.record.artifacts for one in finished)
+
+    def arrays(self, variant: Variant, name: str) -> list[Arrays]:
+        """An artifact of every finished seed that could be read."""
         return list(self.arrays_by_seed(variant, name).values())
 
-    def arrays_by_seed(self, variant: Variant, name: str) -> dict[int, dict[str, NDArray[Any]]]:
+    def arrays_by_seed(self, variant: Variant, name: str) -> dict[int, Arrays]:
         """As `arrays`, with the seed of each."""
         found = {}
         for outcome in self.jobs(variant):
             if outcome.seed is not None and outcome.status in ("done", "reused"):
-                arrays = self._load(outcome, name)
+                arrays = self.artifacts.load(outcome, name)
                 if arrays is not None:
                     found[outcome.seed] = arrays
-        return found
-
-    def _load(self, outcome: Outcome, name: str) -> dict[str, NDArray[Any]] | None:
-        artifact = outcome.record.artifacts.get(name) if outcome.record else None
-        if artifact is None:
-            return None
-        path = self.root / artifact.path
-        try:
-            if not path.resolve().is_relative_to(self.root.resolve()):
-                raise ValueError("lies outside of the results folder")
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != artifact.sha256:
-                if (outcome, name) not in self.damaged:
-                    self.damaged.append((outcome, name))
-                raise ValueError("damaged: its digest is not the one in its record")
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-            text = f"{name} of {outcome.cell}, seed {outcome.seed}, could not be read: {error}"
-            if text not in self.problems:
-                self.problems.append(text)
-            return None
-
-    def _rows(
-        self, variant: Variant, metric: str, part: str = "", batch: int = 0
-    ) -> NDArray[np.intp]:
-        return self._index.get((variant.cell, metric, part, batch), _NO_ROWS)
-
-    @cached_property
-    def _values(self) -> NDArray[np.float64]:
-        return self.frame["value"].to_numpy()
-
-    @cached_property
-    def _seeds(self) -> NDArray[np.int64]:
-        return self.frame["seed"].fillna(-1).to_numpy(dtype=np.int64)
-
-    @cached_property
-    def _rounds(self) -> NDArray[np.int64]:
-        return self.frame["round"].fillna(-1).to_numpy(dtype=np.int64)
-
-    @cached_property
-    def _index(self) -> dict[Key, NDArray[np.intp]]:
-        frame = self.frame
-        kept = np.flatnonzero(
-            frame["value"].notna()
-            & (frame["kind"] != "tune")
-            & frame["status"].isin(["done", "reused"])
-            & (frame["split"].isna() | (frame["split"] != "train"))
-        )
-        numbered = frame.iloc[kept]
-        keys = [
-            numbered["cell"],
-            self._metrics_in_modes(numbered),
-            numbered["part"].astype(object).fillna(""),
-            numbered["batch_size"].fillna(0).astype(int),
-        ]
-        groups = numbered.groupby(keys, sort=False).indices
-        return {cast(Key, key): kept[rows] for key, rows in groups.items()}
-
-    def _metrics_in_modes(self, rows: pd.DataFrame) -> "pd.Series[str]":
-        """Names of metrics; in another mode than the quoted one they are names of their own."""
-        metric: pd.Series[str] = rows["metric"]
-        if "mode" not in rows:
-            return metric
-        mode = rows["mode"].fillna(self.mode)
-        return metric.where(mode == self.mode, metric + " " + mode)
-
-    @cached_property
-    def _parts(self) -> dict[tuple[str, str], list[str]]:
-        found: dict[tuple[str, str], list[str]] = {}  # (cell, metric) -> its parts
-        for cell, metric, part, _ in self._index:
-            if part:
-                found.setdefault((cell, metric), []).append(part)
         return found
 
     @cached_property
@@ -343,17 +267,6 @@ class Results:
             labels = [choice.label for choice in choices]
             ranks.append(labels.index(levels[name]) if levels.get(name) in labels else len(labels))
         return tuple(ranks)
-
-
-def record_rounds(record: Record, metric: str, batch: int, mode: str) -> dict[int, float]:
-    """Timing round -> sample, of one record in one mode."""
-    return {
-        round_: value
-        for one in record.measurements
-        if one.metric == metric and one.part is None and one.conditions.get("batch_size") == batch
-        if one.conditions.get("mode", mode) == mode
-        for round_, value in zip(one.rounds, one.samples, strict=True)
-    }
 
 
 def short_name(factor: str) -> str:

@@ -7,6 +7,7 @@ each other are alike, since a machine that is slow in one round is often slow in
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -131,10 +132,16 @@ def median_interval(samples: Sequence[float] | Floats, confidence: float = CONFI
     Raises:
         ValueError: If there is no sample.
     """
+    return _median_interval(tuple(samples), confidence)
+
+
+# Tables, figures and the page ask for the same ones, and cells may share an architecture.
+@lru_cache(maxsize=1 << 15)
+def _median_interval(samples: tuple[float, ...], confidence: float) -> Estimate:
     x = _samples(samples)
     if x.size < 2:
         return Estimate(float(x[0]), None, None, 1)
-    time = correlation_time(x)
+    time = correlation_time(samples)
     degrees = max(x.size / time - 1, 1.0)
     half = float(stdtrit(degrees, 0.5 + confidence / 2)) * math.sqrt(x.size * time) / 2
     middle, ranks = (x.size - 1) / 2, np.arange(x.size)
@@ -149,6 +156,11 @@ def correlation_time(samples: Sequence[float] | Floats) -> float:
     bias in short series (Marriott and Pope, Biometrika 41, 1954), gives that of the underlying
     process, and this the correlations of "above the median" at every lag, (2 / pi) arcsin(r^k).
     """
+    return _correlation_time(tuple(samples))
+
+
+@lru_cache(maxsize=1 << 15)
+def _correlation_time(samples: tuple[float, ...]) -> float:
     x = _samples(samples)
     ranks = rankdata(x) - (x.size + 1) / 2
     square = float((ranks * ranks).sum())

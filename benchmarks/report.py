@@ -4,13 +4,15 @@
     python benchmarks/report.py --cells 200 --clips 1000
 
 Records with their curves and predictions are written as if all cells had run; then `--report` is a
-process of its own. The page is opened in a headless Chromium where there is one.
+process of its own, in which every table, figure and part of the page is timed. The page is opened
+in a headless Chromium where there is one.
 """
 
 import argparse
 import dataclasses
 import hashlib
 import io
+import json
 import resource
 import shutil
 import subprocess
@@ -34,6 +36,43 @@ from study.store import Store
 EPOCHS = 16
 CLASSES = 10
 ROUNDS = 40
+MOST_SHOWN = 99  # of what takes longest
+
+MEASURED = """
+import json, sys, time
+sys.path.insert(0, {root!r})
+spent = {{"imports": time.process_time()}}
+import run_study
+import analysis.report as report, analysis.figures.save as save, analysis.terminal as terminal
+spent["imports"] = time.process_time() - spent["imports"]
+def timed(name, function):
+    def call(*arguments):
+        start = time.process_time()
+        try:
+            return function(*arguments)
+        finally:
+            key = name(*arguments)
+            spent[key] = spent.get(key, 0.0) + time.process_time() - start
+    return call
+find = report.resolve
+def resolved(entry):
+    name = entry.split(":")[1].replace("_table", "")
+    return timed(lambda *_: f"table {{name}}", find(entry))
+report.resolve = resolved
+report._write_table = timed(lambda _, table: "renderings of tables", report._write_table)
+report.save_figure = timed(lambda name, *_: f"figure {{name}}", report.save_figure)
+report._render = timed(lambda name, _: name, report._render)
+for name in ("look_at_claims", "cell_sections", "embedded", "write_methods", "answer_lines"):
+    setattr(report, name, timed(lambda *_, name=name: name, getattr(report, name)))
+write = terminal.write_report
+def whole(*arguments):
+    spent["plan and records"] = time.process_time() - spent["imports"]
+    return write(*arguments)
+terminal.write_report = whole
+code = run_study.main({argv!r})
+print(json.dumps(spent), file=sys.stderr)
+sys.exit(code)
+"""
 
 
 def main() -> int:
@@ -135,15 +174,19 @@ def save(store: Store, name: str, arrays: dict[str, np.ndarray]) -> Artifact:
 
 
 def make_report(study: Path) -> Path:
-    """Time the command; print what it took, and the size of the page."""
+    """Time the command; print what it took, what of it took longest, and the size of the page."""
     results = study.parent / "results"
-    command = [sys.executable, "run_study.py", str(study), "--report", "--results", str(results)]
+    argv = [str(study), "--report", "--results", str(results)]
+    command = [sys.executable, "-c", MEASURED.format(root=str(ROOT), argv=argv)]
     start, before = time.perf_counter(), processor_seconds()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     wall, own = time.perf_counter() - start, processor_seconds() - before
     page = results / study.stem / "report.html"
     size = page.stat().st_size / 1e6
-    print(f"--report: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB", flush=True)
+    print(f"--report: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB")
+    spent = json.loads(done.stderr.splitlines()[-1])
+    for name in sorted(spent, key=lambda name: -spent[name])[:MOST_SHOWN]:
+        print(f"  {name}: {spent[name]:.1f} s", flush=True)
     return page
 
 

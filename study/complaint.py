@@ -7,7 +7,11 @@ from study.spec import StudyError
 
 
 def say_why(error: StudyError | NewerSchemaError | KeyboardInterrupt | OSError) -> int:
-    """Print why; 2: wrong input or a later version's file, 130: interrupted, 1: a full disk, or a folder that is not ours."""
+    """Print why; the exit code.
+
+    2: wrong input, or a later version's file; 130: interrupted; 1: a full disk, or a folder that is
+    not ours.
+    """
     if isinstance(error, (StudyError, NewerSchemaError)):
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,6 +8,7 @@ from itertools import product
 
 from study.levels import Level
 from study.resolution import draft_run, fault, resolve
+from study.scored import check_claims_are_scored
 from study.spec import MAX_COMPARISONS, Study
 from study.wording import InvalidError
 from vlf.config import RunConfig
@@ -103,6 +104,7 @@ def expand(study: Study) -> list[Cell]:
         cells.append(cell)
     _check_baseline(study, cells)
     _check_claims(study, cells)
+    check_claims_are_scored(study, [(cell.levels, cell.config.data) for cell in cells])
     return cells
 
 

@@ -1,7 +1,6 @@
 """Run one training job: the one meeting of model, data and record."""
 
 import io
-import math
 import platform
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from study.executors.placement import available_cores
 from study.failure import Clock, failed_record, is_storage_error, reason_of, record_of
 from study.identity import features_identity
 from study.record import Artifact, Measurement, Record
+from study.scored import accuracies_of
 from study.stop import is_stop_requested
 from study.store import Store
 from study.task import Event, Notify, Task
@@ -144,15 +144,11 @@ def loaders_of(task: Task, device: torch.device) -> int:
 
 def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
     test: dict[str, str | int | float] = {"split": "test", "views": answers.views}
-    found = [Measurement("top1", "%", "higher", (answers.top(1),), conditions=test)]
-    heads = answers.by_head()
-    if math.prod(len(head.classes) for head in heads.values()) > 5:
-        found.append(Measurement("top5", "%", "higher", (answers.top(5),), conditions=test))
-    for name, head in heads.items() if len(heads) > 1 else ():
-        for k in (1, 5):
-            if len(head.classes) > k:
-                value = (head.top(k),)
-                found.append(Measurement(f"{name}_top{k}", "%", "higher", value, conditions=test))
+    heads, found = answers.by_head(), []
+    for metric in accuracies_of({name: len(head.classes) for name, head in heads.items()}):
+        name, _, k = metric.rpartition("top")  # as "top1", "verb_top5"
+        value = heads[name.removesuffix("_")].top(int(k)) if name else answers.top(int(k))
+        found.append(Measurement(metric, "%", "higher", (value,), conditions=test))
     return (*found, *_measure_training(trained))
 
 

@@ -190,7 +190,7 @@ def survey_leases(root: Path) -> tuple[dict[str, str], list[Path]]:
             silent_s = time.time() - newest.stat().st_mtime
         except FileNotFoundError:  # dropped meanwhile
             continue
-        if _is_dead(said) or silent_s > FORGOTTEN_S:
+        if is_dead(said) or silent_s > FORGOTTEN_S:
             over += paths
         else:
             held[name] = f"process {said.get('pid', '?')} on {said.get('host', '?')}"

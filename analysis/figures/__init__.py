@@ -14,6 +14,6 @@ FIGURES: dict[str, str] = {  # name -> "module:function"; the order is the repor
     "training_curves": "analysis.figures.training_curves:draw_training_curves",
     "confusion": "analysis.figures.confusion:draw_confusion",
     "confusion_difference": "analysis.figures.confusion_difference:draw_confusion_difference",
-    "clips": "analysis.figures.examples:draw_clips",
-    "attention": "analysis.figures.examples:draw_attention",
+    "clips": "analysis.figures.clips:draw_clips",
+    "attention": "analysis.figures.attention:draw_attention",
 }

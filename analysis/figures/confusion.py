@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.figures.choice import choose
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
@@ -26,13 +27,9 @@ CHARACTER, TITLE_CHARACTER, TITLE, SCALE = 0.045, 0.065, 0.2, 0.6
 
 def draw_confusion(results: Results) -> Drawing | None:
     """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
-    found: list[tuple[Variant, NDArray[np.float64], list[str], str, int]] = []
-    skipped = 0
-    for variant in results.variants:
-        if len(found) == MOST_PANELS:
-            skipped += 1
-        elif averaged := _confusion(results, variant):
-            found.append((variant, *averaged))
+    kept = [v for v in results.variants if results.has_artifact(v, "predictions")]
+    shown, left_out = choose(results, kept, MOST_PANELS)
+    found = [(one, *averaged) for one in shown if (averaged := _confusion(results, one))]
     if not found:
         return None
     figure, grid, columns, fitting = panel_grid(results, len(found), found[0][2])
@@ -43,7 +40,7 @@ def draw_confusion(results: Results) -> Drawing | None:
     for axes in grid[len(found) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
-    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found], skipped))
+    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found]) + left_out)
 
 
 def confusion_matrix(
@@ -139,12 +136,11 @@ def _add_scale(figure: Figure, grid: list[Axes]) -> None:
     figure.supylabel("True class", fontsize=7.5)
 
 
-def _caption(head: str, seeds: list[int], skipped: int) -> str:
+def _caption(head: str, seeds: list[int]) -> str:
     fewest, most = min(seeds), max(seeds)
     count = f"{most}" if fewest == most else f"{fewest} to {most}"
     what = f" of the {head}" if head else ""
-    caption = (
+    return (
         f"Confusion{what} on the test split: of the clips of each true class (row), the share "
         f"given each answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
     )
-    return caption + (f" {skipped} more cells are not shown." if skipped else "")

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.figures.choice import choose
 from analysis.figures.confusion import (
     MOST_PANELS,
     name_classes,
@@ -39,14 +40,15 @@ class Panel:
 
 def draw_confusion_difference(results: Results) -> Drawing | None:
     """Cell minus baseline in up to `MOST_PANELS` cells; None without predictions of both."""
-    shown: list[Panel] = []
-    skipped = 0
+    kept = [
+        variant
+        for variant in results.variants
+        if results.has_artifact(variant, "predictions")
+        and results.baseline_of(variant) not in (None, variant)
+    ]
+    chosen, left_out = choose(results, kept, MOST_PANELS)
     read: dict[str, Matrices] = {}  # baselines are asked for again and again
-    for variant in results.variants:
-        if len(shown) == MOST_PANELS:
-            skipped += results.baseline_of(variant) not in (None, variant)
-        elif panel := _panel(results, variant, read):
-            shown.append(panel)
+    shown = [panel for one in chosen if (panel := _panel(results, one, read))]
     if not shown:
         return None
     figure, grid, columns, fitting = panel_grid(results, len(shown), shown[0].names)
@@ -59,7 +61,7 @@ def draw_confusion_difference(results: Results) -> Drawing | None:
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     _add_scale(figure, grid)
-    return Drawing(figure, _caption(results, shown, skipped))
+    return Drawing(figure, _caption(results, shown) + left_out)
 
 
 def _panel(results: Results, variant: Variant, read: dict[str, Matrices]) -> Panel | None:
@@ -104,7 +106,7 @@ def _add_scale(figure: Figure, grid: list[Axes]) -> None:
     figure.supylabel("True class", fontsize=7.5)
 
 
-def _caption(results: Results, shown: list[Panel], skipped: int) -> str:
+def _caption(results: Results, shown: list[Panel]) -> str:
     seeds = sorted({panel.seeds for panel in shown})
     count = plural(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     caption = (
@@ -122,4 +124,4 @@ def _caption(results: Results, shown: list[Panel], skipped: int) -> str:
         )
     else:
         caption += " One seed: nothing is known of the noise in an entry."
-    return caption + (f" {plural(skipped, 'more cell')} not shown." if skipped else "")
+    return caption

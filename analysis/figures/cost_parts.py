@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from analysis.figures.choice import choose
 from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of
 from analysis.numbers import prefix_for, significant
 from analysis.provenance import clip_shape
@@ -18,8 +19,8 @@ OTHER = ("#999999", "xxxx")
 
 def draw_cost_parts(results: Results) -> Drawing | None:
     """Stacked bars of f, g, h and head; None where no cost was counted by part."""
-    shown = [v for v in results.variants if results.parts(v, "macs")]
-    bars = shown[:MOST_BARS]
+    counted = [v for v in results.variants if results.parts(v, "macs")]
+    bars, left_out = choose(results, counted, MOST_BARS)
     if not bars:
         return None
     width = width_of(results, PAGE_WIDTH)
@@ -37,9 +38,7 @@ def draw_cost_parts(results: Results) -> Drawing | None:
         f"Multiply-accumulates of one clip{f' ({shape})' if shape else ''} and parameters, by part:"
         " f backbone, g spatial transformer, h spatiotemporal transformer, head."
     )
-    if len(shown) > len(bars):
-        caption += f" The first {len(bars)} of {len(shown)} cells."
-    return Drawing(figure, caption)
+    return Drawing(figure, caption + left_out)
 
 
 def _draw_bars(

@@ -1,5 +1,8 @@
 """Top-1 over two numeric factors."""
 
+import math
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
@@ -22,13 +25,19 @@ from analysis.statistics import Estimate
 MOST_PANELS = 6
 PANEL_COLUMNS = 3
 TITLE_WIDTH = 26  # characters that fit above a panel
-MOST_NUMBERED = 10  # levels a side; more numbers than that cannot be read
+MOST_SQUARES = 2500  # of a map that is drawn as shapes; more are pixels in PDF and SVG, too
+TALL = 2.1  # inches of a panel, and what of it lies below the map
+BELOW = 0.5
+BAR, BESIDE = 0.65, 0.4  # inches beside all panels, and beside each map
+DIGIT, LETTER, LINE = 0.055, 0.042, 0.1  # inches of a digit, of an interval's character, of a line
+LIGHT = 0.19  # luminance on which white and dark ink are read alike; dark on what is lighter
 
 
 def draw_heatmap(results: Results) -> Drawing | None:
     """One map a level of the other factors; None unless two factors are numbers."""
     factors = numeric_factors(results)[:2]
-    if len(factors) < 2 or not any(results.accuracy(v) for v in results.variants):
+    known = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
+    if len(factors) < 2 or not known:
         return None
     rows, columns = factors
     panels: dict[str, list[Variant]] = {}
@@ -39,63 +48,106 @@ def draw_heatmap(results: Results) -> Drawing | None:
     width = width_of(results, COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH)
     across = panel_columns(width, len(shown), PANEL_COLUMNS)
     down = -(-len(shown) // across)
-    figure = new_figure(width, 0.4 + 2.1 * down)
-    grid = figure.subplots(down, across, squeeze=False)
-    means = [found.value for v in results.variants if (found := results.accuracy(v))]
-    image = None
-    for axes, (title, variants) in zip(grid.flat, shown, strict=False):
-        image = _draw_map(axes, results, variants, rows, columns, (min(means), max(means)))
+    figure = new_figure(width, 0.4 + TALL * down)
+    grid = list(figure.subplots(down, across, squeeze=False).flat)
+    room = (width - BAR) / across - BESIDE, TALL - BELOW
+    most = [len(_levels(results.variants, name)) for name in (columns, rows)]
+    texts = _texts(known, room[0] / most[0], room[1] / most[1])
+    for axes, (title, variants) in zip(grid, shown, strict=False):
+        _draw_map(axes, variants, factors, known, texts)
+        _name_levels(axes, variants, factors, room)
         axes.set_title(wrapped(title, TITLE_WIDTH))
-    for axes in list(grid.flat)[len(shown) :]:
+    for axes in grid[len(shown) :]:
         axes.set_axis_off()
-    assert image is not None
-    bar = figure.colorbar(image, ax=list(grid.flat), shrink=0.8, pad=0.02)
+    bar = figure.colorbar(grid[0].collections[0], ax=grid, shrink=0.8, pad=0.02)
     bar.set_label("Top-1 (%)")
     bar.outline.set_visible(False)
-    is_known = any(found.has_interval for v in results.variants if (found := results.accuracy(v)))
-    where = "; below a mean stands its interval" if is_known else ""
+    where = "; below a mean stands its interval" if any("\n" in x for x in texts.values()) else ""
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
         f"({mean_over_seeds(results)}{where}). Empty: no result."
     )
+    if not texts:
+        caption += " The numbers stand in the main table."
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."
     return Drawing(figure, caption)
 
 
 def _draw_map(
-    axes: Axes, results: Results, variants: list[Variant], rows: str, columns: str,
-    limits: tuple[float, float],
-) -> QuadMesh:  # fmt: skip
+    axes: Axes, variants: Sequence[Variant], factors: Sequence[str], known: Mapping[str, Estimate],
+    texts: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Rows and columns are the two factors' levels; `known` is of all maps, and sets the scale."""
     import seaborn  # takes a second and a half; the other figures do without
 
-    down = sorted({v.numbers[rows] for v in variants})
-    across = sorted({v.numbers[columns] for v in variants})
+    down, across = (_levels(variants, name) for name in factors)
     means = np.full((len(down), len(across)), np.nan)
-    texts = np.full(means.shape, "", dtype=object)
     for variant in variants:
-        if estimate := results.accuracy(variant):
-            place = down.index(variant.numbers[rows]), across.index(variant.numbers[columns])
-            means[place] = estimate.value
-            texts[place] = _text(estimate)
-    low, high = limits
+        if variant.cell in known:
+            row, column = (variant.numbers[name] for name in factors)
+            means[down.index(row), across.index(column)] = known[variant.cell].value
+    low, high = (end(one.value for one in known.values()) for end in (min, max))
+    # The smallest level is at the bottom, as on any axis.
     seaborn.heatmap(
-        means, ax=axes, annot=texts if max(means.shape) <= MOST_NUMBERED else None, fmt="",
-        annot_kws={"fontsize": 6}, cmap="Blues", vmin=low - 0.15 * (high - low), vmax=high + 1e-9,
-        cbar=False, xticklabels=[f"{x:g}" for x in across], yticklabels=[f"{y:g}" for y in down],
+        means, ax=axes, cmap="Blues", vmin=low - 0.15 * (high - low), vmax=high + 1e-9, cbar=False,
+        xticklabels=False, yticklabels=False, rasterized=means.size > MOST_SQUARES,
     )  # fmt: skip
-    axes.invert_yaxis()  # the smallest level at the bottom, as on any axis
-    axes.tick_params(axis="y", rotation=0)
-    axes.set_xlabel(short_name(columns).capitalize())
-    axes.set_ylabel(short_name(rows).capitalize())
+    axes.invert_yaxis()
     (mesh,) = axes.collections
     assert isinstance(mesh, QuadMesh)
-    return mesh
+    for variant in variants:
+        if variant.cell in texts:
+            row, column = (variant.numbers[name] for name in factors)
+            axes.text(
+                across.index(column) + 0.5, down.index(row) + 0.5, texts[variant.cell],
+                ha="center", va="center", fontsize=6,
+                color=_ink(mesh.to_rgba(known[variant.cell].value)),
+            )  # fmt: skip
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
 
 
-def _text(estimate: Estimate) -> str:
-    """The mean, and below it its interval, which is uneven where 0 or 100 % cuts it."""
-    text = fixed(estimate.value, 1)
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text}\n[{fixed(estimate.low, 0)}, {fixed(estimate.high, 0)}]"
+def _levels(variants: Sequence[Variant], factor: str) -> list[float]:
+    return sorted({variant.numbers[factor] for variant in variants})
+
+
+def _name_levels(
+    axes: Axes, variants: Sequence[Variant], factors: Sequence[str], room: tuple[float, float]
+) -> None:
+    """At both axes of a map of so many inches, as many as there is room for."""
+    down, across = ([f"{x:g}" for x in _levels(variants, name)] for name in factors)
+    axes.set_xticks(*_fitting(across, (max(map(len, across)) + 1) * DIGIT, room[0]))
+    axes.set_yticks(*_fitting(down, LINE, room[1]))
+    axes.set_xlabel(short_name(factors[1]).capitalize())
+    axes.set_ylabel(short_name(factors[0]).capitalize())
+
+
+def _fitting(names: list[str], needed: float, room: float) -> tuple[list[float], list[str]]:
+    """Places and names of evenly spaced levels, each of which has the inches that it needs."""
+    every = max(1, math.ceil(needed * len(names) / room))
+    return [place + 0.5 for place in range(0, len(names), every)], names[::every]
+
+
+def _texts(known: Mapping[str, Estimate], width: float, height: float) -> dict[str, str]:
+    """The mean of each cell and below it its interval, as far as its square of inches has room.
+
+    The interval is uneven where 0 or 100 % cuts it.
+    """
+    means = {cell: fixed(one.value, 1) for cell, one in known.items()}
+    spreads = {
+        cell: f"[{fixed(one.low, 0)}, {fixed(one.high, 0)}]"
+        for cell, one in known.items()
+        if one.low is not None and one.high is not None
+    }
+    if max(map(len, means.values())) * DIGIT > width or height < LINE:
+        return {}
+    if max(map(len, spreads.values()), default=0) * LETTER > width or height < 2 * LINE:
+        return means
+    return {cell: f"{text}\n{spreads.get(cell, '')}".rstrip() for cell, text in means.items()}
+
+
+def _ink(rgba: Sequence[float]) -> str:
+    """What is read on a colour, by its luminance as WCAG 2 has it."""
+    linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in rgba[:3]]
+    return "0.15" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > LIGHT else "white"

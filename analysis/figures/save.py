@@ -1,10 +1,13 @@
 """Figures as files: PDF for the paper, SVG for the screen, PNG for everything else."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fontTools import subset
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -22,6 +25,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
 }
 
+TYPESETTING = ("GDEF", "GPOS", "GSUB", "MATH")  # tables of a font
 
 CANVASES: dict[str, type[FigureCanvasBase]] = {
     "pdf": FigureCanvasPdf,
@@ -56,7 +60,8 @@ def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedF
         if drawing is None:
             return None
         freeze_layout(drawing.figure)
-        content = {ending: _render(drawing, ending) for ending in FORMATS}
+        with _fonts_as_drawn():
+            content = {ending: _render(drawing, ending) for ending in FORMATS}
     paths = tuple(
         write_atomically(folder / f"{name}.{ending}", data) for ending, data in content.items()
     )
@@ -69,6 +74,20 @@ def remove_stale(folder: Path, names: set[str], kept: set[str]) -> None:
     for name in names - kept:
         for ending in FORMATS:
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _fonts_as_drawn() -> Iterator[None]:
+    """Embed fonts without their tables of typesetting: cutting these down takes most of a PDF.
+
+    Every glyph has its place when it comes to a file, so that nobody asks them.
+    """
+    usual = subset.Options._drop_tables_default
+    subset.Options._drop_tables_default = [*usual, *TYPESETTING]
+    try:
+        yield
+    finally:
+        subset.Options._drop_tables_default = usual
 
 
 def _render(drawing: Drawing, ending: str) -> bytes:

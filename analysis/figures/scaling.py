@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from analysis.exponents import Fit, fit_exponents, scaled_factor, scaling_series
+from analysis.figures.choice import at_baseline
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
@@ -28,6 +29,7 @@ from analysis.tables.notes import quoted_batch
 
 PANELS = 3
 MOST_FITS = 6  # exponents that a panel has room for
+MOST_LINES = 12  # of more, none can be followed
 LINE = 0.065  # of a panel's height, that a line of its exponents takes
 
 
@@ -69,7 +71,7 @@ def draw_scaling(results: Results) -> Drawing | None:
     columns = panel_columns(width, len(panels), PANELS)
     rows = -(-len(panels) // columns)
     figure = new_figure(width, 0.3 + 2.1 * rows)
-    lines, grid = _lines(results, factor), figure.subplots(rows, columns, squeeze=False)
+    (lines, left_out), grid = _lines(results, factor), figure.subplots(rows, columns, squeeze=False)
     for axes, quantity in zip(grid.flat, panels, strict=True):
         _draw_panel(axes, factor, lines, quantity)
         axes.set_ylabel(quantity.heading)
@@ -80,7 +82,7 @@ def draw_scaling(results: Results) -> Drawing | None:
         figure.legend(
             handles, names, loc="outside upper center", ncols=min(len(names), names_a_row)
         )
-    return Drawing(figure, _caption(results, factor, panels))
+    return Drawing(figure, _caption(results, factor, panels) + left_out)
 
 
 def _caption(results: Results, factor: str, panels: Sequence[Quantity]) -> str:
@@ -122,12 +124,23 @@ def _quantities(results: Results) -> list[Quantity]:
     return [*quantities, Quantity("MACs per clip", macs, fits, True)]
 
 
-def _lines(results: Results, factor: str) -> list[Line]:
+def _lines(results: Results, factor: str) -> tuple[list[Line], str]:
+    """Up to `MOST_LINES` series, and words on those that are left out, for the caption.
+
+    Of more, those are kept that differ in colour alone: the rest is at the baseline's levels.
+    """
+    series, words = scaling_series(results, factor), ""
+    shown = list(series)
+    if len(series) > MOST_LINES:
+        firsts = {cells[0].cell: label for label, cells in series.items()}
+        one_each = [cells[0] for cells in series.values()]
+        alike, where = at_baseline(results, one_each, (factor, results.series_factor))
+        shown = ([firsts[cell.cell] for cell in alike] or shown)[:MOST_LINES]
+        which = f", those at {where}" if alike and where else ""
+        words = f" {len(shown)} of {len(series)} series{which}; the main table has all cells."
     styles = looks(results)
-    return [
-        Line(label, styles[series_of(results, cells[0])], cells)
-        for label, cells in scaling_series(results, factor).items()
-    ]
+    lines = [Line(one, styles[series_of(results, series[one][0])], series[one]) for one in shown]
+    return lines, words
 
 
 def _draw_panel(axes: Axes, factor: str, lines: Sequence[Line], quantity: Quantity) -> None:

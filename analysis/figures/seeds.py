@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from analysis.figures.choice import choose
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
@@ -31,7 +32,7 @@ BELOW = 0.14  # rows below the middle that the interval lies
 def draw_seeds(results: Results) -> Drawing | None:
     """One row a cell: its seeds, their mean and interval; None without an accuracy."""
     known = [v for v in results.variants if results.by_seed(v, "top1")]
-    shown = known[:MOST_ROWS]
+    shown, left_out = choose(results, known, MOST_ROWS)
     if not shown:
         return None
     has_difference = any(v.cell in results.differences for v in shown)
@@ -58,7 +59,7 @@ def draw_seeds(results: Results) -> Drawing | None:
     for axes in grid.flat[:1] if beside else grid.flat:
         axes.set_yticks(range(len(shown)), [variant.label for variant in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
-    return Drawing(figure, _caption(results, shown, known, order, has_difference))
+    return Drawing(figure, _caption(results, order, has_difference) + left_out)
 
 
 def _order(results: Results, shown: Sequence[Variant]) -> dict[int, float]:
@@ -114,18 +115,10 @@ def _draw_difference(
     _draw_row(axes, row, values, order, paired_difference(ours, theirs), look)
 
 
-def _caption(
-    results: Results,
-    shown: Sequence[Variant],
-    known: Sequence[Variant],
-    order: Mapping[int, float],
-    has_difference: bool,
-) -> str:
+def _caption(results: Results, order: Mapping[int, float], has_difference: bool) -> str:
     caption = f"Top-1 on the test split: every seed, and below it {mean_over_seeds(results)}."
     if len(order) > 1:
         caption += f" In each row seed {min(order)} stands highest and seed {max(order)} lowest."
     if has_difference:
         caption += " Differences are paired by seed."
-    if len(shown) < len(known):
-        caption += f" The first {len(shown)} of {len(known)} cells."
     return caption

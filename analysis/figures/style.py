@@ -106,9 +106,10 @@ def panel_columns(width: float, panels: int, over_page: int) -> int:
 
 def freeze_layout(figure: Figure) -> None:
     """Lay out once and keep it: later draws move nothing and cost less."""
-    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, ConstrainedLayoutEngine):
         return  # frozen before
-    figure.draw_without_rendering()
+    engine.execute(figure)
     figure.set_layout_engine("none")
 
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from analysis import statistics
 from analysis.figures.style import looks, series_factor
 from analysis.frame import device_label
-from analysis.results import Results, Variant, record_rounds, short_name
+from analysis.results import Results, Variant, short_name
+from analysis.samples import record_rounds
 from analysis.statistics import Difference, Estimate
 from analysis.tables.notes import cost_notes, quoted_batch, train_notes, unstable
 from study.record import Record

@@ -1,6 +1,6 @@
 """Differences to the baseline asked twice: of other training runs, and of other test clips."""
 
-from analysis.clips import ClipComparison, compare_clips
+from analysis.clips import ClipComparison, compare_with_baselines
 from analysis.numbers import MINUS, NONE, p_value, signed
 from analysis.results import Results, Variant
 from analysis.tables.table import Align, Entry, Table
@@ -14,13 +14,7 @@ MOST_LISTED = 3  # seeds whose numbers stand in an entry one by one
 
 def clips_table(results: Results) -> Table | None:
     """One row a cell with stored predictions of the baseline's seeds and clips; else None."""
-    rows = []
-    for variant in results.variants:
-        baseline = results.baseline_of(variant)
-        if baseline is None or baseline is variant:
-            continue
-        if comparison := compare_clips(results, variant, baseline):
-            rows.append(_row(results, variant, comparison))
+    rows = tuple(_row(results, *compared) for compared in compare_with_baselines(results))
     if not rows:
         return None
     right: Align = "right"
@@ -28,7 +22,7 @@ def clips_table(results: Results) -> Table | None:
     return Table(
         name="clips",
         header=HEADER,
-        rows=tuple(rows),
+        rows=rows,
         align=("left", *[right] * (len(HEADER) - 1)),
         caption=f"Differences to {name}, asked twice. Would other training runs say the same on "
         "these test clips? Student t over seeds. Would other test clips say the same of these "

@@ -7,7 +7,8 @@ from functools import partial
 from analysis.frame import device_label
 from analysis.numbers import NONE, decimals_for, interval
 from analysis.provenance import machine
-from analysis.results import Results, Variant, record_rounds
+from analysis.results import Results, Variant
+from analysis.samples import record_rounds
 from analysis.statistics import Estimate, median_interval, median_ratio
 from analysis.tables.notes import quoted_batch, unstable
 from analysis.tables.table import Align, Entry, Table

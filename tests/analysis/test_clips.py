@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from analysis.clips import bootstrap_clips, compare_clips, mcnemar
+from analysis.clips import bootstrap_clips, compare_with_baselines, mcnemar
 from analysis.results import Results
 from analysis.tables.clips import clips_table
 
@@ -79,10 +79,10 @@ def test_clips_are_compared_seed_by_seed_and_averaged(maker):
     vlf = [[1, 1, 1, 0, 0, 1], [1, 1, 0, 0, 1, 1]]
     tsn = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 1, 1]]
     results = results_of(maker, {"VLF": vlf, "TSN": tsn})
-    baseline, variant = results.variants
 
-    found = compare_clips(results, variant, baseline)
+    ((variant, found),) = compare_with_baselines(results)
 
+    assert variant.label == "TSN"
     assert [(one.only_ours, one.only_theirs) for one in found.seeds] == [(1, 3), (0, 1)]
     assert found.clips == 6
     assert found.difference.value == pytest.approx(100 * (2 + 3 - 4 - 4) / 12)
@@ -93,7 +93,7 @@ def test_predictions_of_other_clips_are_not_compared(maker):
     vlf = outcome(maker, "VLF", 0, [1, 1, 0], labels=[0, 1, 0])
     results = Results(maker.study({"variant": ["VLF", "TSN"]}), [vlf, other], maker.root)
 
-    assert compare_clips(results, results.variants[1], results.variants[0]) is None
+    assert list(compare_with_baselines(results)) == []
     assert clips_table(results) is None
 
 

@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.figures.examples import draw_attention, draw_clips
+from analysis.figures.attention import draw_attention
+from analysis.figures.clips import draw_clips
 from analysis.figures.style import house_style
 from analysis.results import Results
 

@@ -121,8 +121,8 @@ def test_an_artifact_that_cannot_be_read_is_told_once(maker, seven_study):
 
     assert results.arrays(results.variants[0], "curves") == []
     assert results.arrays(results.variants[0], "curves") == []
-    assert len(results.problems) == 1
-    assert "curves of variant=VLF, seed 0, could not be read" in results.problems[0]
+    assert len(results.artifacts.problems) == 1
+    assert "curves of variant=VLF, seed 0, could not be read" in results.artifacts.problems[0]
 
 
 def test_an_artifact_outside_of_the_results_folder_is_not_opened(maker, seven_study):
@@ -134,4 +134,4 @@ def test_an_artifact_outside_of_the_results_folder_is_not_opened(maker, seven_st
     results = Results(seven_study, [dataclasses.replace(outcome, record=record)], maker.root)
 
     assert results.arrays(results.variants[0], "curves") == []
-    assert "outside of the results folder" in results.problems[0]
+    assert "outside of the results folder" in results.artifacts.problems[0]

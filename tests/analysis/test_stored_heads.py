@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from analysis.clips import compare_clips
+from analysis.clips import compare_with_baselines
 from analysis.comparisons import compare
 from analysis.heads import read_heads
 from analysis.results import Results
@@ -74,8 +74,7 @@ def results_of(maker):
 
 
 def test_clips_are_compared_by_actions(maker):
-    results = results_of(maker)
-    compared = compare_clips(results, *results.variants)
+    ((_, compared),) = compare_with_baselines(results_of(maker))
     assert compared.clips == 4
     assert (compared.seeds[0].only_ours, compared.seeds[0].only_theirs) == (2, 2)
 

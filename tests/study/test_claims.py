@@ -101,6 +101,11 @@ def test_the_same_claim_written_otherwise_is_the_same(tmp_path):
             "top1[TSN, data.frames=4] > top1[VLF, data.frames=4]",
             '"top1[TSN, data.frames=4] > top1[VLF, data.frames=4]" compares no cells of the study',
         ),
+        (
+            "verb_top1[VLF] > verb_top1[no g]",
+            'motion (10 classes) is not scored by verb_top1; did you mean "top1"? '
+            "(allowed: top1, top5)",
+        ),
         ("3", "expected a claim, METRIC[LEVEL, ...] OP"),
         (f"{CLAIM}\n  - top1[variant=VLF] > top1[no g]", '"top1[variant=VLF] > top1[no g]" says'),
     ],
@@ -111,6 +116,27 @@ def test_a_wrong_claim_is_told_with_its_line(tmp_path, text, message):
     place = "clip.yaml:19: claims[1]" if "\n" in text else "clip.yaml:18: claims[0]"
     assert told.startswith(f"{place}: {message}")
     assert "\n" not in told
+
+
+def test_top5_is_not_claimed_of_data_with_few_classes(tmp_path):
+    few = YAML.replace("motion, frames: 8", "video_list, frames: 8, root: a, num_classes: 5")
+    few = few.replace(CLAIM, "top5[VLF] > 50")
+
+    told = complaint(tmp_path, few)
+
+    problem = "video_list (5 classes) is not scored by top5"
+    place = "clip.yaml:18: claims[0]"
+    assert told == f'{place}: {problem}; did you mean "top1"? (allowed: top1)'
+    expand(load_study(write(tmp_path, few.replace("num_classes: 5", "num_classes: 6"))))
+
+
+def test_a_claim_about_verbs_is_about_cells_whose_data_has_verbs(tmp_path):
+    text = YAML.replace("    VLF: {}", "    VLF: {data: {name: epic_kitchens, root: kitchens}}")
+
+    expand(load_study(write(tmp_path, text.replace(CLAIM, "verb_top1[VLF] > 10"))))
+
+    told = complaint(tmp_path, text.replace(CLAIM, "verb_top1[] > 10"))
+    assert told.startswith("clip.yaml:18: claims[0]: motion (10 classes) is not scored by verb_top")
 
 
 def test_a_level_that_two_factors_have_is_to_be_written_out(tmp_path):
