@@ -46,7 +46,7 @@ def draw_attention(results: Results) -> Drawing | None:
             _show_maps(middle, _times_even(cell.first, number)[strips.shown], strips, top)
             _show_between(corner, cell.first["between"][number, -1])
     strips.number_frames(grid[0][1])
-    _add_scale(figure, list(grid.flat), grid[1][1].images[0])
+    _add_scale(figure, [*grid.flat], grid[1][1].images[0])
     return Drawing(figure, _caption(cells, strips))
 
 
