@@ -15,11 +15,11 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rich.console import Console
 
@@ -165,7 +165,12 @@ def _manifest(plan: Plan, files: dict[str, Packed]) -> bytes:
         "versions": versions(),
         "files": {name: [one.size, one.sha256] for name, one in sorted(files.items())},
     }
-    return json.dumps(values, indent=1).encode()
+    return json.dumps({**values, "checksum": checksum_of(values)}, indent=1).encode()
+
+
+def checksum_of(values: Mapping[str, Any]) -> str:
+    """Of a manifest's other values; what is in the archive beside it has its own."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

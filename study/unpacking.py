@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from study.archive import CHUNK, MANIFEST, SCHEMA, member_name
+from study.archive import CHUNK, MANIFEST, SCHEMA, checksum_of, member_name
 from study.kept import SCHEMA as KEPT_SCHEMA
 from study.kept import TREE, Kept, kept_from
 from study.migrations import NewerSchemaError
@@ -67,6 +67,7 @@ def read_archive(stream: BinaryIO) -> Archive:
     stream.seek(first[1].offset)
     try:
         values = json.loads(stream.read(first[1].size))
+        checksum = values.pop("checksum")
         schema, study, told, files = (
             values[name] for name in ("schema", "study", "versions", "files")
         )
@@ -75,6 +76,8 @@ def read_archive(stream: BinaryIO) -> Archive:
         raise StudyError(f"its {MANIFEST} is not one") from None
     if schema != SCHEMA or not isinstance(study, dict) or not isinstance(told, dict):
         raise StudyError(f"is of schema {schema!r}; this version reads {SCHEMA}")
+    if checksum_of(values) != checksum:
+        raise StudyError(f"its {MANIFEST} is damaged: its checksum is another")
     found = {}
     for name, (size, sha) in sums.items():
         _check_name(name)

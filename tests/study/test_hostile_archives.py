@@ -73,6 +73,13 @@ def pack(members):
     return b"".join(parts) + END
 
 
+def manifest_of(values):
+    """A manifest of these values, whose checksum fits them: computed here, a second time."""
+    content = {name: value for name, value in values.items() if name != "checksum"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return "manifest.json", json.dumps({**content, "checksum": digest}).encode()
+
+
 def repack(members, files=None, **manifest):
     """An archive whose manifest fits its content, whatever that is; `files`: path -> content."""
     values = json.loads(members["manifest.json"])
@@ -87,7 +94,7 @@ def repack(members, files=None, **manifest):
     }
     values |= manifest
     rest = [(member_name(path), content) for path, content in own.items()]
-    return pack([("manifest.json", json.dumps(values).encode()), *rest])
+    return pack([manifest_of(values), *rest])
 
 
 def refused(here, content, words=""):
@@ -261,8 +268,8 @@ def test_names_that_are_no_file_of_a_study_are_refused(here, name):
     members = unpack(Path("order.tar").read_bytes())
     values = json.loads(members["manifest.json"])
     values["files"][name] = [1, hashlib.sha256(b"x").hexdigest()]
-    first = ("manifest.json", json.dumps(values).encode())
-    content = pack([first, *list(members.items())[1:], (member_name(name) or "x", b"x")])
+    rest = [*list(members.items())[1:], (member_name(name) or "x", b"x")]
+    content = pack([manifest_of(values), *rest])
     refused(here, content, "is no name of a file of a study")
 
 
@@ -296,9 +303,7 @@ def test_a_manifest_that_does_not_fit_is_refused(here):
     refused(here, pack([*members.items()][:-1]), "is not in it")
     for change in ([0, "x"], [10**30, "x"], ["1", "x"], None, [1]):
         files = {**values["files"], next(iter(values["files"])): change}
-        refused(
-            here, pack([("manifest.json", json.dumps({**values, "files": files}).encode()), *rest])
-        )
+        refused(here, pack([manifest_of({**values, "files": files}), *rest]))
     (name, content), first = rest[0], ("manifest.json", members["manifest.json"])
     refused(here, pack([first, (name, content[:-1] + b"!"), *rest[1:]]), "checksum")
 
