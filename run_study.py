@@ -68,10 +68,10 @@ def answer(study: Study, options: Options) -> int:
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         return compare_results(study, *both, options.gate, console)
-    keep_study(study, plan.device, store.root)
     from analysis.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
+        keep_study(study, plan.device, store.root)
         code, damaged = report_study(study, outcomes, console, *options.reporting)
         strike_out(outcomes, damaged, store, console)
     return code or exit_code(outcomes, options.cost_only)

@@ -64,12 +64,13 @@ def _live(root: Path, submissions: list[Submission]) -> list[Submission]:
         names = {name for (name, _), state in ask_queue().items() if state.is_live}
     except ClusterError:  # no SLURM here, or it does not answer
         return open_ones
-    # One that was just written is not in the queue yet.
-    return [
-        one
-        for one in open_ones
-        if one.job_name in names or not is_quiet(cluster_folder(root) / one.name)
-    ]
+    return [one for one in open_ones if one.job_name in names or _is_doubtful(root, one)]
+
+
+def _is_doubtful(root: Path, one: Submission) -> bool:
+    """Whether not being in our queue tells nothing: just written, or another person's."""
+    folder = cluster_folder(root) / one.name
+    return not is_quiet(folder) or folder.lstat().st_uid != os.getuid()
 
 
 def _ends(names: Iterable[str]) -> dict[str, list[str]]:
