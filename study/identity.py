@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 IDENTITY_VERSION = 1
+_SORTED = json.JSONEncoder(sort_keys=True, allow_nan=False)
 
 FOLDER = "root"  # the field of a dataset that names the folder of its files
 VIDEOS = "videos"  # and of its videos, which are trusted to be what they were
@@ -275,5 +276,5 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _hash(values: Mapping[str, Any]) -> str:
-    text = json.dumps({"version": IDENTITY_VERSION, **values}, sort_keys=True, allow_nan=False)
+    text = _SORTED.encode({"version": IDENTITY_VERSION, **values})
     return hashlib.sha256(text.encode()).hexdigest()

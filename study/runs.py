@@ -8,6 +8,7 @@ from typing import Any, get_args
 from study.wording import InvalidError, field_names, one_of, validate
 from vlf.config import Config, RunConfig
 
+_SORTED = json.JSONEncoder(sort_keys=True)
 SECTIONS = ("data", "model", "train")
 
 
@@ -40,7 +41,7 @@ def validate_section(section: str, values: Mapping[str, Any]) -> tuple[Config, s
     Raises:
         InvalidError: With the key inside the section.
     """
-    return _validated(section, json.dumps(values, sort_keys=True))
+    return _validated(section, _SORTED.encode(values))
 
 
 @lru_cache(maxsize=65_536)

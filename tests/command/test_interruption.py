@@ -110,7 +110,8 @@ def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, monkeypatch, 
     while left := processes_with(f"VLF_TEST_MARK={study}"):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
-    assert os.listdir(temporary) == []
+    cache = "torchinductor_"  # torch's own, which the next run reads
+    assert [name for name in os.listdir(temporary) if not name.startswith(cache)] == []
 
 
 def test_a_cell_with_two_processes_is_trained_by_the_command(study):
