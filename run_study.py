@@ -5,10 +5,9 @@ from functools import partial
 
 from rich.console import Console
 
-from study.complaint import say_why
-from study.migrations import NewerSchemaError
+from study.complaint import ENDINGS, say_why
 from study.options import Options, parse_options
-from study.spec import Study, StudyError
+from study.spec import Study
 from study.stop import take_sigterm_for_ctrl_c
 
 
@@ -28,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
             return import_study(options, read_ledger, Console())
         return answer(options.load(), options)
-    except (StudyError, NewerSchemaError, KeyboardInterrupt, OSError) as error:
+    except ENDINGS as error:
         return say_why(error)
 
 

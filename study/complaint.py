@@ -5,6 +5,8 @@ import sys
 from study.migrations import NewerSchemaError
 from study.spec import StudyError
 
+ENDINGS = (StudyError, NewerSchemaError, KeyboardInterrupt, OSError)
+
 
 def say_why(error: StudyError | NewerSchemaError | KeyboardInterrupt | OSError) -> int:
     """Print why; the exit code.

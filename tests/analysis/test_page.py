@@ -573,7 +573,7 @@ def test_many_rows_are_folded_and_exports_hold_them_all(open_page, maker, tmp_pa
     choose(page, figure="bars", y="top1", logy=False)
     assert len(points(page)) == 60
     page.locator('[data-name="table"] tbody a').nth(59).click()
-    assert page.locator("#cell-59 pre").first.is_visible()
+    page.locator("#cell-59 pre").first.wait_for(state="visible")
     by_reach = itertools.pairwise(points(page)[n]["width"] for n in range(60))
     assert all(a < b for a, b in by_reach)
     assert re.search(r"one seed: no interval", page.locator("#chart-caption").inner_text())
