@@ -24,7 +24,7 @@ EVENT_BYTES = 25  # of one value in a TensorBoard file
 # Text, as the quick factorization study and one of two cells left it.
 TRAIN_BYTES = 2_400  # of a train record besides its config
 COST_BYTES = 5_800  # of a cost record besides its config and samples
-SAMPLE_BYTES = 40  # of one sample in a cost record, with its round
+SAMPLE_BYTES = 28  # of one sample in a cost record, with its round
 OTHER_SAMPLES = 44  # of a cost record, that rounds do not multiply: the machine's own peak
 PARTS = 5  # of a model that are timed: the whole, f, g, h, head
 ROW_BYTES = 270  # of records.csv
@@ -122,7 +122,7 @@ def _artifact_bytes(job: Planned, run: RunSettings) -> int:
 
 def _config_bytes(jobs: Sequence[Planned]) -> int:
     """Of one of them; the others' are about as long."""
-    return len(json.dumps(jobs[0].key.config, indent=1)) if jobs else 0
+    return len(json.dumps(jobs[0].key.config)) if jobs else 0
 
 
 def _timings(cost: CostConfig) -> int:
