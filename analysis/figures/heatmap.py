@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from analysis.figures.style import (
     COLUMN_WIDTH,
@@ -96,7 +97,7 @@ def _draw_map(
             axes.text(
                 across.index(column) + 0.5, down.index(row) + 0.5, texts[variant.cell],
                 ha="center", va="center", fontsize=6,
-                color=_ink(mesh.to_rgba(known[variant.cell].value)),
+                color=_ink(mesh.to_rgba(np.array(known[variant.cell].value))),
             )  # fmt: skip
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -141,7 +142,7 @@ def _texts(known: Mapping[str, Estimate], width: float, height: float) -> dict[s
     return {cell: f"{text}\n{spreads.get(cell, '')}".rstrip() for cell, text in means.items()}
 
 
-def _ink(rgba: Sequence[float]) -> str:
+def _ink(rgba: NDArray[np.float64]) -> str:
     """What is read on a colour, by its luminance as WCAG 2 has it."""
     linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in rgba[:3]]
     return "0.15" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > LIGHT else "white"
