@@ -103,7 +103,7 @@ def _draw_map(
             axes.text(
                 across.index(column) + 0.5, down.index(row) + 0.5, texts[variant.cell],
                 ha="center", va="center", fontsize=6,
-                color=_ink(mesh.to_rgba(np.array([known[variant.cell].value]))[0]),
+                color=_ink(mesh.to_rgba(np.array(known[variant.cell].value))),
             )  # fmt: skip
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)

@@ -5,6 +5,7 @@ The clips are those that training runs kept (`run.examples` of the study file).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ GAP = 2  # pixels between frames
 CHARACTERS = 16  # an inch, of labels
 PAGE_LABELS, COLUMN_LABELS = 0.95, 0.6  # inches, at the left of a strip
 
-Grid = NDArray[np.object_]  # of axes: (rows, columns)
+Grid = NDArray[Any]  # of axes: (rows, columns)
 
 
 @dataclass(frozen=True)
