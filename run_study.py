@@ -54,12 +54,13 @@ def answer(study: Study, options: Options) -> int:
         counts = counted(plan, options.action == "run", options.modules)
         if options.action == "plan":
             return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
+        from analysis.statistics import median_ratio
         from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
         register = partial(ledger.register_claims, study, options.report_folder)
-        work = Work(register, run_cost, cost_on_node, run_job)
-        session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
+        work = Work(register, run_cost, cost_on_node, run_job, median_ratio)
+        plan = session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
         if options.detach:
             return session.say_detached()
     if options.compare:

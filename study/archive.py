@@ -29,7 +29,7 @@ from study.kept import kept_of
 from study.needs import size as in_words
 from study.plan import Plan
 from study.record import Outcome, Record
-from study.scaling import values_path
+from study.scaling import values_files
 from study.session import exit_code
 from study.source import source_state
 from study.spec import StudyError
@@ -127,8 +127,7 @@ def _files_of_records(
 def _files_of_study(plan: Plan, store: Store) -> dict[str, Packed]:
     kept = kept_of(plan.study, plan.device)
     files = {f"study/{name}": _pack(text.encode()) for name, text in kept.files.items()}
-    if plan.study.match is not None:
-        path = values_path(plan.study.match, expand(plan.study), store.root)
+    for path in values_files(plan.study, expand(plan.study), store.root):
         if path.is_file():
             files[f"scaled/{path.name}"] = _pack(path)
     return files

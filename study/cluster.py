@@ -1,6 +1,7 @@
 """A study whose jobs are on SLURM: how they stand there, what became of them, cancelling them."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from study.executors import slurm
 from study.executors import slurm_queue as queue
@@ -26,7 +27,7 @@ def settle(plan: Plan, store: Store) -> bool:
     Raises:
         ClusterError: If SLURM does not answer: nothing is known then.
     """
-    places = _places(plan, store)
+    places = _places(plan.training, store)
     if not places:
         return False
     states = slurm.ask_states(list(places.values()))
@@ -50,14 +51,15 @@ def outcomes_in_queue(plan: Plan, store: Store) -> list[Outcome]:
     Raises:
         ClusterError: If SLURM does not answer.
     """
-    places = _places(plan, store)
+    places = _places(plan.jobs, store)
     states = slurm.ask_states(list(places.values())) if places else {}
     found = []
     for job in plan.jobs:
         outcome = job.outcome()
-        place = places.get(job.key.stem) if job.kind != "cost" else None
+        place = places.get(job.key.stem)
         if job.status == "to run" and place is not None:
-            reason = _words(job, place, states, store)
+            words = _cost_words if job.kind == "cost" else _words
+            reason = words(job, place, states, store)
             outcome = dataclasses.replace(outcome, reason=reason or outcome.reason)
         found.append(outcome)
     return found
@@ -81,8 +83,8 @@ def cancel_study(plan: Plan, store: Store) -> int:
     return len(live)
 
 
-def _places(plan: Plan, store: Store) -> dict[str, Place]:
-    stems = {job.key.stem for job in plan.training if job.status == "to run"}
+def _places(jobs: Sequence[Planned], store: Store) -> dict[str, Place]:
+    stems = {job.key.stem for job in jobs if job.status == "to run"}
     return find_places(store.root, stems) if stems else {}
 
 
@@ -102,7 +104,7 @@ def _words(job: Planned, place: Place, states: queue.States, store: Store) -> st
         reason = store.failed(job.key)[-1].reason
         return f"failed, to be tried again: {reason} (log {log})"
     if state is not None and state.state in queue.PENDING:
-        return f"pending: {state.why or state.state} (job {state.job_id})"
+        return _pending(state)
     if state is not None and state.state in queue.RUNNING:
         if not _began(place, store):
             return f"waits in its pack (job {state.job_id}, log {log})"
@@ -110,3 +112,23 @@ def _words(job: Planned, place: Place, states: queue.States, store: Store) -> st
     if _began(place, store):
         return f"{slurm.reason_of_end(place, state, store.root)} (log {log})"
     return "cancelled" if state is not None and state.state == "CANCELLED" else ""
+
+
+def _cost_words(job: Planned, place: Place, states: queue.States, store: Store) -> str:
+    """Of a cell's share of the cost job, which is one job and no pack."""
+    state = states.get(place.key)
+    log = log_of(store.root, place.submission, place.index)
+    failed = [one for one in store.failed(job.key) if one.started >= place.submission.submitted]
+    if failed:
+        return f"failed, to be tried again: {failed[-1].reason} (log {log})"
+    if state is not None and state.state in queue.PENDING:
+        return _pending(state)
+    if state is not None and state.state in queue.RUNNING:
+        return f"being timed on {state.node} (job {state.job_id}, log {log})"
+    if log.exists():
+        return f"{slurm.reason_of_end(place, state, store.root)} (log {log})"
+    return "cancelled" if state is not None and state.state == "CANCELLED" else ""
+
+
+def _pending(state: queue.JobState) -> str:
+    return f"pending: {state.why or state.state} (job {state.job_id})"

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.counts import CellCounts
+from study.kept_features import feature_bytes
 from study.plan import Plan, Planned
 from study.settings import CostConfig, RunSettings
 from study.sizes import clips_of
@@ -43,19 +45,21 @@ class Disk:
     Attributes:
         records: Text: records, and the report.
         artifacts: Predictions, curves, examples and event files.
+        features: Of frozen backbones; shared with other studies, and nothing deletes them.
         checkpoints: At most, while it runs; deleted as jobs end.
         free: Where the results folder is, or will be.
     """
 
     records: int
     artifacts: int
+    features: int
     checkpoints: int
     free: int
 
     @property
     def stays(self) -> int:
         """When all is done."""
-        return self.records + self.artifacts
+        return self.records + self.artifacts + self.features
 
     @property
     def most(self) -> int:
@@ -63,12 +67,12 @@ class Disk:
         return self.stays + self.checkpoints
 
 
-def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path) -> Disk:
+def disk_of(plan: Plan, counts: Mapping[str, CellCounts], workers: int, root: Path) -> Disk:
     """What the jobs that are to run will add.
 
     Args:
         plan: The study.
-        parameters: Cell name -> learnable values.
+        counts: Of every cell, by its name.
         workers: Jobs that train at a time.
         root: The results folder; need not be there.
     """
@@ -85,8 +89,8 @@ def disk_of(plan: Plan, parameters: Mapping[str, int], workers: int, root: Path)
         records += REPORT_BYTES + CELL_BYTES * cells + ROW_BYTES * rows
     run = plan.study.run
     artifacts = sum(_artifact_bytes(job, run) for job in train)
-    checkpoints = _checkpoints(train, parameters, workers)
-    return Disk(records, artifacts, checkpoints, free_bytes(root))
+    checkpoints = _checkpoints(train, counts, workers)
+    return Disk(records, artifacts, feature_bytes(plan, counts), checkpoints, free_bytes(root))
 
 
 def free_bytes(folder: Path) -> int:
@@ -95,18 +99,24 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def checkpoint_bytes(train: TrainConfig, parameters: int) -> int:
-    """Weights, what the optimiser keeps, and the best weights where those are chosen."""
+def checkpoint_bytes(train: TrainConfig, parameters: int, frozen: int = 0) -> int:
+    """Weights, what the optimiser keeps, and the best weights where those are chosen.
+
+    Of `parameters` so many as `frozen` are not trained, and have no moments.
+    """
     moments = MOMENTS[train.optimizer] if train.optimizer != "sgd" or train.momentum else 0
-    copies = 1 + moments + (train.select == "best")
-    return copies * parameters * FLOAT_BYTES
+    weights = parameters * (1 + (train.select == "best"))
+    return (weights + moments * (parameters - frozen)) * FLOAT_BYTES
 
 
-def _checkpoints(train: Sequence[Planned], parameters: Mapping[str, int], workers: int) -> int:
-    # A new one is written whole before the old one goes.
-    sizes = sorted(
-        2 * checkpoint_bytes(job.cell.config.train, parameters[job.cell.name]) for job in train
-    )
+def _checkpoints(train: Sequence[Planned], counts: Mapping[str, CellCounts], workers: int) -> int:
+    sizes = []
+    for job in train:
+        count = counts[job.cell.name]
+        frozen = count.frozen.parameters if count.frozen else 0
+        # A new one is written whole before the old one goes.
+        sizes.append(2 * checkpoint_bytes(job.cell.config.train, count.parameters, frozen))
+    sizes.sort()
     return sum(sizes[-workers:])
 
 

@@ -13,12 +13,14 @@ from rich.table import Table
 from study.counts import CellCounts
 from study.estimate import Estimate
 from study.grid import Cell
+from study.match_words import matched_words, ratio_to_target
 from study.needs import needs_as_values, needs_in_words
+from study.open_cells import latency_notes
+from study.placing import place
 from study.plan import Plan, Planned
 from study.progress import duration
 from study.record import Outcome
-from study.scaling import matched_words, ratio_to_target
-from study.session import place, sum_up
+from study.session import sum_up
 from study.spec import Study
 
 MOST_ROWS = 200  # of a table; rich needs a millisecond for one
@@ -70,6 +72,7 @@ def print_plan(
         )
     notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
     notes += _count_notes(plan, counts)
+    notes += latency_notes(plan, counts)
     console.print(table)
     _say_more(len(plan.cost) - table.row_count, "cells", console)
     for note in notes[:MOST_NOTES]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from study.counts import CellCounts
 from study.disk import Disk, disk_of
+from study.kept_features import Making, step_macs, views_to_make
+from study.placing import place
 from study.plan import Plan, Planned
 from study.rates import Rates, find_rates, training_macs
-from study.session import place
 from study.sizes import clips_of
 from study.store import Store
 
@@ -36,11 +37,19 @@ class Estimate:
 def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
     """Counts by cell name, of the cells that have a cost record made by this very code.
 
-    A finished study is planned again without building a model.
+    A finished study is planned again without building a model. What a frozen backbone spares is in
+    no record: of cells that still train behind one there are none.
     """
+    frozen = {
+        job.cell.name
+        for job in plan.training
+        if job.status in ("to run", "waits") and job.cell.config.train.freeze == "f"
+    }
     found = {}
     for job in plan.cost:
         if job.record is None or job.record.status != "done" or job.reason:
+            continue
+        if job.cell.name in frozen:
             continue
         values = {m.metric: m.samples[0] for m in job.record.measurements if m.part is None}
         if {"parameters", "macs"} <= values.keys():
@@ -51,23 +60,35 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
 
 def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Estimate:
     """What the jobs of a plan will take, as far as records tell (study/rates.py, study/disk.py)."""
-    macs = {name: count.macs for name, count in counts.items()}
-    rates = find_rates(plan, macs, store)
+    cells = {job.cell.name: job.cell.config for job in plan.training}
+    steps = {name: step_macs(config, counts[name]) for name, config in cells.items()}
+    rates = find_rates(plan, steps, store)
+    making = views_to_make(plan, counts)
     seconds = {
-        job.name: _seconds(job, macs[job.cell.name], rates, plan.device) for job in plan.training
+        job.name: _seconds(job, steps[job.cell.name], rates, plan.device)
+        + _making_s(job, making.get(job.name), counts[job.cell.name], rates, plan.device)
+        for job in plan.training
     }
     to_run = [job for job in plan.training if job.status in ("to run", "waits")]
     hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
-    parameters = {name: count.parameters for name, count in counts.items()}
     workers = min(len(to_run), place(plan, to_run).workers) if to_run else 0
-    disk = disk_of(plan, parameters, workers, store.root)
+    disk = disk_of(plan, counts, workers, store.root)
     return Estimate(seconds, hours, rates.basis, _assumed_sizes(to_run), disk)
 
 
-def _seconds(job: Planned, macs: float, rates: Rates, device: str) -> float:
+def _seconds(job: Planned, step: float, rates: Rates, device: str) -> float:
     config = job.cell.config
     rate = rates.of(config, device) * config.train.processes
-    return OVERHEAD_S + training_macs(config, macs) / rate
+    return OVERHEAD_S + training_macs(config, step) / rate
+
+
+def _making_s(
+    job: Planned, making: Making | None, count: CellCounts, rates: Rates, device: str
+) -> float:
+    """Time of the features that a job is the first to need; one process at a time makes a view."""
+    if making is None or count.frozen is None:
+        return 0.0
+    return making.views * count.frozen.macs / rates.of_forward(job.cell.config, device)
 
 
 def _devices(job: Planned, device: str) -> int:

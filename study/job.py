@@ -1,5 +1,6 @@
 """Run one training job: the one meeting of model, data and record."""
 
+import hashlib
 import io
 import platform
 import traceback
@@ -20,7 +21,7 @@ from study.stop import is_stop_requested
 from study.store import Store
 from study.task import Event, Notify, Task
 from study.tensorboard import write_events
-from vlf.checkpoint import read_checkpoint
+from vlf.checkpoint import DIGEST_BYTES
 from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
 from vlf.examples import look_at
@@ -74,7 +75,7 @@ def _train_and_test(
     device = _device(task)
     checkpoints = store.checkpoints(task.key)
     loaders = loaders_of(task, device)
-    resume_from = next((one for one in checkpoints if read_checkpoint(one) is not None), None)
+    resume_from = next((one for one in checkpoints if _is_whole(one)), None)
     trained = train_model(
         task.config,
         task.seed,
@@ -105,6 +106,16 @@ def _train_and_test(
             store.events_folder(task.key, task.attempt, task.name), trained.curves
         )
     return _measure(answers, trained), artifacts, notes
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether a file is what was written, by its digest; training alone loads it."""
+    try:
+        with checkpoint.open("rb") as file:
+            digest = file.read(DIGEST_BYTES)
+            return hashlib.file_digest(file, "sha256").digest() == digest
+    except FileNotFoundError:  # the job was done meanwhile
+        return False
 
 
 def _features(task: Task) -> Path | None:

@@ -23,7 +23,7 @@ from study.store import STORE_FOLDERS
 
 GOING = ".going"  # ends the name of a folder that is being deleted
 LOOKED_INTO = [name for name in STORE_FOLDERS if name != "quick"]  # a results folder of its own
-OURS = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{16}(\..+)?)?(\.json)?")  # named by a store
+OURS = re.compile(r"(latency-)?[0-9a-f]{64}(\.[0-9a-f]{16}(\..+)?)?(\.json)?")  # named by a store
 DRAFT = re.compile(r".*\.draft|\..*\.going|\.[0-9a-f]{12}|\.[0-9a-f]{32}|\.import-[0-9a-f]{12}")
 NO_STUDY = "no study known here needs it"
 SET_ASIDE = "damaged"

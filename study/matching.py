@@ -16,15 +16,16 @@ from study.wording import expected, one_of, shown, unknown
 from study.yaml_file import Node, resolve_scalar
 from vlf.config import nearest
 
-Metric = Literal["macs", "parameters"]
+Metric = Literal["macs", "parameters", "latency"]
 
 KEYS = ("metric", "to", "by", "within")
 SCALE_KEYS = ("key", "min", "max")
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {  # -> in words, and units of a target
     "macs": ("MACs", ("mac", "macs")),
     "parameters": ("parameters", ("parameter", "parameters")),
+    "latency": ("latency", ()),
 }
-NOT_YET = "latency"  # its value would depend on the machine that the plan is made on
+TIMED = "latency"  # chosen by timing, the others by counting
 WITHIN = 0.05
 PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
@@ -65,7 +66,7 @@ class Matching:
     Attributes:
         metric: What is made equal.
         to: Factor -> label of the cells that set the cost, each for those that have its levels of
-            all other factors; or the cost itself.
+            all other factors; or the cost itself, unless it is timed.
         by: What may be scaled; a level's entry goes before an architecture's.
         within: How far from the target a cost may be, as a share of it.
     """
@@ -79,6 +80,11 @@ class Matching:
     def metric_words(self) -> str:
         """The metric as a sentence has it."""
         return METRICS[self.metric][0]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether values are chosen by timing (study/latency_match.py) and not by counting."""
+        return self.metric == TIMED
 
     def is_near(self, ratio: float) -> bool:
         """Whether a cost, as a multiple of its target, is within the tolerance."""
@@ -129,11 +135,6 @@ def read_matching(
 
 
 def _read_metric(node: Node) -> Metric:
-    if node.value == NOT_YET:
-        allowed = " or ".join(METRICS)
-        raise node.error(
-            f"latency cannot be matched: the values would depend on the machine; say {allowed}"
-        )
     if node.value not in METRICS:
         raise node.error(one_of(node.plain(), METRICS))
     return cast(Metric, node.value)
@@ -147,6 +148,9 @@ def _read_target(
     if isinstance(node.value, dict):
         return read_match(node, factors)
     words, units = METRICS[metric]
+    if metric == TIMED:
+        message = "expected {factor: level}: a latency is compared with one timed beside it, got "
+        raise node.error(message + shown(node.plain()))
     found = _AMOUNT.fullmatch(node.text.strip())
     amount = found and _positive(found["number"])
     if not found or not amount or found["unit"].lower() not in ("", *units):

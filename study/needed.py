@@ -25,7 +25,7 @@ from study.identity import (
 )
 from study.plan import Place, cost_key
 from study.record import Kind, Record, variant_of
-from study.scaling import match_cells, values_path
+from study.scaling import match_cells, values_files
 from study.spec import Study, StudyError
 from vlf.config import ConfigError, RunConfig
 
@@ -60,9 +60,10 @@ class Needs:
             StudyError: If that cannot be told: a cell is wrong, or what it reads is not here.
         """
         cells = expand(study)
-        if study.match is not None:
-            self.scaled.add(values_path(study.match, cells, root).name)
+        self.scaled |= {path.name for path in values_files(study, cells, root)}
         cells = match_cells(study, cells, root)
+        if any(cell.is_open for cell in cells):
+            raise StudyError(f"{study.path}: the values that match times are not in {root}")
         try:
             for kind, config, seed in _runs(study, cells):
                 self._add_run(kind, config, seed, device)

@@ -16,9 +16,10 @@ def needs_in_words(plan: Plan, expected: Estimate) -> list[str]:
     lines = [f"training: about {hours}, by {expected.basis}"] if plan.study.seeds else []
     lines += expected.assumed
     records, artifacts = size(disk.records), size(disk.artifacts)
+    features = f", features of frozen backbones {size(disk.features)}" if disk.features else ""
     lines.append(
         f"disk: about {size(disk.stays)} (predictions and curves {artifacts}, records and report "
-        f"{records}), and up to {size(disk.checkpoints)} of checkpoints while it runs; "
+        f"{records}{features}), and up to {size(disk.checkpoints)} of checkpoints while it runs; "
         f"{size(disk.free)} are free"
     )
     if disk.most > disk.free:
@@ -40,6 +41,7 @@ def needs_as_values(plan: Plan, expected: Estimate) -> dict[str, Any]:
         "disk_bytes": {
             "records": disk.records,
             "artifacts": disk.artifacts,
+            "features": disk.features,
             "checkpoints": disk.checkpoints,
             "free": disk.free,
         },

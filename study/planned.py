@@ -96,6 +96,7 @@ class Planned:
             "record": self.record,
             "reference": self.reference,
             "tried": self.tried,
+            "reached": self.cell.matched.reached if self.cell.matched else None,
         }
         values |= changes
         return Outcome(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from study.counts import CellCounts
+from study.counts import CellCounts, FrozenCounts
 from study.grid import Cell
 from study.identity import file_digests, section_text
 from study.metrics.macs import count, count_modules
@@ -17,7 +17,7 @@ from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, Ru
 from vlf.data import check_data, open_clips
 from vlf.models import build_model
 from vlf.models.backbones import check_pretrained
-from vlf.models.freeze import freeze
+from vlf.models.freeze import find_backbone, freeze
 from vlf.models.norms import norms_to_keep
 from vlf.weights import fit_weights
 
@@ -88,11 +88,11 @@ def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str
     for cell in cells:
         data, model = cell.config.data, cell.config.model
         shape = (data.frames, data.size, data.classes)
-        keeps = cell.config.train.partial_bn
-        architecture = (section_text(model), shape, keeps)
+        keeps, is_frozen = cell.config.train.partial_bn, cell.config.train.freeze == "f"
+        architecture = (section_text(model), shape, keeps, is_frozen)
         if architecture not in seen:
             try:
-                seen[architecture] = count_model(model, data, depth, keeps)
+                seen[architecture] = count_model(model, data, depth, keeps, is_frozen)
             except ConfigError as error:
                 raise locate(study, cell, error) from None
         counts[cell.name] = seen[architecture]
@@ -100,11 +100,16 @@ def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str
 
 
 def count_model(
-    model: ModelConfig, data: DataConfig, depth: int = 0, keeps: bool = False
+    model: ModelConfig,
+    data: DataConfig,
+    depth: int = 0,
+    keeps: bool = False,
+    is_frozen: bool = False,
 ) -> CellCounts:
     """Build an architecture on the meta device and count it, and its modules `depth` names deep.
 
     `keeps`: `train.partial_bn`, which needs normalisation that it can find.
+    `is_frozen`: `train.freeze: f`, whose backbone is counted by itself too.
 
     Raises:
         ConfigError: If it cannot be built.
@@ -120,7 +125,18 @@ def count_model(
         float(sum(counted.macs.values())),
         counted.notes,
         tuple((one.name, one.kind, one.parameters, one.macs) for one in modules),
+        _count_frozen(module, shape) if is_frozen else None,
     )
+
+
+def _count_frozen(model: nn.Module, shape: tuple[int, ...]) -> FrozenCounts:
+    """The backbone of a model on the meta device, for a clip of (T, 3, S, S)."""
+    name, backbone = find_backbone(model)
+    rows = {one.name: one for one in count_modules(model, shape, name.count(".") + 1)}
+    with torch.no_grad():
+        features = backbone(torch.empty(shape, device="meta"))
+    parameters = sum(one.numel() for one in backbone.parameters())
+    return FrozenCounts(parameters, float(rows[name].macs), features.numel())
 
 
 def check_device(plan: Plan) -> None:

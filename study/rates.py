@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from study.kept_features import STEP_PASSES
 from study.plan import Plan
 from study.record import Record
 from study.sizes import clips_of
@@ -21,7 +22,6 @@ from vlf.config import RunConfig
 # PyTorch, "Training performance: NVIDIA DGX A100"). torch's convolutions are TF32 by default.
 GUESSED_MACS_PER_S = {"cpu": 1e10, "cuda": 1.15e13}
 GUESSED_BF16_MACS_PER_S = 3.0e13  # of a GPU
-STEP_PASSES = 3  # forward passes that one step is taken for: forward, and twice that backward
 MOST_RECORDS = 100  # of other studies; a sample, since their names are hashes
 
 UNTRAINED = ("weights", "new_head", "pretrained")  # fields of a model that change no cost
@@ -32,7 +32,8 @@ class Rates:
     """MACs a second of one process in training.
 
     Attributes:
-        by_model: Name of an architecture -> its own rate, where records tell.
+        by_model: Name of an architecture, "on features" if it is -> its own rate, where records
+            tell.
         other: Of all others; None where no record tells anything.
         basis: Where they come from, in words.
     """
@@ -45,7 +46,16 @@ class Rates:
         """Of a run."""
         if self.other is None:
             return guessed_rate(config, device)
-        return self.by_model.get(config.model.name, self.other)
+        return self.by_model.get(_what_trains(config), self.other)
+
+    def of_forward(self, config: RunConfig, device: str) -> float:
+        """Of the whole model, where a backbone answers once; what is trained on it says nothing."""
+        return self.by_model.get(config.model.name, guessed_rate(config, device))
+
+
+def _what_trains(config: RunConfig) -> str:
+    """Runs that are as fast: on features that are kept a model has rates of its own."""
+    return f"{config.model.name} on features" if config.train.stored_views else config.model.name
 
 
 def guessed_rate(config: RunConfig, device: str) -> float:
@@ -55,21 +65,21 @@ def guessed_rate(config: RunConfig, device: str) -> float:
     return GUESSED_MACS_PER_S[device]
 
 
-def training_macs(config: RunConfig, macs: float) -> float:
-    """Multiply-accumulates of a whole training run, from those of one clip's forward pass."""
-    return STEP_PASSES * macs * clips_of(config.data).train * config.train.epochs
+def training_macs(config: RunConfig, step: float) -> float:
+    """Multiply-accumulates of a whole training run, from those of one clip in a step."""
+    return step * clips_of(config.data).train * config.train.epochs
 
 
-def find_rates(plan: Plan, macs: Mapping[str, float], store: Store) -> Rates:
+def find_rates(plan: Plan, steps: Mapping[str, float], store: Store) -> Rates:
     """From the study's own records, else from those of others on the same device, else guessed.
 
     Args:
         plan: The study.
-        macs: Cell name -> MACs of one clip's forward pass.
+        steps: Cell name -> MACs of one clip in a step (`step_macs`).
         store: Where other studies' records are.
     """
     own = [
-        (job.record, job.cell.config, macs[job.cell.name])
+        (job.record, job.cell.config, steps[job.cell.name])
         for job in plan.training
         if job.record is not None and job.record.status == "done"
     ]
@@ -95,12 +105,12 @@ def _guess_in_words(plan: Plan) -> str:
 
 def _rates(trained: Iterable[tuple[Record, RunConfig, float]], basis: str) -> Rates | None:
     by_model: dict[str, list[float]] = {}
-    for record, config, macs in trained:
+    for record, config, step in trained:
         took = sum(m.samples[0] for m in record.measurements if m.metric == "training_time")
-        work = training_macs(config, macs)
+        work = training_macs(config, step)
         if took > 0 and work > 0:
             rate = work / took / config.train.processes
-            by_model.setdefault(config.model.name, []).append(rate)
+            by_model.setdefault(_what_trains(config), []).append(rate)
     if not by_model:
         return None
     every = [rate for rates in by_model.values() for rate in rates]
@@ -121,9 +131,11 @@ def _others(plan: Plan, store: Store) -> Iterable[tuple[Record, RunConfig, float
         is_here = record.environment.get("device_model") == plan.place.model
         if key in macs and is_here and record.device == plan.device:
             try:
-                yield record, RunConfig.model_validate(record.config), macs[key]
+                config = RunConfig.model_validate(record.config)
             except ValidationError:  # of a version that had other options
                 continue
+            if config.train.freeze == "none":  # else its steps are less than its architecture says
+                yield record, config, STEP_PASSES * macs[key]
 
 
 def _architecture(model: Mapping[str, Any], clip: Mapping[str, Any]) -> str:

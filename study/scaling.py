@@ -1,32 +1,46 @@
 """Cells scaled to equal cost (`match`, study/matching.py): which value of a key comes nearest.
 
 Costs are counted on the meta device, as for the plan. What was chosen is kept in the results folder
-when a study is run, by all that it depends on, so that a report of it loads no torch.
+when a study is run, by all that it depends on, so that a report of it loads no torch. A latency is
+not counted: its values are timed by the run (study/latency_match.py) and only read here.
 """
 
-import contextlib
 import dataclasses
-import hashlib
-import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from study.counts import CellCounts
-from study.fingerprint import fingerprint_of
+from study.counted_values import (
+    Target,
+    choose_values,
+    counted_path,
+    read_counted,
+    write_counted,
+)
 from study.grid import Cell, Matched, expand
-from study.identity import architecture_digests
+from study.match_words import ratio_words
 from study.matching import Matching, Scale
-from study.spec import Study, locate
-from study.store import new_attempt, write_synced
-from study.value_search import around, nearest_value, valid_values, whole_fields, with_field
-from vlf.config import ConfigError, DataConfig, ModelConfig, RunConfig
+from study.spec import Study
+from study.timed_values import Timed, path_of, read_timed
+from study.value_search import around, whole_fields, with_field
+from vlf.config import ModelConfig, RunConfig
 
-VERSION = 1
 
-CostOf = Callable[[ModelConfig, DataConfig], float]  # raises ConfigError
-Target = Cell | float | None  # None: not in the study
+@dataclass(frozen=True)
+class Asked:
+    """A value that is chosen by timing.
+
+    Attributes:
+        cell: As it was before it is scaled.
+        scale: What of it may be scaled.
+        target: Whose latency it is to have.
+        path: Where the value is written down.
+    """
+
+    cell: Cell
+    scale: Scale
+    target: Cell
+    path: Path
 
 
 def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
@@ -43,37 +57,141 @@ def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
     """
     if study.match is None:
         return list(cells)
-    _check_used(study, study.match, cells)
-    scales = {cell.name: _scale_of(study, study.match, cell) for cell in cells}
-    targets = _targets(study.match, cells)
-    for cell in cells:
-        if scales[cell.name] is not None and targets[cell.name] is None:
-            raise _no_target(study, study.match, cell)
-    values = _read(values_path(study.match, cells, root), cells, scales)
-    if values is None:
-        values = _choose(study, study.match, cells, scales, targets)
-    matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
-    _check_distinct(study, matched)
+    scales, targets = _scales_and_targets(study, study.match, cells)
+    if study.match.is_timed:
+        matched = _with_timed(study, study.match, cells, scales, targets, root)
+    else:
+        values = read_counted(counted_path(study.match, cells, root), cells, scales)
+        if values is None:
+            values = choose_values(study, study.match, cells, scales, targets)
+        matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
+    _check_distinct(study, [cell for cell in matched if not cell.is_open])
     return matched
 
 
+def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
+    """Where what `match` chooses is written down, whether it is there or not.
+
+    Raises:
+        StudyError: As `match_cells`, but for the tolerance.
+    """
+    if study.match is None:
+        return []
+    if study.match.is_timed:
+        return [one.path for one in asked_values(study, cells, root)]
+    return [counted_path(study.match, cells, root)]
+
+
+def asked_values(study: Study, cells: Sequence[Cell], root: Path) -> list[Asked]:
+    """Of a study that matches latency: every value that it needs, timed before or not.
+
+    Args:
+        study: Of the cells.
+        cells: As `expand` gives them.
+        root: The results folder.
+
+    Raises:
+        StudyError: As `match_cells`, but for the tolerance.
+    """
+    if study.match is None or not study.match.is_timed:
+        return []
+    return _asked(study, cells, *_scales_and_targets(study, study.match, cells), root)
+
+
+def _scales_and_targets(
+    study: Study, match: Matching, cells: Sequence[Cell]
+) -> tuple[dict[str, Scale | None], dict[str, Target]]:
+    _check_used(study, match, cells)
+    scales = {cell.name: _scale_of(study, match, cell) for cell in cells}
+    targets = _targets(match, cells)
+    for cell in cells:
+        if scales[cell.name] is not None and targets[cell.name] is None:
+            raise _no_target(study, match, cell)
+    return scales, targets
+
+
+def _asked(
+    study: Study,
+    cells: Sequence[Cell],
+    scales: Mapping[str, Scale | None],
+    targets: Mapping[str, Target],
+    root: Path,
+) -> list[Asked]:
+    found = []
+    for cell in cells:
+        scale, target = scales[cell.name], targets[cell.name]
+        if scale is not None and isinstance(target, Cell):
+            path = path_of(root, cell, scale, target, study.cost)
+            found.append(Asked(cell, scale, target, path))
+    return found
+
+
+def _with_timed(
+    study: Study,
+    match: Matching,
+    cells: Sequence[Cell],
+    scales: Mapping[str, Scale | None],
+    targets: Mapping[str, Target],
+    root: Path,
+) -> list[Cell]:
+    """Cells with the values that were timed for them; where none was yet, the nearest in MACs."""
+    asked = _asked(study, cells, scales, targets, root)
+    read = {path: read_timed(path) for path in {one.path for one in asked}}  # few are different
+    known = {one.cell.name: timed for one in asked if (timed := read[one.path]) is not None}
+    for one in asked:
+        if one.cell.name in known:
+            _check_reached(study, match, one, known[one.cell.name])
+    values = {name: timed.value for name, timed in known.items()}
+    open_ = [cell for cell in cells if scales[cell.name] is not None and cell.name not in known]
+    if open_:
+        values |= choose_values(study, match, open_, scales, targets)
+    found = []
+    for cell in cells:
+        scaled = _scale(cell, scales[cell.name], targets[cell.name], values)
+        assert scaled.matched is not None
+        timed = known.get(cell.name)
+        is_open = scales[cell.name] is not None and timed is None
+        reached = timed.reached if timed else None
+        matched = dataclasses.replace(scaled.matched, reached=reached, is_open=is_open)
+        found.append(dataclasses.replace(scaled, matched=matched))
+    return found
+
+
+def _check_reached(study: Study, match: Matching, one: Asked, timed: Timed) -> None:
+    """Refuse a cell whose nearest value is too far.
+
+    Raises:
+        StudyError: With the values around the target, as they were timed.
+    """
+    if match.is_near(timed.reached.ratio):
+        return
+    last = max(tried.run for tried in timed.tried)
+    ratios = {one.value: one for one in timed.tried if one.run == last and one.ratio is not None}
+    told = " and ".join(
+        f"{value} has {ratio_words(ratios[value].ratio, ratios[value].low, ratios[value].high)}"
+        for value in around({value: one.ratio or 0.0 for value, one in ratios.items()}, 1.0)
+    )
+    cell, key = one.cell.name, f"model.{one.scale.field}"
+    wanted = f"{100 * match.within:g} % of the latency of {one.target.name}"
+    raise study.error(
+        ("match", "by", one.scale.name),
+        f"no {key} brought {cell} within {wanted} on {timed.reached.device}; nearest: {told}; "
+        f"widen within, or delete {one.path} to time it again",
+    )
+
+
 def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
-    """Write down what was chosen for a study that is about to run.
+    """Write down what was counted and chosen for a study that is about to run.
 
     Raises:
         OSError: If the folder cannot be written.
     """
-    if study.match is None:
+    if study.match is None or study.match.is_timed:
         return
-    path = values_path(study.match, expand(study), root)
-    if path.exists():
-        return
-    chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
-    values = {name: value for name, value in chosen.items() if value is not None}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{new_attempt()}")
-    write_synced(draft, json.dumps({"values": values}, indent=1).encode())
-    os.replace(draft, path)
+    path = counted_path(study.match, expand(study), root)
+    if not path.exists():
+        chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
+        write_counted(path, {name: value for name, value in chosen.items() if value is not None})
 
 
 def _check_used(study: Study, match: Matching, cells: Sequence[Cell]) -> None:
@@ -152,152 +270,3 @@ def _check_distinct(study: Study, cells: Sequence[Cell]) -> None:
             message = f'scaled, "{seen[run].name}" and "{cell.name}" are the same run; take one out'
             raise study.error(("match", "by"), f"{message} (exclude)")
         seen[run] = cell
-
-
-def _choose(
-    study: Study,
-    match: Matching,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-) -> dict[str, int]:
-    """Cell name -> value, of each cell that is scaled."""
-    cost_of = _counter(match)
-    values = {}
-    chosen: dict[str, int] = {}  # thousands of cells may share an architecture
-    for cell in cells:
-        scale, target = scales[cell.name], targets[cell.name]
-        if scale is None or target is None:
-            continue
-        wanted = target if isinstance(target, float) else _cost_of_cell(study, target, cost_of)
-        rest = {**cell.config.model.model_dump(mode="json"), scale.field: None}
-        key = json.dumps([rest, _clip(cell.config.data), scale.name, wanted], sort_keys=True)
-        if key not in chosen:
-            chosen[key] = _solve(study, match, cell, scale, wanted, cost_of)
-        values[cell.name] = chosen[key]
-    return values
-
-
-def _counter(match: Matching) -> CostOf:
-    """Counts each architecture once."""
-    from study.preflight import count_model  # loads torch, so not before something is to be counted
-
-    seen: dict[str, float] = {}
-
-    def cost_of(model: ModelConfig, data: DataConfig) -> float:
-        key = json.dumps([model.model_dump(mode="json"), _clip(data)], sort_keys=True)
-        if key not in seen:
-            seen[key] = _count_of(match, count_model(model, data))
-        return seen[key]
-
-    return cost_of
-
-
-def _cost_of_cell(study: Study, cell: Cell, cost_of: CostOf) -> float:
-    try:
-        return cost_of(cell.config.model, cell.config.data)
-    except ConfigError as error:
-        raise locate(study, cell, error) from None
-
-
-def _solve(
-    study: Study, match: Matching, cell: Cell, scale: Scale, target: float, cost_of: CostOf
-) -> int:
-    key, model = ("match", "by", scale.name), cell.config.model
-
-    def cost(value: int) -> float | None:
-        with contextlib.suppress(ConfigError):
-            return cost_of(with_field(model, scale.field, value), cell.config.data)
-        return None
-
-    try:
-        values = valid_values(model, scale.field, scale.low, scale.high)
-        best, costs = nearest_value(values, cost, target)
-    except ValueError as error:
-        raise study.error(key, f"model.{scale.field}: {error} (cell {cell.name})") from None
-    if not match.is_near(costs[best] / target):
-        told = " and ".join(
-            f"{value} has {amount(costs[value])} ({costs[value] / target:.3f} times)"
-            for value in around(costs, target)
-        )
-        wanted = f"{100 * match.within:g} % of {amount(target)} {match.metric_words}"
-        message = f"no model.{scale.field} brings {cell.name} within {wanted}; nearest: {told}"
-        raise study.error(key, message)
-    return best
-
-
-def ratio_to_target(match: Matching, cell: Cell, counts: Mapping[str, CellCounts]) -> float | None:
-    """A cell's cost as a multiple of its target's; None where it has none."""
-    if cell.matched is None:
-        return None
-    target = match.to if isinstance(match.to, float) else None
-    if cell.matched.target:
-        target = _count_of(match, counts[cell.matched.target])
-    return _count_of(match, counts[cell.name]) / target if target else None
-
-
-def matched_words(match: Matching, cell: Cell, counts: Mapping[str, CellCounts]) -> str:
-    """What a plan says of a cell: what was chosen for it, and how near that comes."""
-    ratio, matched = ratio_to_target(match, cell, counts), cell.matched
-    if matched is None or ratio is None:
-        return "-"
-    if matched.target == cell.name:
-        return "target"
-    what = f"{matched.key.removeprefix('model.')} {matched.value}" if matched.key else "as it is"
-    return f"{what}, {ratio:.3f}\N{MULTIPLICATION SIGN}"
-
-
-def _count_of(match: Matching, counts: CellCounts) -> float:
-    return counts.macs if match.metric == "macs" else float(counts.parameters)
-
-
-def amount(count: float) -> str:
-    """A count to four digits, as "51.23 M"."""
-    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if count >= factor:
-            return f"{count / factor:.4g}{prefix}"
-    return f"{count:.4g}"
-
-
-def _clip(data: DataConfig) -> dict[str, int]:
-    """What of the data a count depends on."""
-    return {"frames": data.frames, "size": data.size, "classes": data.classes}
-
-
-def values_path(match: Matching, cells: Sequence[Cell], root: Path) -> Path:
-    """The file of what is chosen for cells as they are before."""
-    parts = [
-        [
-            cell.name,
-            cell.config.model.model_dump(mode="json"),
-            _clip(cell.config.data),
-            fingerprint_of(cell.config, "cost"),
-            _digests(cell.config.model),
-        ]
-        for cell in cells
-    ]
-    asked: dict[str, Any] = dataclasses.asdict(match)
-    text = json.dumps([VERSION, asked, parts], sort_keys=True)
-    return root / "scaled" / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-
-
-def _digests(model: ModelConfig) -> dict[str, str]:
-    """Of files that decide on an architecture; of one that is not here none, as it is not built."""
-    try:
-        return architecture_digests(model)
-    except ConfigError:
-        return {}
-
-
-def _read(
-    path: Path, cells: Sequence[Cell], scales: Mapping[str, Scale | None]
-) -> dict[str, int] | None:
-    """What was chosen before; None if nothing was, or nothing that these cells can have."""
-    try:
-        values: dict[str, int] = json.loads(path.read_text("utf-8"))["values"]
-        for cell in cells:
-            if (scale := scales[cell.name]) is not None:
-                with_field(cell.config.model, scale.field, values[cell.name])
-    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: chosen anew
-        return None
-    return values

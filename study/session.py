@@ -2,37 +2,37 @@
 
 import contextlib
 import dataclasses
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from study.alone import alone_at_timing
 from study.choices import choice_lines
-from study.environment import visible_gpus
-from study.executors import EXECUTORS, Placement
-from study.executors.placement import default_workers
+from study.executors import EXECUTORS
 from study.executors.slurm import find_alone, reason_of_end, wait_alone
 from study.executors.slurm_queue import ClusterError, JobState, ask_queue
 from study.executors.slurm_submit import check_needs, submit_alone
 from study.executors.slurm_worker import Alone
 from study.executors.submissions import Entry, Place, Submission
 from study.failure import reason_of
+from study.grid import expand
 from study.kept import keep_study
-from study.lease import Leases
-from study.plan import Plan, Planned, make_plan, task_of, with_choices
+from study.latency_match import RatioOf, match_latency
+from study.open_cells import elsewhere_notes, plan_cells, waiting_words, wanted_open
+from study.placing import place
+from study.plan import Plan, Planned, task_of, with_choices
 from study.progress import LiveView, Tally
 from study.record import Outcome, Record, Status
-from study.scaling import keep_values
+from study.scaling import keep_values, match_cells
 from study.spec import Study
 from study.store import Store
 from study.task import RunJob
 from study.tuning import is_diverged
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
-WAIT_S = 1.0  # between two looks at whether another command still times costs
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 
 
@@ -45,12 +45,14 @@ class Work:
         run_cost: Times what a plan is missing, here.
         cost_on_node: Does so in a job of a cluster.
         run_job: Trains.
+        ratio_of: Of two latencies by round, with its interval; for a study that matches latency.
     """
 
     register: Callable[[], object]
     run_cost: RunCost
     cost_on_node: Callable[[Study, Path, str, Mapping[str, str]], None]
     run_job: RunJob
+    ratio_of: RatioOf | None = None
 
 
 class Session:
@@ -88,10 +90,13 @@ class Session:
         work: Work,
         estimates: Mapping[str, float],
         retry_failed: bool,
-    ) -> None:
+    ) -> Plan:
         """Run all that is missing; what has ended is told if this is interrupted or goes wrong.
 
         With `retry_failed` the failures of what is to run are counted anew from here.
+
+        Returns:
+            The plan as it is now: of a study that matches latency its cells were not known before.
 
         Raises:
             StudyError: If the cluster refuses what the study asks of it.
@@ -99,6 +104,7 @@ class Session:
         try:
             keep_study(self.plan.study, self.plan.device, self.store.root)
             work.register()
+            self._match(work.ratio_of)
             keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
             if retry_failed:
                 for job in self.plan.to_run:
@@ -113,6 +119,37 @@ class Session:
             if isinstance(error, ClusterError):
                 raise self.plan.study.error(("run", "slurm"), str(error)) from None
             raise
+        return self.plan
+
+    def _match(self, ratio_of: RatioOf | None) -> None:
+        """Time the values that scaled cells wait for; then plan anew, as it is known what they are.
+
+        Raises:
+            StudyError: If no value brings a cell near enough.
+        """
+        plan = self.plan
+        if wanted := wanted_open(plan):
+            assert ratio_of is not None
+            what = f"values of {waiting_words(wanted)}, timed beside their targets"
+            with alone_at_timing(self.store.root, self.console), self._showing(what) as notify:
+                match_latency(plan, self.store.root, ratio_of, notify, self._say)
+            cells = match_cells(plan.study, expand(plan.study), self.store.root)
+            self.plan = plan_cells(plan.study, cells, self.store, plan.device, plan.choice)
+        for note in elsewhere_notes(self.plan):
+            self._say(note)
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _showing(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Say what is timed, and in a terminal how far it is."""
+        if not self.console.is_terminal:
+            self.console.print(what)
+            yield lambda at: None
+            return
+        with self.console.status(what) as status:
+            yield lambda at: status.update(f"{what}: {at}")
 
     def _say_stopped(self, error: BaseException) -> None:
         """How every job stands, before the error goes on to who called us."""
@@ -149,7 +186,7 @@ class Session:
         plan, store = self.plan, self.store
         store.refresh()
         cells = [job.cell for job in plan.cost]
-        again = make_plan(plan.study, cells, store, plan.device, plan.choice)
+        again = plan_cells(plan.study, cells, store, plan.device, plan.choice)
         why = reason_of_end(Place(cost, 0, 0, cost.packs[0][0]), state, store.root)
         for old, job in zip(plan.cost, again.cost, strict=True):
             if old.status != "to run":
@@ -175,13 +212,7 @@ class Session:
         """Time what is missing; one command at a time, as timings would disturb each other."""
         if not any(job.status == "to run" for job in self.plan.cost):
             return
-        with Leases(self.store.root) as leases:
-            while not leases.take("timing"):
-                holder = leases.holder("timing")
-                if holder:
-                    self.console.print(f"waiting for the timing of costs by {holder}")
-                while leases.holder("timing") == holder and not leases.take("timing"):
-                    time.sleep(WAIT_S)
+        with alone_at_timing(self.store.root, self.console):
             self._leave_out_timed()
             self._time(run_cost)
 
@@ -191,20 +222,15 @@ class Session:
         self.store.refresh()
         if any(job.status == "to run" and self.store.done(job.key) for job in plan.cost):
             cells = [job.cell for job in plan.cost]
-            again = make_plan(plan.study, cells, self.store, plan.device, plan.choice)
+            again = plan_cells(plan.study, cells, self.store, plan.device, plan.choice)
             self.plan = dataclasses.replace(plan, cost=again.cost)
 
     def _time(self, run_cost: RunCost) -> None:
         missing = [job for job in self.plan.cost if job.status == "to run"]
         if not missing:
             return
-        what = f"cost of {len(missing)} cells, measured side by side"
-        if self.console.is_terminal:
-            with self.console.status(what) as status:
-                records = run_cost(self.plan, self.store, lambda at: status.update(f"{what}: {at}"))
-        else:
-            self.console.print(what)
-            records = run_cost(self.plan, self.store, lambda at: None)
+        with self._showing(f"cost of {len(missing)} cells, measured side by side") as notify:
+            records = run_cost(self.plan, self.store, notify)
         for job in missing:
             record, reference = records[job.cell.name]
             self.ended[job.kind, job.name] = job.outcome(
@@ -232,7 +258,7 @@ class Session:
                     self.store.forgive(job.key)
         if self.plan.study.tune is not None:
             for line in choice_lines(self.plan.study.tune, tuned):
-                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._say(line)
 
     def _train(
         self, jobs: Sequence[Planned], run_job: RunJob, estimates: Mapping[str, float]
@@ -258,25 +284,6 @@ class Session:
                     self.ended[job.kind, job.name] = job.outcome(
                         status, record=record, reason=record.reason
                     )
-
-
-def place(plan: Plan, jobs: Sequence[Planned], detach: bool = False) -> Placement:
-    """Workers, threads and GPUs for training these jobs."""
-    run = plan.study.run
-    threads = max((job.cell.config.train.threads for job in jobs), default=1)
-    if run.executor == "slurm":
-        settings = run.slurm.model_dump(exclude_none=True)
-        study = str(plan.study.path.resolve())
-        workers = run.slurm.array_parallelism
-        return Placement(workers, threads, slurm=settings, study=study, detach=detach)
-    gpus = visible_gpus() if plan.device == "cuda" else 0
-    processes = max((job.cell.config.train.processes for job in jobs), default=1)
-    slots = max(1, gpus // processes) if gpus else 0  # groups of GPUs
-    workers = run.workers or default_workers(threads * processes, slots)
-    timeout_s = None if run.timeout_min is None else run.timeout_min * 60
-    # More jobs than GPUs share them in turn; a job's first index is taken from this pool.
-    pool = [index % slots * processes for index in range(workers)] if gpus else []
-    return Placement(workers, threads, tuple(pool), timeout_s)
 
 
 def sum_up(outcomes: Sequence[Outcome]) -> str:

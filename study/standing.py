@@ -13,8 +13,9 @@ from study.environment import resolve_device
 from study.estimate import recorded_counts
 from study.executors.slurm_queue import ClusterError
 from study.grid import expand
+from study.open_cells import plan_cells, refuse_on_slurm
 from study.options import Options
-from study.plan import Choice, Plan, make_plan
+from study.plan import Choice, Plan
 from study.scaling import match_cells
 from study.session import exit_code
 from study.spec import Study
@@ -25,7 +26,8 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
     """The plan; jobs that died on a cluster while nobody looked have their failed records first.
 
     Raises:
-        StudyError: If a cell is wrong, or the cluster does not answer.
+        StudyError: If a cell is wrong, the cluster does not answer, or jobs are to be submitted
+            whose values have to be timed first.
     """
     with _without_collector():
         return _make_settled_plan(study, store, choice, settle_jobs)
@@ -44,11 +46,12 @@ def _without_collector() -> Iterator[None]:
 
 def _make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: bool) -> Plan:
     cells, device = match_cells(study, expand(study), store.root), resolve_device(study.run.device)
-    plan = make_plan(study, cells, store, device, choice)
+    plan = plan_cells(study, cells, store, device, choice)
     if settle_jobs and study.run.executor == "slurm":
+        refuse_on_slurm(plan)
         try:
             if settle(plan, store):
-                plan = make_plan(study, cells, store, device, choice)
+                plan = plan_cells(study, cells, store, device, choice)
         except ClusterError as error:
             raise study.error(("run", "slurm"), str(error)) from None
     return plan

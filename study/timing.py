@@ -25,6 +25,9 @@ Notify = Callable[[str], None]
 
 BLOCK = 24  # cells timed side by side, besides the baselines
 ALONE = 32  # so many cells are not cut
+COSTS = "study.cost_process:time_side_by_side"
+ISOLATED = "study.cost_process:measure_isolated"
+LATENCY = "study.latency_process:time_side_by_side"
 ACTIVITIES = ("starting", "building", "counting", "timing", "measuring peak memory")
 
 
@@ -159,6 +162,20 @@ def time_cells(
     return timings
 
 
+def time_latency(
+    cells: Sequence[tuple[str, Builder]],
+    protocol: CostConfig,
+    device: str,
+    notify: Notify = lambda text: None,
+) -> dict[str, CellTiming]:
+    """The latency of a few cells, side by side in one process, and nothing else of them.
+
+    Timed as `time_cells` does, in the same environment: an answer in a part of its time.
+    """
+    pickled = {name: pickle.dumps(builder) for name, builder in cells}
+    return _time_block(pickled, _Heard(), protocol, device, notify, LATENCY)
+
+
 def cut_into_blocks(names: Sequence[str], baselines: int) -> list[list[str]]:
     """Up to 32 cells stay together; more are cut, and each block starts with the baselines."""
     if len(names) <= ALONE:
@@ -168,13 +185,18 @@ def cut_into_blocks(names: Sequence[str], baselines: int) -> list[list[str]]:
 
 
 def _time_block(
-    block: Mapping[str, bytes], alone: _Heard, protocol: CostConfig, device: str, notify: Notify
+    block: Mapping[str, bytes],
+    alone: _Heard,
+    protocol: CostConfig,
+    device: str,
+    notify: Notify,
+    task: str = COSTS,
 ) -> dict[str, CellTiming]:
     started = perf_counter()
     failed = {name: failure for name, failure in alone.failed.items() if name in block}
     while True:
         todo = {name: builder for name, builder in block.items() if name not in failed}
-        heard = _attempt("time_side_by_side", todo, protocol, device, notify)
+        heard = _attempt(task, todo, protocol, device, notify)
         failed |= heard.failed
         # Where one crashed, those that live are timed anew, so that their rounds are paired.
         if heard.answered >= set(todo):
@@ -182,7 +204,8 @@ def _time_block(
     timing_run, seconds = uuid.uuid4().hex, perf_counter() - started
 
     def timing_of(name: str) -> CellTiming:
-        parts = [] if name in failed else [heard.measured[name], alone.measured[name]]
+        heard_of = () if name in failed else (heard, alone)
+        parts = [one.measured[name] for one in heard_of if name in one.measured]
         failure = failed.get(name, Failed(name, ""))
         return CellTiming(
             tuple(m for part in parts for m in part.measurements),
@@ -202,7 +225,7 @@ def _measure_alone(
 ) -> _Heard:
     total = _Heard()
     while todo := {name: cells[name] for name in cells if name not in total.answered}:
-        heard = _attempt("measure_isolated", todo, protocol, device, notify)
+        heard = _attempt(ISOLATED, todo, protocol, device, notify)
         total.measured |= heard.measured
         total.failed |= heard.failed
     return total
@@ -215,7 +238,7 @@ def _attempt(
     device: str,
     notify: Notify,
 ) -> _Heard:
-    """One process of `study.cost_process`; when it answers for fewer than all, one more failed."""
+    """One process, of "module:function"; when it answers for fewer than all, one more failed."""
     heard = _Heard()
     place = multiprocessing.get_context("spawn").RawArray("i", [-1, 0])
     args = (place, list(cells.items()), protocol, device)
@@ -224,7 +247,7 @@ def _attempt(
         "MKL_NUM_THREADS": str(protocol.threads),
         "OMP_WAIT_POLICY": protocol.wait_policy.upper(),
     }
-    with contextlib.closing(spawn(f"study.cost_process:{task}", args, variables)) as messages:
+    with contextlib.closing(spawn(task, args, variables)) as messages:
         for message in messages:
             if isinstance(message, Ended):
                 heard.blame(message, list(cells), place[0], ACTIVITIES[place[1]])

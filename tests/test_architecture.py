@@ -30,6 +30,9 @@ MAY_IMPORT = {
         "study.source",
         "study.stop",
     },
+    "study.counted_values": {"study", "vlf.config"},
+    "study.latency_match": {"study", "vlf.config"},
+    "study.latency_process": {"study"},
     "study.scaling": {"study", "vlf.config"},
     "study.standing": {"study", "study.preflight", "vlf.config"},  # preflight where it is needed
     "study.preflight": {"study", "vlf.config", "vlf.models", "vlf.data", "vlf.weights"},
@@ -41,6 +44,7 @@ MAY_IMPORT = {
         "study.record",
         "study.settings",
         "study.executors",
+        "study.latency_match",
         "study.scaling",
         "vlf.config",
     },

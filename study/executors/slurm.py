@@ -19,6 +19,7 @@ from study.executors.slurm_queue import ClusterError, JobState, States
 from study.executors.slurm_submit import submit
 from study.executors.submissions import Place, Submission, find_places
 from study.failure import Clock, failed_record
+from study.lease import Leases
 from study.record import Record
 from study.store import Store
 from study.task import Event, Notify, RunJob, Task
@@ -48,17 +49,29 @@ def run_on_slurm(
         ClusterError: If SLURM is missing, or refuses a submission.
     """
     waiting = _attach_or_submit(tasks, run_job, placement, notify)
-    if placement.detach:
+    if placement.detach or not waiting:
         return
+    with Leases(tasks[0].root) as leases:
+        yield from _watch(waiting, run_job, placement, notify, leases)
+
+
+def _watch(
+    waiting: dict[str, _Waiting],
+    run_job: RunJob,
+    placement: Placement,
+    notify: Notify,
+    leases: Leases,
+) -> Generator[tuple[Task, Record], None, None]:
+    """Until every task has its record."""
     started, last_asked, said = time.monotonic(), 0.0, ""
     states: States = {}
     while waiting:
         again = []
-        store = Store(tasks[0].root)  # anew: the folder is listed once a round
+        store = Store(leases.folder.parent)  # anew: the folder is listed once a round
         for name, one in list(waiting.items()):
             record = _find_record(one, store)
             if record is None and last_asked:
-                record, resubmit = _judge(one, states, notify)
+                record, resubmit = _judge(one, states, notify, leases)
                 if resubmit:
                     again.append(waiting.pop(name).task)
             if record is not None:
@@ -181,7 +194,9 @@ def _find_record(one: _Waiting, store: Store) -> Record | None:
     return own[-1] if own else None
 
 
-def _judge(one: _Waiting, states: States, notify: Notify) -> tuple[Record | None, bool]:
+def _judge(
+    one: _Waiting, states: States, notify: Notify, leases: Leases
+) -> tuple[Record | None, bool]:
     """What a state means for a task that has no record: (its failed record, submit it again)."""
     state = states.get(one.place.key)
     if state is not None and state.is_live:
@@ -192,12 +207,22 @@ def _judge(one: _Waiting, states: States, notify: Notify) -> tuple[Record | None
             notify(Event(one.task.name, "started"))
         return None, False
     one.empty_polls += 1  # a record may come late through a network file system
-    if one.empty_polls < GONE_AFTER:
+    if one.empty_polls < GONE_AFTER or not _is_free(one.task, leases):
         return None, False
+    if state is not None and state.state == "COMPLETED":
+        return None, True  # it had left the task to another, who has ended without a record
     at = submissions.read_place(_folder(one), one.place.index)
     if at < one.place.number and state is not None and state.state != "CANCELLED" and at >= 0:
         return None, True  # another task of its pack took the job down before its turn
     return record_end(one.task, one.place, state), False
+
+
+def _is_free(task: Task, leases: Leases) -> bool:
+    """Whether nobody is at a task; a job that another has submitted may be."""
+    if not leases.take(task.key.name):
+        return False
+    leases.drop(task.key.name)
+    return True
 
 
 def record_end(task: Task, place: Place, state: JobState | None) -> Record:

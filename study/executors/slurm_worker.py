@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
 from study.executors.submissions import write_place
 from study.failure import Clock, failed_record
+from study.lease import Leases
 from study.stop import is_stop_requested, stop_on
 from study.store import Store
 from study.task import Event, RunJob, Task
+
+POLL_S = 1.0  # between two looks at a lease that another holds
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Pack:
 
     SLURM's signal before the limit or a preemption makes training write its checkpoint after the
     step it is at; then submitit puts the job back into the queue, and it goes on from there.
+    A task whose lease a live other holds is left to them: a second submitter does not see in its
+    queue what another person, or one of the same moment, has submitted.
 
     Attributes:
         tasks: Run in this order; those that have a record are passed over.
@@ -43,10 +49,10 @@ class Pack:
         requeue = _take_over_signal()
         os.chdir(self.work)
         for number, task in enumerate(self.tasks):
-            if _has_ended(task):
-                continue
-            write_place(self.folder, self.index, number)
-            self._run(task, requeue)
+            with Leases(task.root) as leases:
+                if _is_ours(task, leases):
+                    write_place(self.folder, self.index, number)
+                    self._run(task, requeue)
         return "done"
 
     def _run(self, task: Task, requeue: Callable[[], None]) -> None:
@@ -105,6 +111,23 @@ def _take_over_signal() -> Callable[[], None]:
         handler(number, None)
 
     return requeue
+
+
+def _is_ours(task: Task, leases: Leases) -> bool:
+    """Whether a task has no record and its lease is held now; waits for one that may be over.
+
+    That of an execution which was killed on another node, perhaps our own, is over when it has not
+    changed for a while.
+    """
+    name, deadline = task.key.name, time.monotonic() + leases.expiry_s + 2 * leases.beat_s
+    while not _has_ended(task):
+        if leases.take(name):
+            return not _has_ended(task)  # it may have ended between the look and the lease
+        if time.monotonic() > deadline or is_stop_requested():
+            print(f"left {task.name} to {leases.holder(name) or 'another'}", flush=True)
+            return False
+        time.sleep(POLL_S)
+    return False
 
 
 def _has_ended(task: Task) -> bool:

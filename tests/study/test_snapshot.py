@@ -1,6 +1,8 @@
 import dataclasses
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,8 @@ from study.executors.submissions import (
 )
 from study.source import source_state
 
+ROOT = Path(__file__).parents[2]
+
 
 def git(folder, *words):
     identity = ("-c", "user.name=A", "-c", "user.email=a@b.c")
@@ -27,10 +31,12 @@ def git(folder, *words):
 def tree(tmp_path):
     """A source tree under git."""
     root = tmp_path / "tree"
-    for name in ("vlf/model.py", "study/run.py", "analysis/page.j2", "run_study.py"):
+    for name in (
+        "vlf/model.py", "study/__init__.py", "study/run.py", "analysis/page.j2", "run_study.py",
+    ):  # fmt: skip
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"print({name!r})\n")
+        path.write_text("" if path.name == "__init__.py" else f"print({name!r})\n")
     git(tmp_path, "init", "-q", str(root))
     git(root, "add", "-A")
     git(root, "commit", "-qm", "first")
@@ -41,8 +47,13 @@ def test_a_snapshot_is_a_copy_that_runs_and_names_its_commit(tree, tmp_path):
     copy = take_snapshot(tmp_path / "code", tree)
 
     assert (copy / "analysis" / "page.j2").read_text() == "print('analysis/page.j2')\n"
+    elsewhere = {**os.environ, "PYTHONPATH": str(ROOT)}  # the copy comes before what is said there
     done = subprocess.run(
-        [sys.executable, "-m", "study.run"], cwd=copy, capture_output=True, text=True
+        [sys.executable, "-m", "study.run"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        env=elsewhere,
     )
     assert done.stdout == "study/run.py\n"
     assert source_state(copy) == source_state(tree)

@@ -177,7 +177,7 @@ def test_the_process_that_times_ends_when_its_parent_is_killed(tmp_path, root):
         "import builders, pickle, sys\n"
         "from study import timing\n"
         "cell = pickle.dumps(builders.hangs_when_timed(sys.argv[1]))\n"
-        "timing._attempt('time_side_by_side', {'cell': cell}, timing.CostConfig(), 'cpu', print)"
+        "timing._attempt(timing.COSTS, {'cell': cell}, timing.CostConfig(), 'cpu', print)"
     )
     places = (str(root), os.path.dirname(builders.__file__))
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
