@@ -38,7 +38,6 @@ def answer(study: Study, options: Options) -> int:
     from study.elsewhere import outcomes_elsewhere, with_other_devices
     from study.ending import strike_out, sum_at_end
     from study.estimate import estimate
-    from study.kept import keep_study
     from study.session import Session, Work, exit_code
     from study.standing import ANSWERS, counted, make_settled_plan
     from study.store import Store
@@ -71,7 +70,7 @@ def answer(study: Study, options: Options) -> int:
     from analysis.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
-        keep_study(study, plan.device, store.root)
+        session.keep_study()
         code, damaged = report_study(study, outcomes, console, *options.reporting)
         strike_out(outcomes, damaged, store, console)
     return code or exit_code(outcomes, options.cost_only)

@@ -102,7 +102,7 @@ class Session:
             StudyError: If the cluster refuses what the study asks of it.
         """
         try:
-            keep_study(self.plan.study, self.plan.device, self.store.root)
+            self.keep_study()
             work.register()
             self._match(work.ratio_of)
             keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
@@ -120,6 +120,10 @@ class Session:
                 raise self.plan.study.error(("run", "slurm"), str(error)) from None
             raise
         return self.plan
+
+    def keep_study(self) -> None:
+        """Let the results folder know the study, for what is asked of it later."""
+        keep_study(self.plan.study, self.plan.device, self.store.root)
 
     def _match(self, ratio_of: RatioOf | None) -> None:
         """Time the values that scaled cells wait for; then plan anew, as it is known what they are.

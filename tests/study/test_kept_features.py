@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from test_estimate import find, planned, store, write
+from test_estimate import find, planned, write
 
 from study.counts import CellCounts, FrozenCounts
 from study.disk import checkpoint_bytes
@@ -15,8 +15,6 @@ from study.preflight import count_cells, count_model
 from study.record import Measurement
 from vlf.config import RunConfig
 from vlf.models import build_model
-
-__all__ = ["store"]  # a fixture
 
 STUDY = """\
 question: Does order matter to features that are not trained?
