@@ -30,7 +30,7 @@ Cells = Sequence[tuple[str, bytes]]  # name, pickled builder
 
 
 @dataclass
-class _Place(Watch):
+class Place(Watch):
     """Where this process is: written to memory that its supervisor can read when it is dead.
 
     Not sent: a message wakes its receiver, and that beside the call that is being timed.
@@ -41,15 +41,19 @@ class _Place(Watch):
     names: Sequence[str]
 
     def at(self, subject: str) -> None:
+        """Which cell it is at."""
         self.shared[0] = self.names.index(subject)
 
     def doing(self, activity: str) -> None:
+        """What it does there, one of `ACTIVITIES`."""
         self.shared[1] = ACTIVITIES.index(activity)
 
     def stage(self, text: str) -> None:
+        """Tell the person who waits."""
         self.sender.send(Stage(text))
 
     def fail(self, error: Exception) -> None:
+        """Tell why the cell that it is at has no numbers."""
         cell, activity = self.names[self.shared[0]], ACTIVITIES[self.shared[1]]
         self.sender.send(Failed(cell, reason_of(error, activity), traceback.format_exc()))
 
@@ -65,7 +69,7 @@ def time_side_by_side(
     """
     end_with_parent()
     torch.set_num_threads(protocol.threads)
-    place = _Place(sender, shared, [name for name, _ in cells])
+    place = Place(sender, shared, [name for name, _ in cells])
     sender.send(Environment(snapshot(device)))
     subjects = _build(cells, device, place)
     timed: dict[str, dict[str, Reading]] = {subject.name: {} for subject in subjects}
@@ -90,7 +94,7 @@ def time_side_by_side(
             place.fail(error)
 
 
-def _build(cells: Cells, device: str, place: _Place) -> list[Subject]:
+def _build(cells: Cells, device: str, place: Place) -> list[Subject]:
     subjects = []
     place.doing("building")
     place.stage(f"building {len(cells)} cells")
@@ -121,7 +125,7 @@ def measure_isolated(
     This process runs nothing itself, so that what it forks is fresh. It imports what a cell needs
     as soon as one has told, so that what it forks need not.
     """
-    place = _Place(sender, shared, [name for name, _ in cells])
+    place = Place(sender, shared, [name for name, _ in cells])
     place.doing("measuring peak memory")
     isolated = [metric for metric in METRICS.values() if isinstance(metric, Isolated)]
     for number, (name, pickled) in enumerate(cells, 1):

@@ -3,20 +3,18 @@
 Started by `study.timing` as study/cost_process.py is, of which it times a part the same way.
 """
 
-import traceback
-from collections.abc import Sequence
 from ctypes import Array, c_int
 from multiprocessing.connection import Connection
 
 import torch
 
-from study.cost_process import Cells, build_subject, measured, reason_of
+from study.cost_process import Cells, Place, build_subject, measured
 from study.environment import snapshot
 from study.metrics.latency import measure_latency
-from study.metrics.subject import Subject, Watch
+from study.metrics.subject import Subject
 from study.settings import CostConfig
 from study.supervision import end_with_parent
-from study.timing import ACTIVITIES, Environment, Failed, Stage
+from study.timing import Environment
 
 
 def time_side_by_side(
@@ -29,7 +27,7 @@ def time_side_by_side(
     end_with_parent()
     torch.set_num_threads(protocol.threads)
     names = [name for name, _ in cells]
-    place = _Place(sender, shared, names)
+    place = Place(sender, shared, names)
     sender.send(Environment(snapshot(device)))
     subjects: list[Subject] = []
     place.doing("building")
@@ -47,23 +45,3 @@ def time_side_by_side(
         return
     for name, reading in readings.items():
         sender.send(measured(name, [reading]))
-
-
-class _Place(Watch):
-    """Where this process is: in memory that its supervisor can read when it is dead."""
-
-    def __init__(self, sender: Connection, shared: "Array[c_int]", names: Sequence[str]) -> None:
-        self.sender, self.shared, self.names = sender, shared, names
-
-    def at(self, subject: str) -> None:
-        self.shared[0] = self.names.index(subject)
-
-    def doing(self, activity: str) -> None:
-        self.shared[1] = ACTIVITIES.index(activity)
-
-    def stage(self, text: str) -> None:
-        self.sender.send(Stage(text))
-
-    def fail(self, error: Exception) -> None:
-        cell, activity = self.names[self.shared[0]], ACTIVITIES[self.shared[1]]
-        self.sender.send(Failed(cell, reason_of(error, activity), traceback.format_exc()))

@@ -7,6 +7,7 @@ import shutil
 from collections import namedtuple
 
 import pytest
+from plans import record_for
 from rich.console import Console
 
 from study.counts import CellCounts
@@ -16,7 +17,7 @@ from study.estimate import OVERHEAD_S, estimate
 from study.grid import expand
 from study.needs import size
 from study.plan import Choice, make_plan
-from study.record import Measurement, Record
+from study.record import Measurement
 from study.sizes import clips_of
 from study.spec import load_study
 from vlf.config import KineticsConfig, MotionConfig, RunConfig, SomethingConfig, UCF101Config
@@ -51,21 +52,10 @@ def planned(folder, store, text=STUDY, device="cpu", name="order"):
 def write(store, job, took=None, measurements=(), **changes):
     timed = (Measurement("training_time", "s", "lower", (took,)),) if took else ()
     values = {
-        "kind": job.kind,
-        "identity": job.key.identity,
-        "status": "done",
-        "config": job.key.config,
-        "seed": job.seed,
-        "device": "cpu",
-        "fingerprint": job.key.fingerprint,
         "measurements": (*timed, *measurements),
-        "environment": {},
-        "attempt": f"{job.kind}{job.seed}",
-        "started": "2026-01-01T00:00:00",
-        "seconds": 1.0,
         "timing_run": "run" if job.kind == "cost" else "",
     }
-    store.add(job.key, Record(**{**values, **changes}))
+    store.add(job.key, record_for(job, **{**values, **changes}))
 
 
 def find(plan, kind, cell, seed=None):
