@@ -87,9 +87,9 @@ def panel_grid(
     most = panel_columns(width, 99, PANEL_COLUMNS)
     columns = panel_columns(width, panels, PANEL_COLUMNS)
     rows, side = -(-panels // columns), (width - room - SCALE) / most
-    figure = new_figure(
-        min(width, side * columns + room + SCALE), (side + TITLE) * rows + room + 0.1
-    )
+    named_rows = 2 if rows > 1 and panels % columns else 1  # the last, and the one above its gap
+    height = (side + TITLE) * rows + room * named_rows + 0.1
+    figure = new_figure(min(width, side * columns + room + SCALE), height)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     return figure, grid, columns, max(8, round(side / TITLE_CHARACTER))
 

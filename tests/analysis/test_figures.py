@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import FIGURES
-from analysis.figures.confusion import confusion_matrix
+from analysis.figures.confusion import confusion_matrix, name_classes, panel_grid
 from analysis.figures.labels import label_points
 from analysis.figures.pareto import pareto_front
 from analysis.figures.save import FORMATS, save_figure
@@ -209,6 +209,24 @@ def test_confusion_is_averaged_over_seeds_and_names_the_classes(seven):
     kept = seven.arrays(seven.variants[0], "predictions")
     truth = np.mean([(one["logits"].argmax(1) == one["labels"]).mean() for one in kept])
     assert diagonal == pytest.approx(100 * truth)
+
+
+@pytest.mark.parametrize("panels", [3, 4, 5, 7, 8, 11])
+def test_names_of_classes_leave_room_for_titles_when_the_last_row_of_panels_is_not_full(
+    seven, panels
+):
+    names = ["turn counter-clockwise"] * 10
+    with house_style():
+        figure, grid, columns, _ = panel_grid(seven, panels, names)
+        for i, axes in enumerate(grid[:panels]):
+            axes.imshow(np.eye(10))
+            axes.set_title("VLF")
+            name_classes(axes, names, is_left=i % columns == 0, is_bottom=i + columns >= panels)
+        freeze_layout(figure)
+        figure.draw_without_rendering()  # squares and titles get their places when they are drawn
+
+    tops = [axes.title.get_window_extent().y1 for axes in grid[:panels]]
+    assert max(tops) <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("name", FIGURES)
