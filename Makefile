@@ -13,7 +13,7 @@ study: install  ## train and measure the factorization study; report in results/
 	$(BIN)/python run_study.py $(STUDY)
 
 test: install  ## the default tests; those on SLURM say that they are skipped where there is none
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -rs -n 3 --dist loadfile -m "not slow"
 
 slurm: install  ## the tests on SLURM alone, on a cluster of two nodes that is started here (root)
 	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -m "slurm and not slow" tests/slurm

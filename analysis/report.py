@@ -37,6 +37,7 @@ ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
 PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
 LARGEST_SVG = 500_000  # bytes; thousands of marks also take a browser seconds to draw
+MOST_ANSWERS = 12  # on the page before the table; the others unfold
 MOST_FAILED = 100  # with their details, which are tracebacks
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
@@ -150,11 +151,13 @@ def _values(
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
     took = spent(records)
+    answer = [*answer_lines(results), *tuning_lines(results)]
     return {
         "title": study.report.title or study.question,
         "question": study.question,
         "quick": study.quick,
-        "answer": [*answer_lines(results), *tuning_lines(results)],
+        "answer": answer,
+        "answer_shown": MOST_ANSWERS if len(answer) > MOST_ANSWERS + 2 else len(answer),
         "main": tables["main"],
         "others": [table for name, table in tables.items() if name not in PLACED],
         "status": tables.get("status"),

@@ -17,7 +17,8 @@ from study.preflight import build_for_cost
 from study.record import Record
 from study.scaling import match_cells
 from study.spec import Study
-from study.store import Store, new_attempt, write_synced
+from study.store import Store, new_attempt
+from study.synced import write_synced
 from study.timing import CellTiming, time_cells
 
 

@@ -20,7 +20,8 @@ from study.identity import architecture_digests
 from study.match_words import amount, count_of
 from study.matching import Matching, Scale
 from study.spec import Study, locate
-from study.store import new_attempt, write_synced
+from study.store import new_attempt
+from study.synced import write_synced
 from study.value_search import around, nearest_value, valid_values, with_field
 from vlf.config import ConfigError, DataConfig, ModelConfig
 

@@ -20,7 +20,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from study.spec import Study, StudyError, load_study
-from study.store import new_attempt, write_synced
+from study.store import new_attempt
+from study.synced import write_synced
 
 SCHEMA = 1
 FOLDER = "studies"

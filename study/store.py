@@ -35,6 +35,7 @@ from typing import Any
 
 from study.migrations import NewerSchemaError
 from study.record import Artifact, Kind, Record, RecordError, variant_of
+from study.synced import sync_entries, write_synced
 
 # Of a results folder; a study's report has a folder of its own there.
 STORE_FOLDERS = (
@@ -159,6 +160,7 @@ class Store:
         try:
             write_synced(draft, record.to_json().encode())
             record = self._publish(draft, path, record)
+            sync_entries(self.records)
         finally:
             draft.unlink(missing_ok=True)
         self.refresh()
@@ -191,6 +193,7 @@ class Store:
         try:
             write_synced(draft, content)
             os.replace(draft, path)
+            sync_entries(folder)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
@@ -290,21 +293,6 @@ def _move_to_damaged(path: Path) -> str:
     except OSError as error:
         return f"{path} cannot be set aside: {error.strerror}"
     return f"set aside in {folder}"
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write and wait until the content is on disk.
-
-    Raises:
-        OSError: With the path, if it cannot be written.
-    """
-    try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def new_attempt() -> str:

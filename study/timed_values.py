@@ -20,7 +20,8 @@ from study.identity import architecture_digests
 from study.matching import Scale
 from study.record import Reached
 from study.settings import CostConfig
-from study.store import new_attempt, write_synced
+from study.store import new_attempt
+from study.synced import write_synced
 from vlf.config import ConfigError
 
 VERSION = 1

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "study.executors": {
         "study.record",
         "study.store",
+        "study.synced",
         "study.task",
         "study.failure",
         "study.lease",

@@ -76,18 +76,24 @@ def remove_stale(folder: Path, names: set[str], kept: set[str]) -> None:
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
+class _AsDrawn(subset.Options):  # type: ignore[misc]  # fontTools has no types
+    """Cuts a font down without its tables of typesetting, which take most of a PDF's time."""
+
+    drop_tables: list[str]
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self.drop_tables = [*self.drop_tables, *TYPESETTING]
+
+
 @contextmanager
 def _fonts_as_drawn() -> Iterator[None]:
-    """Embed fonts without their tables of typesetting: cutting these down takes most of a PDF.
-
-    Every glyph has its place when it comes to a file, so that nobody asks them.
-    """
-    usual = subset.Options._drop_tables_default
-    subset.Options._drop_tables_default = [*usual, *TYPESETTING]
+    """Embed fonts so: every glyph has its place when it comes to a file, nobody asks the tables."""
+    usual, subset.Options = subset.Options, _AsDrawn
     try:
         yield
     finally:
-        subset.Options._drop_tables_default = usual
+        subset.Options = usual
 
 
 def _render(drawing: Drawing, ending: str) -> bytes:

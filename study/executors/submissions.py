@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from study.store import write_synced
+from study.synced import write_synced
 
 NAME = "vlf-"
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from study_runs import STUDY, answers, command, run
+from study_runs import STUDY, answers, command, copy_costs, run
 
 QUIET = STUDY.replace("report: {", "report: {figures: [confusion], tables: [], ").replace(
     "seeds: [0, 1]", "seeds: [0]"
@@ -19,10 +19,11 @@ LONG = QUIET.replace("epochs: 2", "epochs: 30").replace("train_clips: 48", "trai
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, ran):
     """A study that has run; copied by the tests."""
     path = tmp_path_factory.mktemp("finished") / "order.yaml"
     path.write_text(CLAIMED, "utf-8")
+    copy_costs(ran.results, path.parent / "results")
     run(path)
     return path
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from study_runs import STUDY, answers, command, run
+from study_runs import STUDY, answers, command, copy_costs, run
 
 LONG = (
     STUDY.replace("epochs: 2", "epochs: 12")
@@ -38,10 +38,11 @@ def wait_for_checkpoint(study, process):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory, ran):
     """What the long study answers if nothing happens to it."""
     path = tmp_path_factory.mktemp("undisturbed") / "order.yaml"
     path.write_text(LONG, "utf-8")
+    copy_costs(ran.results, path.parent / "results")
     run(path)
     return answers(path.parent / "results")
 
@@ -50,9 +51,10 @@ def undisturbed(tmp_path_factory):
     "how", ["SIGKILL", "SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)]
 )
 def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_one(
-    study, undisturbed, how
+    study, undisturbed, ran, how
 ):
     study.write_text(LONG, "utf-8")
+    copy_costs(ran.results, study.parent / "results")
     process = start(study)
     wait_for_checkpoint(study, process)
     if how == "SIGINT":
@@ -114,10 +116,12 @@ def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, monkeypatch, 
     assert [name for name in os.listdir(temporary) if not name.startswith(cache)] == []
 
 
-def test_a_cell_with_two_processes_is_trained_by_the_command(study):
+def test_a_cell_with_two_processes_is_trained_by_the_command(study, ran):
     text = STUDY.replace("report: {", "report: {figures: [], tables: [], ")
     study.write_text(text.replace("seeds: [0, 1]", "seeds: [0]"), "utf-8")
 
+    copy_costs(ran.results, study.parent / "results")
+
     out = run(study, "--set", "train.processes=2").stdout
 
-    assert "4 planned = 4 done" in out
+    assert "4 planned = 2 done + 2 reused" in out

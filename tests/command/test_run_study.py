@@ -8,15 +8,15 @@ import sys
 
 import numpy as np
 import pytest
-from study_runs import ROOT, STUDY, answers, refused, run
+from study_runs import ROOT, STUDY, answers, copy_costs, refused, run
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, ran):
     """A study that has run once, with what it printed; shared, so tests must not change it."""
-    path = tmp_path_factory.mktemp("finished") / "order.yaml"
-    path.write_text(STUDY, "utf-8")
-    return path, run(path).stdout
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(ran.study.parent, folder, dirs_exist_ok=True)
+    return folder / "order.yaml", ran.out
 
 
 def test_from_a_yaml_to_a_report(finished):
@@ -51,6 +51,7 @@ def test_with_nothing_left_to_do_no_torch_is_loaded(finished, option):
 
 
 def test_both_executors_give_the_same_numbers(finished, study):
+    copy_costs(finished[0].parent / "results", study.parent / "results")
     run(study, "--executor", "inline")
 
     one, other = answers(finished[0].parent / "results"), answers(study.parent / "results")
@@ -96,10 +97,11 @@ def test_a_plan_tells_the_same_counts_from_records_as_from_models(finished):
     assert counts() == counts("--results", "none yet")
 
 
-def test_only_runs_a_part_and_says_that_the_rest_was_skipped(study):
+def test_only_runs_a_part_and_says_that_the_rest_was_skipped(finished, study):
+    copy_costs(finished[0].parent / "results", study.parent / "results")
     part = run(study, "--only", "variant=TSN,seed=1", code=1)
 
-    assert "6 planned = 2 done + 0 reused + 4 skipped + 0 failed + 0 not run" in part.stdout
+    assert "6 planned = 1 done + 2 reused + 3 skipped + 0 failed + 0 not run" in part.stdout
     assert set(answers(study.parent / "results")) == {("tsn", 1)}
 
 
@@ -136,7 +138,8 @@ def test_quick_is_kept_apart(study):
     assert not (study.parent / "results" / "records").exists()
 
 
-def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
+def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(finished, study):
+    copy_costs(finished[0].parent / "results", study.parent / "results")
     text = STUDY.replace(
         "TSN: {model: {name: tsn}}",
         "wild: {train.lr: 100.0, train.optimizer: sgd, train.clip_norm: 0, train.warmup_epochs: 0,"
@@ -145,7 +148,7 @@ def test_a_failing_cell_is_a_row_with_its_reason_and_exit_code_1(study):
     study.write_text(text, "utf-8")
 
     first = run(study, code=1)
-    assert "4 done + 0 reused + 0 skipped + 2 failed + 0 not run" in first.stdout
+    assert "2 done + 2 reused + 0 skipped + 2 failed + 0 not run" in first.stdout
     assert "diverged" in first.stdout
     assert "diverged" in (study.parent / "results" / "order" / "report.md").read_text("utf-8")
 

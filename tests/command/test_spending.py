@@ -6,9 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from study_runs import ROOT, STUDY, run
-
-WATCHED = STUDY + "run: {tensorboard: true}\n"
+from study_runs import ROOT
 
 
 def taken(folder, *places):
@@ -22,13 +20,9 @@ def within_two(said, took):
 
 
 @pytest.fixture(scope="module")
-def spent(tmp_path_factory):
+def spent(ran):
     """A study's plan as values, and its results folder after it has run."""
-    path = tmp_path_factory.mktemp("spent") / "order.yaml"
-    path.write_text(WATCHED, "utf-8")
-    plan = json.loads(run(path, "--plan", "--json").stdout)
-    run(path)
-    return plan, path.parent / "results"
+    return json.loads(ran.plan), ran.results
 
 
 def test_a_plans_disk_is_within_a_factor_of_two_of_what_the_study_takes(spent):

@@ -5,10 +5,12 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +32,26 @@ seeds: [0, 1]
 cost: {batch_sizes: [1], rounds: 5}
 report: {baseline: {variant: VLF}}
 """
+
+
+class Ran(NamedTuple):
+    """A study that has run: its file, its plan before as JSON, and what the run said."""
+
+    study: Path
+    plan: str
+    out: str
+
+    @property
+    def results(self):
+        return self.study.parent / "results"
+
+
+def copy_costs(there, here, models=("vlf", "tsn")):
+    """Take a results folder's costs: a test of something else has no need to time them again."""
+    (here / "records").mkdir(parents=True, exist_ok=True)
+    for path in (there / "records").glob("cost-*.json"):
+        if json.loads(path.read_text("utf-8"))["config"]["model"]["name"] in models:
+            shutil.copy(path, here / "records")
 
 
 def command(study, *options):

@@ -3,6 +3,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,30 @@ def test_of_many_writers_at_once_exactly_one_is_kept_whole(tmp_path):
 
     assert [writer.exitcode for writer in writers] == [0] * 8
     assert len(Store(tmp_path).done(KEY)) == 1
+
+
+def test_the_names_of_a_record_and_of_its_files_are_synced_with_them(tmp_path, monkeypatch):
+    """A spy on the real call: what it synced, and which names were in a folder by then."""
+    synced, sync = [], os.fsync
+
+    def spy(descriptor):
+        sync(descriptor)
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        names = {one.suffix for one in path.iterdir()} if path.is_dir() else {path.suffix}
+        synced.append((path.name if path.is_dir() else path.parent.name, names))
+
+    monkeypatch.setattr(os, "fsync", spy)
+    store = Store(tmp_path)
+    artifact = store.add_artifact(KEY, "one", "predictions", b"scores")
+    store.add(KEY, record(artifacts={"predictions": artifact}))
+
+    draft = {".draft"}
+    assert synced == [
+        ("artifacts", draft),
+        ("artifacts", {".npz"}),
+        ("records", draft),
+        ("records", {*draft, ".json"}),
+    ]
 
 
 @pytest.mark.parametrize("cut", [0, 1, 200, -1])

@@ -17,7 +17,7 @@ from study.executors import EXECUTORS, Placement
 from study.failure import Clock, failed_record
 from study.lease import Leases
 from study.store import Store
-from study.store import write_synced as write
+from study.synced import write_synced as write
 
 EXECUTOR_NAMES = [name for name in EXECUTORS if name != "slurm"]
 
