@@ -1,15 +1,16 @@
 """Writing so that a power failure finds it on disk: a file's content, and a folder's names."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write and wait until the content is on disk.
+    """Write a new file and wait until the content is on disk.
 
     Raises:
-        OSError: With the path, if it cannot be written.
+        OSError: With the path, if it cannot be written; nothing of it is left then.
     """
     try:
         with path.open("wb") as file:
@@ -17,6 +18,8 @@ def write_synced(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        with contextlib.suppress(OSError):  # a read-only disk: what went wrong first is told
+            path.unlink()
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
