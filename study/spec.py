@@ -249,7 +249,7 @@ def _read_base(node: Node | None, overrides: Sequence[str], factors: Factors) ->
                 raise one.error(f"dotted keys belong to factors; {hint}")
         for one in entries(node, SECTIONS).values():
             entries(one)
-        tree = merge(tree, node)
+        tree = merge(tree, node) if node.value is not None else tree
     for section in SECTIONS:
         if tree.value[section].value is None:
             tree.value[section] = Node({}, "", (*key, section), tree.value[section].place)

@@ -318,6 +318,15 @@ def test_a_level_is_found_by_its_value_too(tmp_path):
     assert load_study(write(tmp_path, text)).exclude[0]["data.frames"] == "4"
 
 
+@pytest.mark.parametrize("base", ["base:", "base: {}", "base: {model: }"])
+def test_a_base_that_says_nothing_is_that_of_no_base(tmp_path, base):
+    without = load_study(write(tmp_path, "question: q"))
+
+    study = load_study(write(tmp_path, f"question: q\n{base}"), ["train.epochs=3"])
+
+    assert study.base == {**without.base, "train": {"epochs": 3}}
+
+
 def test_an_override_changes_the_base_and_is_the_place_of_its_mistakes(tmp_path):
     study = load_study(write(tmp_path, YAML), ["train.epochs=2", "train.lr=1e-4"])
 
