@@ -25,7 +25,7 @@ soak: install  ## what takes long of docs/reliability.md: fuzzing, kills, scale;
 	$(BIN)/python -m pytest -q -m slow tests/study/test_spec_mutations.py tests/study/test_record_mutations.py \
 		tests/vlf/data/test_list_mutations.py tests/vlf/data/test_video_mutations.py tests/command/test_two_runs.py
 	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/kill.py --kills 200 --minutes 20
+	$(BIN)/python benchmarks/kill.py --kills 200 --minutes 30
 
 check: install  ## everything that CI runs; starts a SLURM for its tests (root)
 	$(BIN)/ruff check .

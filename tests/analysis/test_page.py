@@ -565,6 +565,14 @@ def test_many_rows_are_folded_and_exports_hold_them_all(open_page, maker, tmp_pa
 
     page = open_page(tmp_path / "report")
 
+    lines = page.locator("#answer li")
+    assert [lines.nth(n).is_visible() for n in range(25)] == [True] * 12 + [False] * 13
+    page.emulate_media(media="print")
+    assert all(lines.nth(n).is_visible() for n in range(25))  # on paper nothing unfolds
+    page.emulate_media(media="screen")
+    page.locator("#answer summary", has_text="13 more lines").click()
+    assert lines.count() == 25
+    assert lines.last.is_visible()
     assert len(rows(page, "table")) == 40
     assert page.locator(".cell").first.is_hidden()  # folded, until one is asked for
     assert len(saved(page, tool(page, "table", "CSV")).splitlines()) == 61
