@@ -2,6 +2,7 @@
 
     python benchmarks/report.py               # 1,000 cells, three seeds each
     python benchmarks/report.py --cells 200 --clips 1000
+    python benchmarks/report.py ablations/factorization.yaml ablations/depth.yaml
 
 Records with their curves and predictions are written as if all cells had run; then `--report` is a
 process of its own, in which every table, figure and part of the page is timed. The page is opened
@@ -78,6 +79,7 @@ sys.exit(code)
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("studies", nargs="*", type=Path, metavar="STUDY", help="instead of cells")
     parser.add_argument("--cells", type=int, default=1000, help="a multiple of 100")
     parser.add_argument("--clips", type=int, default=200, help="of the test split")
     parser.add_argument("--keep", type=Path, help="a folder for the study, kept")
@@ -85,17 +87,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = args.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        study = write_study(place, args.cells)
-        study.write_text(study.read_text("utf-8") + "seeds: [0, 1, 2]\n", "utf-8")
-        fill(study, args.clips)
-        page = make_report(study)
-        open_page(page)
+        if not args.studies:
+            args.studies = [write_study(place, args.cells)]
+            with args.studies[0].open("a", encoding="utf-8") as file:
+                file.write("seeds: [0, 1, 2]\n")
+        for study in args.studies:
+            fill(study, args.clips, place / "results")
+            open_page(make_report(study, place / "results"))
     return 0
 
 
-def fill(path: Path, clips: int) -> None:
+def fill(path: Path, clips: int, results: Path) -> None:
     """Records of every job, with artifacts; not synced, which is not what is timed."""
-    study, store = load_study(path), Store(path.parent / "results")
+    study, store = load_study(path), Store(results)
     plan = make_plan(study, expand(study), store, "cpu", Choice())
     store.records.mkdir(parents=True, exist_ok=True)
     (store.root / "artifacts").mkdir(exist_ok=True)
@@ -173,9 +177,8 @@ def save(store: Store, name: str, arrays: dict[str, np.ndarray]) -> Artifact:
     return Artifact(path, hashlib.sha256(buffer.getvalue()).hexdigest())
 
 
-def make_report(study: Path) -> Path:
+def make_report(study: Path, results: Path) -> Path:
     """Time the command; print what it took, what of it took longest, and the size of the page."""
-    results = study.parent / "results"
     argv = [str(study), "--report", "--results", str(results)]
     command = [sys.executable, "-c", MEASURED.format(root=str(ROOT), argv=argv)]
     start, before = time.perf_counter(), processor_seconds()
@@ -183,7 +186,7 @@ def make_report(study: Path) -> Path:
     wall, own = time.perf_counter() - start, processor_seconds() - before
     page = results / study.stem / "report.html"
     size = page.stat().st_size / 1e6
-    print(f"--report: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB")
+    print(f"--report {study.stem}: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB")
     spent = json.loads(done.stderr.splitlines()[-1])
     for name in sorted(spent, key=lambda name: -spent[name])[:MOST_SHOWN]:
         print(f"  {name}: {spent[name]:.1f} s", flush=True)

@@ -178,7 +178,7 @@ def measure_report(folder: Path, cells: int) -> None:
 
     folder.mkdir()
     study = write_study(folder, cells)
-    fill(study, 200)
+    fill(study, 200, study.parent / "results")
     measure_command(study, "", 1, f"{cells:,} cells, all done")
 
 
