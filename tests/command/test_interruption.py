@@ -119,7 +119,6 @@ def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, monkeypatch, 
 def test_a_cell_with_two_processes_is_trained_by_the_command(study, ran):
     text = STUDY.replace("report: {", "report: {figures: [], tables: [], ")
     study.write_text(text.replace("seeds: [0, 1]", "seeds: [0]"), "utf-8")
-
     copy_costs(ran.results, study.parent / "results")
 
     out = run(study, "--set", "train.processes=2").stdout
