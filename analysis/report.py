@@ -14,7 +14,8 @@ from markupsafe import Markup
 from analysis.answer import answer_lines
 from analysis.atomic import write_atomically
 from analysis.figures import FIGURES
-from analysis.figures.save import SavedFigure, remove_stale, save_figure
+from analysis.figures.save import SavedFigure, remove_stale
+from analysis.figures.side_by_side import draw_figures
 from analysis.judge import Judgement, judge, verdict_words
 from analysis.ledger import register_claims
 from analysis.methods import write_methods
@@ -85,8 +86,7 @@ def write_report(
         paths += _write_table(folder if name == "main" else folder / "tables", table)
     _remove_stale_tables(folder / "tables", TABLES.keys() - tables.keys())
     place = folder / "figures"
-    drawn = [save_figure(name, FIGURES[name], results, place) for name in figure_names]
-    figures = [figure for figure in drawn if figure is not None]
+    figures = draw_figures(figure_names, results, place)
     remove_stale(place, set(FIGURES), {figure.name for figure in figures})
     paths += [path for figure in figures for path in figure.paths]
     paths += write_methods(results, folder)
@@ -100,7 +100,7 @@ def write_report(
         [*pages, *paths],
         tables.get("claims"),
         judgement.is_contradicted,
-        results.artifacts.damaged,
+        sorted(results.artifacts.damaged, key=lambda found: (found[0].job, found[1])),
     )
 
 
@@ -177,7 +177,7 @@ def _values(
         "failed_more": max(0, counts["failed"] - MOST_FAILED),
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
-        "problems": results.artifacts.problems,
+        "problems": sorted(results.artifacts.problems),  # whichever process met them first
         "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
         "planned": sum(counts.values()),
         "path": str(study.path),

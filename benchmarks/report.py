@@ -5,8 +5,8 @@
     python benchmarks/report.py ablations/factorization.yaml ablations/depth.yaml
 
 Records with their curves and predictions are written as if all cells had run; then `--report` is a
-process of its own, in which every table, figure and part of the page is timed. The page is opened
-in a headless Chromium where there is one.
+process of its own. In a second one, that draws its figures alone, every table, figure and part of
+the page is timed. The page is opened in a headless Chromium where there is one.
 """
 
 import argparse
@@ -44,7 +44,8 @@ import json, sys, time
 sys.path.insert(0, {root!r})
 spent = {{"imports": time.process_time()}}
 import run_study
-import analysis.report as report, analysis.figures.save as save, analysis.terminal as terminal
+import analysis.report as report, analysis.terminal as terminal
+import analysis.figures.side_by_side as figures
 spent["imports"] = time.process_time() - spent["imports"]
 def timed(name, function):
     def call(*arguments):
@@ -61,7 +62,8 @@ def resolved(entry):
     return timed(lambda *_: f"table {{name}}", find(entry))
 report.resolve = resolved
 report._write_table = timed(lambda _, table: "renderings of tables", report._write_table)
-report.save_figure = timed(lambda name, *_: f"figure {{name}}", report.save_figure)
+figures._processes = lambda _: 1
+figures.save_figure = timed(lambda name, *_: f"figure {{name}}", figures.save_figure)
 report._render = timed(lambda name, _: name, report._render)
 for name in ("look_at_claims", "cell_sections", "embedded", "write_methods", "answer_lines"):
     setattr(report, name, timed(lambda *_, name=name: name, getattr(report, name)))
@@ -180,13 +182,15 @@ def save(store: Store, name: str, arrays: dict[str, np.ndarray]) -> Artifact:
 def make_report(study: Path, results: Path) -> Path:
     """Time the command; print what it took, what of it took longest, and the size of the page."""
     argv = [str(study), "--report", "--results", str(results)]
-    command = [sys.executable, "-c", MEASURED.format(root=str(ROOT), argv=argv)]
     start, before = time.perf_counter(), processor_seconds()
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    command = [sys.executable, "run_study.py", *argv]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     wall, own = time.perf_counter() - start, processor_seconds() - before
     page = results / study.stem / "report.html"
     size = page.stat().st_size / 1e6
     print(f"--report {study.stem}: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB")
+    command = [sys.executable, "-c", MEASURED.format(root=str(ROOT), argv=argv)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     spent = json.loads(done.stderr.splitlines()[-1])
     for name in sorted(spent, key=lambda name: -spent[name])[:MOST_SHOWN]:
         print(f"  {name}: {spent[name]:.1f} s", flush=True)

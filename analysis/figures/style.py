@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from analysis.results import Results, Variant
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
 PAGE_WIDTH = 6.9
 DPI = 200
+LAYOUT_DIGITS = 6  # of a share of the figure, which is some 1,400 pixels wide
 
 # Okabe & Ito, "Color Universal Design" (2008), ordered so that neighbours also differ in grey;
 # their yellow is left out, it vanishes on white paper.
@@ -111,6 +113,8 @@ def freeze_layout(figure: Figure) -> None:
         return  # frozen before
     engine.execute(figure)
     figure.set_layout_engine("none")
+    for axes in figure.axes:  # the solver's last digits vary, and names in an SVG hash all of them
+        axes.set_position(np.round(axes.get_position(original=True).bounds, LAYOUT_DIGITS))
 
 
 def series_factor(results: Results) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.results import Results
 from study.claims import read_claims
 from study.record import Artifact, Measurement, Outcome, Record
 from study.sections import complete_baseline
@@ -230,3 +231,8 @@ def maker_at():
 @pytest.fixture
 def seven_study(maker) -> Study:
     return maker.study({"variant": list(VARIANTS)})
+
+
+@pytest.fixture
+def seven(maker, seven_study):
+    return Results(seven_study, maker.seven(), maker.root)

@@ -8,7 +8,7 @@ from analysis.figures.confusion import confusion_matrix, name_classes, panel_gri
 from analysis.figures.labels import label_points
 from analysis.figures.pareto import pareto_front
 from analysis.figures.save import FORMATS, save_figure
-from analysis.figures.style import freeze_layout, house_style, looks, new_figure
+from analysis.figures.style import LAYOUT_DIGITS, freeze_layout, house_style, looks, new_figure
 from analysis.registry import resolve
 from analysis.results import Results
 
@@ -19,11 +19,6 @@ DEPTHS = {"model.spatial_depth": [0, 1, 2], "model.spatiotemporal_depth": [1, 2,
 def draw(name, results):
     with house_style():
         return resolve(FIGURES[name])(results)
-
-
-@pytest.fixture
-def seven(maker, seven_study):
-    return Results(seven_study, maker.seven(), maker.root)
 
 
 @pytest.fixture
@@ -260,6 +255,16 @@ def test_figures_are_the_same_bytes_every_time_and_embed_their_fonts(seven, tmp_
     pdf = first.paths[0].read_bytes()
     assert b"/FontFile2" in pdf
     assert b"/Type3" not in pdf
+
+
+@pytest.mark.parametrize("name", ["accuracy_macs", "confusion", "cost_parts"])
+def test_a_place_has_no_more_digits_than_every_run_of_the_solver_agrees_on(seven, name):
+    figure = draw(name, seven).figure
+    freeze_layout(figure)
+
+    for axes in figure.axes:
+        bounds = axes.get_position(original=True).bounds
+        assert np.allclose(bounds, np.round(bounds, LAYOUT_DIGITS), rtol=0, atol=1e-15)
 
 
 def test_a_caption_of_one_seed_promises_no_interval(maker, seven_study):

@@ -49,11 +49,6 @@ def frames(maker):
     return Results(maker.study(VLF_FRAMES), maker.frames(), maker.root)
 
 
-@pytest.fixture
-def seven(maker, seven_study):
-    return Results(seven_study, maker.seven(), maker.root)
-
-
 @pytest.mark.parametrize("name", sorted(DICHROMATS))
 def test_the_colours_of_five_variants_differ_for_the_colour_blind(name):
     seen = [lab(np.array(DICHROMATS[name]) @ linear(color)) for color in COLORS[:5]]
