@@ -40,7 +40,7 @@ from torch import Tensor
 
 from vlf.config import PackedConfig, VideoListConfig
 from vlf.data import packed
-from vlf.data.ahead import load_ahead
+from vlf.data.prefetch import load_ahead
 from vlf.data.footage import find_films
 from vlf.data.pack import pack
 from vlf.data.pack_source import find_source

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vlf.data import Views
-from vlf.data.ahead import load_ahead
+from vlf.data.prefetch import load_ahead
 from vlf.heads import split_heads, split_targets
 from vlf.models.pixels import Pixels, pixels_of
 

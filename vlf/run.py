@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from vlf.config import BackboneOptions, RunConfig
 from vlf.data import Clips, Views, open_clips
-from vlf.data.ahead import load_ahead
+from vlf.data.prefetch import load_ahead
 from vlf.data.augment import Augment, Label, mix_clips
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize

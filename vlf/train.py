@@ -74,7 +74,7 @@ def train_model(
         on_epoch: Told after each epoch.
         should_stop: Asked after each step; if so, a checkpoint is written at once.
         loaders: Threads of each process that load clips ahead; any number makes the same numbers
-            (vlf/data/ahead.py).
+            (vlf/data/prefetch.py).
         features: Folder that keeps the features of stored views (vlf/features.py), for data and
             code that it is named after; None computes them anew, to the same numbers.
 

@@ -7,8 +7,8 @@ from vlf.config import ConfigError, JesterConfig
 from vlf.config.folder import list_folders
 from vlf.data import Split
 from vlf.data.film import Film, ImageFolder
-from vlf.data.listed import Item, ListedClips, settle
-from vlf.data.text import number_of, open_root, read_names, read_pairs, split_file
+from vlf.data.listed_clips import Item, ListedClips, settle
+from vlf.data.annotations import number_of, open_root, read_names, read_pairs, split_file
 
 
 class Jester(ListedClips):

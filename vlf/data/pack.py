@@ -32,7 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vlf.config import ConfigError
 from vlf.config.folder import pack_path
-from vlf.data.listed import Item
+from vlf.data.listed_clips import Item
 from vlf.data.pack_source import PackError, Source, find_source
 from vlf.data.packed import (
     Chroma,

@@ -10,7 +10,7 @@ from vlf.config import DataConfig, EpicKitchensConfig, ListedData, VideoListConf
 from vlf.config.folder import segment_name
 from vlf.data import Split, open_clips
 from vlf.data.film import ImageFolder
-from vlf.data.listed import Item, ListedClips, OpenFilm
+from vlf.data.listed_clips import Item, ListedClips, OpenFilm
 from vlf.data.study_data import StudyDataError, read_base_data
 from vlf.data.video_list import open_by_number, read_list
 

@@ -12,8 +12,8 @@ from typing import Any
 from vlf.config import ConfigError, SomethingConfig
 from vlf.config.folder import index_videos
 from vlf.data import Split
-from vlf.data.listed import Item, ListedClips, open_video, settle
-from vlf.data.text import (
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle
+from vlf.data.annotations import (
     check_names,
     number_of,
     open_root,

@@ -18,7 +18,7 @@ from PIL import Image
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import check_data, open_clips
-from vlf.data.checked import FILE
+from vlf.data.decode_check import FILE
 
 PLAYLIST = b"""\
 #EXTM3U

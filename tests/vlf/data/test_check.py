@@ -6,7 +6,7 @@ from dataset_files import MAKERS
 from film_files import encode
 from PIL import Image
 
-from vlf.data import check, open_clips, sheet
+from vlf.data import check, contact_sheet, open_clips
 
 STUDY = """\
 question: Is it all there?
@@ -156,8 +156,8 @@ def test_the_sheet_shows_the_clips_that_a_model_is_given(study, tmp_path, capsys
 def test_a_strip_is_the_frames_of_the_test_view_beside_each_other(study):
     config = check.read_all_data(study)["base"]
     clips = open_clips(config.model_copy(update={"bad": "tell"}), "test")
-    strip = sheet.strip_of(clips, 1)
-    assert strip.shape == (32, 4 * 32 + 3 * sheet.GAP, 3)
+    strip = contact_sheet.strip_of(clips, 1)
+    assert strip.shape == (32, 4 * 32 + 3 * contact_sheet.GAP, 3)
     view = clips.load_views(1)[0].permute(0, 2, 3, 1).numpy()
     assert np.array_equal(strip[:, 34:66], view[1])
 
@@ -169,10 +169,10 @@ def test_a_sheet_has_as_many_labels_as_there_is_room_for():
         def __len__(self):
             return 120
 
-    chosen = sheet.choose(Clips(), 0)
-    assert len({Clips.labels[index] for index in chosen}) == sheet.CLIPS
+    chosen = contact_sheet.choose(Clips(), 0)
+    assert len({Clips.labels[index] for index in chosen}) == contact_sheet.CLIPS
     Clips.labels = np.repeat(np.arange(3), 40)
-    counts = np.bincount(Clips.labels[sheet.choose(Clips(), 0)])
+    counts = np.bincount(Clips.labels[contact_sheet.choose(Clips(), 0)])
     assert counts.tolist() == [4, 4, 4]
 
 

@@ -10,7 +10,7 @@ from film_files import levels_of, save_images
 from study.identity import file_digests, train_identity
 from vlf.config import ConfigError, FramesConfig, KineticsConfig, RunConfig
 from vlf.data import DATASETS, check_data, open_clips
-from vlf.data.ahead import load_ahead
+from vlf.data.prefetch import load_ahead
 from vlf.data.seeds import rng
 
 CLASSES = {

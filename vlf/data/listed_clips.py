@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vlf.config import ConfigError, ListedData
 from vlf.data import Split
-from vlf.data.checked import check_once
+from vlf.data.decode_check import check_once
 from vlf.data.film import Film, TimedVideo
 from vlf.data.sampling import Indices, draw_indices, fixed_indices
 from vlf.data.transforms import crop_clip, crop_scaled, crop_views, resize_frames, short_side
@@ -79,7 +79,7 @@ class ListedClips:
 
     An item's frames are kept in memory once decoded, at the short side that crops are cut from, as
     long as `cache_bytes` has room; the numbers are the same with the cache and without it. Several
-    threads may load at a time (vlf/data/ahead.py).
+    threads may load at a time (vlf/data/prefetch.py).
 
     Args:
         config: How clips are cut.

@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from vlf.data.ahead import load_ahead
+from vlf.data.prefetch import load_ahead
 
 
 def loaders():
