@@ -40,11 +40,11 @@ from torch import Tensor
 
 from vlf.config import PackedConfig, VideoListConfig
 from vlf.data import packed
-from vlf.data.prefetch import load_ahead
 from vlf.data.footage import find_films
 from vlf.data.pack import pack
 from vlf.data.pack_source import find_source
 from vlf.data.packed import Packed, Packing
+from vlf.data.prefetch import load_ahead
 from vlf.data.sampling import fixed_indices
 from vlf.data.seek import read_index
 from vlf.data.transforms import crop_clip, resize_frames

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from vlf.config import BackboneOptions, RunConfig
 from vlf.data import Clips, Views, open_clips
-from vlf.data.prefetch import load_ahead
 from vlf.data.augment import Augment, Label, mix_clips
+from vlf.data.prefetch import load_ahead
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.features import Frozen

@@ -20,6 +20,7 @@ from analysis.tables.notes import (
     absent,
     cost_notes,
     count_notes,
+    design_remarks,
     main_remarks,
     quoted_batch,
     ratio_notes,
@@ -55,7 +56,7 @@ def main_table(results: Results) -> Table:
         rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
         align=tuple(column.align for column in columns),
         caption=_caption(results),
-        remarks=(*main_remarks(results), *matched_remarks(results)),
+        remarks=(*main_remarks(results), *design_remarks(results), *matched_remarks(results)),
     )
 
 

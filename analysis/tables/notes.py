@@ -1,6 +1,7 @@
 """What a reader must be told beside a number: failures, mixtures, and what marks mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis.frame import device_model
 from analysis.numbers import plural
@@ -15,6 +16,18 @@ FEWEST = 5  # rounds that are independent of each other
 REASON_LENGTH = 40  # characters of a reason inside the table; a note has the whole
 ASIDES = ("energy", "training memory", "throughput sweep", "memory at batch", "machine's peak")
 COUNTED = {"parameters": "parameters:", "macs": "MACs"}  # metric -> how remarks on it begin
+
+DESIGN = {  # key of a model's config -> its values in words
+    "attention_init": {
+        "tied": "Keys start equal to queries",
+        "glorot": "Keys start independent of queries",
+    },
+    "readout": {
+        "mean": "The mean of the tokens is classified",
+        "class_token": "A class token is classified",
+    },
+    "head": {"mlp": "MLP head", "linear": "Linear head"},
+}
 
 
 def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...]) -> Entry:
@@ -155,6 +168,35 @@ def main_remarks(results: Results) -> tuple[str, ...]:
         "is one multiply-accumulate, two FLOPs."
     )
     return (*remarks, *views_remarks(results))
+
+
+def design_remarks(results: Results) -> tuple[str, ...]:
+    """Choices of transformers that differ between the cells although no level names them."""
+    named = {
+        setting
+        for levels in results.study.factors.values()
+        for level in levels
+        for key, value in level.patch.items()
+        for setting in (value if key == "model" else (key.removeprefix("model."),))
+    }
+    groups = []
+    for key, words in DESIGN.items():
+        cells: dict[str, list[str]] = {}
+        for variant in results.variants:
+            for model in _models(results, variant):
+                if key in model and not (key == "attention_init" and model.get("weights")):
+                    cells.setdefault(words[model[key]], []).append(variant.label)
+        if key not in named and len(cells) > 1:
+            groups.append("; ".join(f"{word}: {', '.join(cells[word])}" for word in cells))
+    if not groups:
+        return ()
+    return (f"The models differ in more than their names say. {'. '.join(groups)}.",)
+
+
+def _models(results: Results, variant: Variant) -> list[Mapping[str, Any]]:
+    """The model section of a cell's first training record that has any; at most one."""
+    records = [job.record for job in results.jobs(variant) if job.kind == "train" and job.record]
+    return [record.config["model"] for record in records if "model" in record.config][:1]
 
 
 def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:

@@ -5,10 +5,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vlf.config.shared import Attention, BackboneOptions, HeadDropout, Weights
+from vlf.config.shared import Attention, BackboneOptions, ClipTransformer, Weights
 
 
-class VLFConfig(BackboneOptions, HeadDropout):
+def _check_tied(config: ClipTransformer, sees_token: bool) -> None:
+    """Refuse `attention_init: tied` where every attention sees a class token.
+
+    Raises:
+        ValueError: If it would change nothing.
+    """
+    if config.attention_init == "tied" and config.readout == "class_token" and sees_token:
+        raise ValueError(
+            "attention_init: tied is for attention without a class token; set readout: mean"
+        )
+
+
+class VLFConfig(BackboneOptions, ClipTransformer):
     """VideoLightFormer (arXiv:2107.00451) and its ablations.
 
     Attributes:
@@ -19,7 +31,6 @@ class VLFConfig(BackboneOptions, HeadDropout):
         pool: "none": h sees all k*H*W tokens; "frame": one mean-pooled token a frame (VTN-like).
         positions: Added at the input of g and h: "learned", "sine" (fixed), or "none".
         norm: Of the blocks of g and h: "pre" in front of attention and MLP, "post" behind the sums.
-        readout: What of h is classified: the "mean" of its tokens, or a "class_token" of its own.
     """
 
     name: Literal["vlf"] = "vlf"
@@ -29,7 +40,9 @@ class VLFConfig(BackboneOptions, HeadDropout):
     pool: Literal["none", "frame"] = "none"
     positions: Literal["learned", "sine", "none"] = "learned"
     norm: Literal["pre", "post"] = "pre"
+    attention_init: Literal["glorot", "tied"] = "tied"
     readout: Literal["mean", "class_token"] = "mean"
+    head: Literal["linear", "mlp"] = "mlp"
 
     @model_validator(mode="after")
     def _class_token_needs_blocks(self) -> Self:
@@ -59,7 +72,7 @@ class TSMConfig(BackboneOptions):
     shift_div: int = Field(8, ge=2)
 
 
-class TimeSformerConfig(HeadDropout):
+class TimeSformerConfig(ClipTransformer):
     """TimeSformer (arXiv:2102.05095).
 
     Attributes:
@@ -73,8 +86,13 @@ class TimeSformerConfig(HeadDropout):
     depth: int = Field(2, ge=1, le=64)
     attention: Literal["divided", "joint", "space"] = "divided"
 
+    @model_validator(mode="after")
+    def _some_attention_can_be_tied(self) -> Self:
+        _check_tied(self, self.attention != "divided")
+        return self
 
-class ViViTConfig(HeadDropout):
+
+class ViViTConfig(ClipTransformer):
     """ViViT (arXiv:2103.15691).
 
     Attributes:
@@ -104,6 +122,7 @@ class ViViTConfig(HeadDropout):
             raise ValueError("depth: is of the joint encoder; say spatial_depth and temporal_depth")
         if self.depth is not None and (self.spatial_depth, self.temporal_depth) != (2, 1):
             raise ValueError("depth: takes the place of spatial_depth and temporal_depth")
+        _check_tied(self, True)
         return self
 
 

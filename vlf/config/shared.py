@@ -1,7 +1,7 @@
 """What configs of architectures share: weights to start from, the backbone f, attention."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,14 +130,24 @@ class Attention(Weights):
         return self
 
 
-class HeadDropout(Attention):
-    """Dropout of the head apart from that of the blocks.
+class ClipTransformer(Attention):
+    """Choices of every transformer over the tokens of a clip.
+
+    Their defaults differ by architecture, as published or as argued in docs/models.md: a comparison
+    of architectures compares these, too, unless they are set.
 
     Attributes:
-        head_dropout: Before the last layer; None takes `dropout`.
+        head_dropout: Dropout before the last layer; None takes `dropout`.
+        attention_init: Initial weights of queries and keys. "glorot": independent; "tied": keys
+            start equal to queries, in every attention whose sequence holds no class token.
+        readout: What is classified: the "mean" of the last tokens, or a "class_token".
+        head: "linear", or "mlp": linear, GELU, dropout, linear.
     """
 
     head_dropout: float | None = Field(None, ge=0, lt=1)
+    attention_init: Literal["glorot", "tied"] = "glorot"
+    readout: Literal["mean", "class_token"] = "class_token"
+    head: Literal["linear", "mlp"] = "linear"
 
     @property
     def dropout_before_head(self) -> float:

@@ -32,10 +32,10 @@ from rich.progress import (
 
 from vlf.config import ConfigError, DataConfig, ListedData
 from vlf.data import Clips, Split, open_clips
-from vlf.data.prefetch import load_ahead
-from vlf.data.listed_clips import TELL, Item, ListedClips, find_fault, name_of
-from vlf.data.seeds import rng
 from vlf.data.contact_sheet import draw_sheet
+from vlf.data.listed_clips import TELL, Item, ListedClips, find_fault, name_of
+from vlf.data.prefetch import load_ahead
+from vlf.data.seeds import rng
 from vlf.data.study_data import StudyDataError, read_all_data
 
 TOLD = 5  # names of what is missing or broken, a split

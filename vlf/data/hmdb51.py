@@ -8,8 +8,8 @@ from pathlib import Path
 from vlf.config import ConfigError, HMDB51Config
 from vlf.config.folder import index_videos
 from vlf.data import Split
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 from vlf.data.annotations import check_names, open_root, read_lines
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 
 KEY = "data.splits"
 MARKS = {"train": "1", "test": "2"}

@@ -11,8 +11,8 @@ from pathlib import Path
 from vlf.config import ConfigError, KineticsConfig
 from vlf.config.folder import index_videos
 from vlf.data import Split
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 from vlf.data.annotations import check_names, number_of, open_root, read_csv, split_file
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
 

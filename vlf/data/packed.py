@@ -30,10 +30,10 @@ from PIL import Image
 
 from vlf.config import ConfigError, ListedData, PackedConfig
 from vlf.data import Split
+from vlf.data.annotations import open_root
 from vlf.data.film import Film
 from vlf.data.listed_clips import Item, ListedClips, settle
 from vlf.data.sampling import Indices
-from vlf.data.annotations import open_root
 from vlf.data.transforms import resize_frames
 from vlf.data.video import Frames, VideoError
 from vlf.data.video_list import read_classes, read_list

@@ -12,7 +12,6 @@ from typing import Any
 from vlf.config import ConfigError, SomethingConfig
 from vlf.config.folder import index_videos
 from vlf.data import Split
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 from vlf.data.annotations import (
     check_names,
     number_of,
@@ -22,6 +21,7 @@ from vlf.data.annotations import (
     read_pairs,
     split_file,
 )
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle
 
 
 class Something(ListedClips):

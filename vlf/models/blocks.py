@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vlf.config.shared import ClipTransformer
+
 NORM_EPS = 1e-6  # of the published ViT, TimeSformer and ViViT; torch's default is 1e-5
 # Learned positions and class tokens start about as large as the tokens that they join: those of a
 # projected feature map have unit variance by their norm, those of linear patches about half. With
@@ -33,7 +35,7 @@ class SelfAttention(nn.Module):
         same place at other times need not be found from nothing: a simple form of mimetic
         initialisation (Trockman and Kolter 2023, arXiv:2305.09828). Over the 128 tokens of the
         embedded study, attention that starts at random stays at chance for many epochs. Not for
-        models that read a class token, which at first would attend to itself.
+        sequences with a class token, which at first would attend to itself.
         """
         query, key, value = self.qkv.weight.data.chunk(3)
         for weight in (query, value):
@@ -136,6 +138,21 @@ def classifier(width: int, classes: int, dropout: float) -> nn.Sequential:
     head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, classes))
     init_linears(head)
     return head
+
+
+def build_head(config: ClipTransformer, classes: int) -> nn.Sequential:
+    """The head that a config names, with torch's initial weights: (..., D) -> (..., K)."""
+    width, dropout = config.width, nn.Dropout(config.dropout_before_head)
+    if config.head == "linear":
+        return nn.Sequential(dropout, nn.Linear(width, classes))
+    return nn.Sequential(nn.Linear(width, width), nn.GELU(), dropout, nn.Linear(width, classes))
+
+
+def tie_keys(part: nn.Module) -> None:
+    """`SelfAttention.tie_keys` of every attention in a part of a model."""
+    for module in part.modules():
+        if isinstance(module, SelfAttention):
+            module.tie_keys()
 
 
 def split_frames(x: Tensor, frames: int) -> Tensor:

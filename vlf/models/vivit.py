@@ -11,12 +11,13 @@ from vlf.models.blocks import (
     NORM_EPS,
     PATCH_POSITION_STD,
     Block,
+    build_head,
     check_clip,
-    classifier,
     init_linears,
     init_patches,
     learned,
     split_frames,
+    tie_keys,
 )
 
 
@@ -57,7 +58,8 @@ class ViViT(nn.Module):
             self.g = None
             depth = config.depth or config.spatial_depth + config.temporal_depth
             self.h = Encoder(config, depth, self.times * places)
-        self.head = classifier(config.width, data.classes, config.dropout_before_head)
+        self.head = build_head(config, data.classes)
+        init_linears(self.head)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
@@ -72,15 +74,15 @@ class ViViT(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A transformer with a class token, learned positions and a last norm."""
+    """A transformer with learned positions and a last norm, read by a class token or the mean."""
 
     def __init__(self, config: ViViTConfig, depth: int, tokens: int) -> None:
         super().__init__()
         width, heads = config.width, config.heads
-        self.class_token = learned(1, 1, width, std=PATCH_POSITION_STD)
-        self.position = learned(
-            1 + tokens, width, std=PATCH_POSITION_STD
-        )  # the class token's is the first
+        has_token = config.readout == "class_token"
+        self.class_token = learned(1, 1, width, std=PATCH_POSITION_STD) if has_token else None
+        # The class token's is the first.
+        self.position = learned(has_token + tokens, width, std=PATCH_POSITION_STD)
         self.blocks = nn.Sequential(
             *(
                 Block(width, heads, config.mlp_ratio, config.dropout, config.activation)
@@ -89,9 +91,14 @@ class Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         init_linears(self)
+        if config.attention_init == "tied":
+            tie_keys(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D) -> (B, D), the class token."""
+        """(B, N, D) -> (B, D), the class token or the mean."""
+        if self.class_token is None:
+            mean: Tensor = self.norm(self.blocks(x + self.position)).mean(dim=1)
+            return mean
         x = torch.cat([self.class_token.expand(x.shape[0], -1, -1), x], dim=1)
         x = self.blocks(x + self.position)
         y: Tensor = self.norm(x[:, 0])

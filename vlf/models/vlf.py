@@ -17,12 +17,13 @@ from vlf.models.blocks import (
     NORM_EPS,
     Block,
     PostNormBlock,
-    SelfAttention,
+    build_head,
     check_clip,
     init_linears,
     learned,
     sinusoids,
     split_frames,
+    tie_keys,
 )
 
 
@@ -44,19 +45,12 @@ class VLF(nn.Module):
         self.f = nn.Sequential(backbone, projection)
         self.g = SpatialTransformer(config, shape) if config.spatial_depth else nn.Identity()
         self.h = SpatiotemporalTransformer(config, data.frames, shape)
-        self.head = nn.Sequential(
-            nn.Linear(config.width, config.width),
-            nn.GELU(),
-            nn.Dropout(config.dropout_before_head),
-            nn.Linear(config.width, data.classes),
-        )
+        self.head = build_head(config, data.classes)
         for part in (self.g, self.h, self.head):  # f keeps the initialisation of CNNs
             init_linears(part)
-            if part is self.h and config.readout == "class_token":
-                continue  # with tied keys it would at first attend to itself
-            for module in part.modules():
-                if isinstance(module, SelfAttention):
-                    module.tie_keys()
+            sees_token = part is self.h and config.readout == "class_token"
+            if config.attention_init == "tied" and not sees_token:
+                tie_keys(part)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""

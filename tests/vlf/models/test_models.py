@@ -29,12 +29,18 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "VLF post-norm": VLFConfig(norm="post"),
     "VLF class token": VLFConfig(readout="class_token"),
     "VLF pooled class token": VLFConfig(pool="frame", readout="class_token", norm="post"),
+    "VLF linear head": VLFConfig(attention_init="glorot", head="linear"),
     "TSN": TSNConfig(),
     "TSM": TSMConfig(stage=3),
     "TimeSformer": TimeSformerConfig(),
     "TimeSformer joint": TimeSformerConfig(attention="joint"),
     "TimeSformer space": TimeSformerConfig(attention="space", width=12, heads=3),
+    "TimeSformer mean": TimeSformerConfig(attention_init="tied", readout="mean", head="mlp"),
+    "TimeSformer joint mean": TimeSformerConfig(attention="joint", readout="mean"),
+    "TimeSformer space mean": TimeSformerConfig(attention="space", readout="mean"),
     "ViViT": ViViTConfig(),
+    "ViViT mean": ViViTConfig(attention_init="tied", readout="mean", head="mlp"),
+    "ViViT joint mean": ViViTConfig(encoder="joint", readout="mean"),
     "ViViT deep": ViViTConfig(temporal_depth=2, patch=16, tubelet_frames=1),
     "ViViT joint": ViViTConfig(encoder="joint", activation="gelu_tanh"),
     "torchvision": TorchvisionConfig(architecture="mc3_18"),
@@ -49,7 +55,9 @@ VARIANTS = {  # label -> config; every entry of MODELS is here, which a test hol
     "VTN Longformer one window": VTNLongformerConfig(depth=1),
 }
 # a mean over frames is all that they have, or no frame is told its time
-ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space", "VLF no positions"}
+ORDER_BLIND = {"TSN", "VLF no h", "TimeSformer space", "TimeSformer space mean"} | {
+    "VLF no positions"
+}
 ENDS = ("weight", "bias")
 MOTION = MotionConfig(frames=4)
 each_variant = pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)

@@ -46,9 +46,33 @@ def slow_patches(model, clip):
     ]
 
 
+def slow_mean_model(model, patches, attention):
+    """The same without a class token: the mean of all tokens is classified, by an MLP."""
+    h, block = model.h, model.h.blocks[0]
+    x = {(i, t): patches[t][i] + h.space_position[i] for i in range(N) for t in range(T)}
+    if attention != "space":
+        x = {(i, t): value + h.time_position[t] for (i, t), value in x.items()}
+    if attention == "joint":
+        tokens = slow.block(block, torch.stack([*x.values()]))
+    elif attention == "space":
+        frames = [torch.stack([x[i, t] for i in range(N)]) for t in range(T)]
+        tokens = torch.cat([slow.block(block, frame) for frame in frames])
+    else:
+        for i in range(N):
+            tube = torch.stack([x[i, t] for t in range(T)])
+            update = slow.attention(block.time_attention, slow.norm(block.time_norm, tube))
+            for t, row in enumerate(slow.linear(block.time_dense, update)):
+                x[i, t] = x[i, t] + row
+        frames = [torch.stack([x[i, t] for i in range(N)]) for t in range(T)]
+        tokens = torch.cat([slow.block(block, frame) for frame in frames])
+    return slow.mlp(model.head, slow.norm(h.norm, tokens).mean(dim=0))
+
+
 def slow_model(model, clip, attention):
     """One clip (T, 3, 16, 16) -> logits (K,), in the published order of tokens."""
     h, patches = model.h, slow_patches(model, clip)
+    if h.class_token is None:
+        return slow_mean_model(model, patches, attention)
     token = h.class_token[0, 0] + h.space_position[0]
     patches = [[patches[t][i] + h.space_position[1 + i] for i in range(N)] for t in range(T)]
     if attention == "space":
@@ -70,10 +94,11 @@ def test_a_divided_block_is_time_then_space_then_mlp_written_out():
     torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("options", [{}, {"readout": "mean", "head": "mlp"}], ids=["token", "mean"])
 @pytest.mark.parametrize("attention", ["divided", "joint", "space"])
-def test_a_model_is_the_published_one_written_out(attention):
+def test_a_model_is_the_published_one_written_out(attention, options):
     data = MotionConfig(frames=T, size=16)
-    model = stir(build_model(config(attention=attention), data)).eval()
+    model = stir(build_model(config(attention=attention, **options), data)).eval()
     clips = torch.randn(2, T, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
     with torch.no_grad():
@@ -118,3 +143,23 @@ def test_a_patch_that_does_not_divide_the_frame_names_both_numbers():
         build_model(config(patch=5), MotionConfig())
 
     assert told.value.key == "model.patch"
+
+
+def tied(attention):
+    query, key, _ = attention.qkv.weight.chunk(3)
+    return torch.equal(query, key)
+
+
+def test_keys_start_as_queries_where_it_is_asked_for_and_no_class_token_is_seen():
+    block = build_model(config(attention_init="tied"), MotionConfig()).h.blocks[0]
+    assert (tied(block.time_attention), tied(block.attention)) == (True, False)
+    block = build_model(config(attention_init="tied", readout="mean"), MotionConfig()).h.blocks[0]
+    assert (tied(block.time_attention), tied(block.attention)) == (True, True)
+    block = build_model(config(readout="mean"), MotionConfig()).h.blocks[0]
+    assert (tied(block.time_attention), tied(block.attention)) == (False, False)
+
+
+@pytest.mark.parametrize("attention", ["joint", "space"])
+def test_tied_keys_that_no_attention_could_have_are_refused(attention):
+    with pytest.raises(ValueError, match="attention_init: tied is for attention without a class"):
+        config(attention=attention, attention_init="tied")

@@ -8,15 +8,18 @@ from vlf.models import build_model
 
 
 def slow_encoder(layer, tokens):
-    """(N, D) -> the class token (D,)."""
-    x = torch.cat([layer.class_token[0], tokens]) + layer.position
+    """(N, D) -> the class token or the mean (D,)."""
+    has_token = layer.class_token is not None
+    x = (torch.cat([layer.class_token[0], tokens]) if has_token else tokens) + layer.position
     for block in layer.blocks:
         x = slow.block(block, x)
-    return slow.norm(layer.norm, x)[0]
+    x = slow.norm(layer.norm, x)
+    return x[0] if has_token else x.mean(dim=0)
 
 
-def test_the_whole_is_tubelets_then_space_then_time_written_out():
-    config = ViViTConfig(width=8, heads=2, patch=8, tubelet_frames=2, spatial_depth=1)
+@pytest.mark.parametrize("readout", ["class_token", "mean"])
+def test_the_whole_is_tubelets_then_space_then_time_written_out(readout):
+    config = ViViTConfig(width=8, heads=2, patch=8, spatial_depth=1, readout=readout)
     model = stir(build_model(config, MotionConfig(frames=6, size=16))).eval()
     clip = torch.randn(1, 6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
@@ -102,3 +105,12 @@ def test_the_tanh_gelu_is_the_published_approximation():
 
     torch.testing.assert_close(activation(x), wanted)
     assert not torch.allclose(activation(x), torch.nn.functional.gelu(x), atol=1e-4)
+
+
+def test_keys_start_as_queries_where_it_is_asked_for():
+    model = build_model(ViViTConfig(attention_init="tied", readout="mean"), MotionConfig())
+    for encoder in (model.g, model.h):
+        query, key, _ = encoder.blocks[0].attention.qkv.weight.chunk(3)
+        assert torch.equal(query, key)
+    with pytest.raises(ValueError, match="attention_init: tied is for attention without a class"):
+        ViViTConfig(attention_init="tied")
