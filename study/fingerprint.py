@@ -1,7 +1,9 @@
 """Which code made a number: a hash over the syntax trees of the modules that a run imports.
 
-Modules are read, never imported, so this loads no torch. Comments, docstrings and layout do not
-count; every first-party module that is imported directly or not does. Left out are
+Modules are read, never imported, so this loads no torch. Comments, docstrings, layout and where a
+module lies do not count; every first-party module that is imported directly or not does. Of an
+import only the names that it binds count, since what it imports is hashed itself: moving a module
+changes no fingerprint. Left out are
 
 - `vlf.config`: the resolved values of a run are stored and compared in full instead;
 - entries of registries ("name": "module:Class"): a line for a new architecture changes no other.
@@ -90,7 +92,7 @@ def code_fingerprint(modules: Sequence[str], root: Path = ROOT) -> str:
         found[name], imported = _read(path, name)
         waiting += [*imported, *_parents(name)]
         peers |= {*PEERS} & {*imported}
-    lines = [f"{name} {digest}" for name, digest in sorted(found.items())]
+    lines = sorted(filter(None, found.values()))  # a package of remarks alone has no digest
     lines += [f"{library} {_version(library)}" for library in (*LIBRARIES, *sorted(peers))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -138,19 +140,29 @@ def _path(name: str, root: Path) -> Path | None:
 
 @cache
 def _read(path: Path, name: str) -> tuple[str, tuple[str, ...]]:
-    """Digest of a module's code, and the names that it imports."""
+    """Digest of a module's code, "" if it has none, and the names that it imports."""
     tree = ast.parse(path.read_text("utf-8"))
     nodes = list(ast.walk(tree))
     imported = tuple(_imports(nodes, name, path.name == "__init__.py"))
+    bound = sorted(
+        f"{alias.name if isinstance(node, ast.ImportFrom) else ''} {alias.asname}"
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    )
     for node in nodes:
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [one for one in body if not _is_remark(one)]  # type: ignore[attr-defined]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+        for block in ("body", "orelse", "finalbody"):
+            if isinstance(kept := getattr(node, block, None), list):
+                setattr(node, block, [child for child in kept if not _is_left_out(child)])
+    if not tree.body:
+        return "", imported
+    return hashlib.sha256("\n".join([ast.dump(tree), *bound]).encode()).hexdigest(), imported
 
 
-def _is_remark(node: ast.stmt) -> bool:
-    """A docstring, or a registry of "module:Class" strings."""
+def _is_left_out(node: ast.stmt) -> bool:
+    """An import, a docstring, or a registry of "module:Class" strings."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return isinstance(node.value.value, str)
     value = _assigned(node)[1]

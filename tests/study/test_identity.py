@@ -311,6 +311,34 @@ def test_code_of_a_helper_counts_and_its_remarks_do_not(tmp_path):
     assert fingerprint(helper.replace("2 * x", "3 * x")) != before
 
 
+def test_moving_a_module_leaves_the_fingerprint(tmp_path):
+    def tree(name, **files):
+        for path, text in files.items():
+            target = tmp_path / name / "vlf" / f"{path.replace('__', '/')}.py"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        (tmp_path / name / "vlf" / "__init__.py").write_text("")
+        return code_fingerprint(("vlf.model",), tmp_path / name)
+
+    helper = "def double(x):\n    return 2 * x\n\ndef half(x):\n    return x / 2\n"
+    before = tree(
+        "before", model="from vlf.helper import double, half\nX = double(half(2))\n", helper=helper
+    )
+    moved = tree(
+        "moved",
+        model="from vlf.rooms.tools import half\nfrom vlf.rooms.tools import double\n"
+        "X = double(half(2))\n",
+        rooms__tools=helper,
+    )
+    swapped = tree(
+        "swapped",
+        model="from vlf.helper import double as half, half as double\nX = double(half(2))\n",
+        helper=helper,
+    )
+    assert moved == before
+    assert swapped != before
+
+
 @pytest.mark.parametrize(
     "line",
     ["from vlf.helper import double", "import vlf.helper as h", "from .helper import double"],
