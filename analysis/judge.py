@@ -22,6 +22,7 @@ from study.spec import Claim
 Word = Literal["supported", "contradicted", "undecided"]
 
 NOISY = ("accuracy", "timing")
+SAME_MODEL = "same model, same cost"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def judge(results: Results) -> Judgement:
     compared = {claim.canonical: compare(results, claim) for claim in claims}
     waiting = {claim.canonical: _waits_for(results, claim) for claim in claims}
     raw = {
-        claim.canonical: _p_of(compared[claim.canonical])
+        claim.canonical: _p_of([c for c in compared[claim.canonical] if not c.is_same])
         for claim in claims
         if claim.kind in NOISY and not waiting[claim.canonical]
     }
@@ -131,7 +132,7 @@ def verdict_words(judgement: Judgement) -> dict[str, tuple[str, str]]:
 
 def samples_in_words(verdict: Verdict) -> str:
     """As "5 seeds", "20 rounds"; the smallest where comparisons have different numbers."""
-    found = [one.evidence.n for one in verdict.comparisons if one.evidence]
+    found = [one.evidence.n for one in verdict.comparisons if one.evidence and not one.is_same]
     if not found or verdict.claim.kind == "count":
         return ""
     return plural(min(found), "seed" if verdict.claim.kind == "accuracy" else "round")
@@ -167,6 +168,11 @@ def _verdict(
         return "undecided", "not counted yet"
     if waiting:
         return "undecided", waiting
+    same = [one.evidence for one in comparisons if one.is_same and one.evidence]
+    if any(not evidence.is_inside for evidence in same):
+        return "contradicted", SAME_MODEL
+    if same and len(same) == len(comparisons):
+        return "supported", SAME_MODEL
     if p is None:
         return "undecided", _why_untested(claim, comparisons)
     if p >= threshold:

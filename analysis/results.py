@@ -182,10 +182,15 @@ class Results:
             groups.setdefault(self.model_of(variant), []).append(variant)
         return list(groups.values())
 
-    @property
+    @cached_property
     def is_one_model(self) -> bool:
         """Whether several cells all share one model: no cost can differ between them."""
         return len(self.by_model) == 1 and len(self.variants) > 1
+
+    def compares_costs(self, metric: str, batch: int) -> bool:
+        """Whether any cell's cost is compared with that of another model, its baseline."""
+        ratios = (self.ratio_to_baseline(variant, metric, batch) for variant in self.variants)
+        return any(ratio is not None and ratio is not SAME for ratio in ratios)
 
     def ratio(self, ours: Variant, theirs: Variant, metric: str, batch: int) -> Estimate | None:
         """Median of the ratios within rounds; None unless both are of one timing run.

@@ -150,7 +150,7 @@ class Maker:
         return outcomes
 
     def sharing(self, cells, seeds=(0, 1, 2)) -> list[Outcome]:
-        """Outcomes of cells {levels: model}: cells of one model have one cost record, as in runs."""
+        """Outcomes of cells (levels, model); those of one model share a cost record."""
         outcomes, costs = [], {}
         for levels, model in cells:
             top1 = VARIANTS[model][0]

@@ -104,16 +104,6 @@ def test_a_ratio_is_paired_with_the_baselines_record_of_the_same_run(maker, seve
     assert found.value == pytest.approx(0.25, rel=0.05)
 
 
-def test_an_architecture_that_cells_share_is_one_time_itself(maker):
-    study = maker.study({"train.lr": [0.1, 0.2]})
-    first = maker.cost({"train.lr": "0.1"}, 10, 1e6, 2.0)
-    second = dataclasses.replace(first, cell="train.lr=0.2", levels={"train.lr": "0.2"})
-    results = Results(study, [first, second], maker.root)
-
-    a, b = results.variants
-    assert results.ratio(b, a, "latency", 1)[:3] == (1.0, 1.0, 1.0)
-
-
 def test_an_artifact_that_cannot_be_read_is_told_once(maker, seven_study):
     outcome = maker.train({"variant": "VLF"}, 0, 80.0)
     (maker.root / outcome.record.artifacts["curves"].path).write_bytes(b"torn")
