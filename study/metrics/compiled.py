@@ -7,6 +7,7 @@ class and all shapes share; in code that it is told to leave alone; where it is 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,11 +36,11 @@ class CompiledModel:
     Args:
         model: In eval mode.
         call: Calls what it is given on the clip, as it will be called: under autocast or not.
-        options: Of inductor, such as {"freezing": True}; set for the whole process while it
-            compiles, since dynamo looks at them there.
+        freezing: Whether the compiler takes the weights as constants.
 
     Raises:
-        RuntimeError: If nothing was compiled, or something is compiled at every call.
+        RuntimeError: If nothing was compiled, something is compiled at every call, or weights are
+            still inputs of a graph in spite of `freezing`.
         Exception: Whatever the compiler raises for this model.
     """
 
@@ -47,12 +48,16 @@ class CompiledModel:
         self,
         model: nn.Module,
         call: Callable[[Callable[[Tensor], Any]], Any],
-        options: Mapping[str, Any] | None = None,
+        freezing: bool = False,
     ) -> None:
         self.graphs: list[Graph] = []
+        self._freezing, self._inputs_left = freezing, 0
+        self._weights = {id(one) for one in (*model.parameters(), *model.buffers())}
         self._compiled = torch.compile(model, dynamic=False, backend=self._compile)
-        with _without_limits(), _with(options or {}):
+        with _without_limits(), _freezing(freezing):
             self._settle(lambda: call(self._compiled))
+        if self._inputs_left:
+            raise RuntimeError(f"{self._inputs_left} weights were not taken as constants")
         self.operators = run_operators(lambda: call(model)).count
         before = [graph.calls for graph in self.graphs]
         call(self._compiled)
@@ -105,7 +110,9 @@ class CompiledModel:
         from torch._dynamo import lookup_backend
 
         graph = Graph(run_operators(lambda: module(*inputs)).count)
-        run = lookup_backend(BACKEND)(module, inputs)
+        others = sum(id(one) not in self._weights for one in inputs)
+        options = {"inner_compile": partial(self._compile_inner, others)} if self._freezing else {}
+        run = lookup_backend(BACKEND)(module, inputs, **options)
         self.graphs.append(graph)
 
         def counted(*args: Any) -> Any:
@@ -114,28 +121,15 @@ class CompiledModel:
 
         return counted
 
+    def _compile_inner(self, others: int, graph: Any, inputs: Any, **options: Any) -> Any:
+        """Inductor's last step, which sees the inputs that freezing has left."""
+        from torch._inductor.compile_fx import compile_fx_inner
+
+        self._inputs_left = max(self._inputs_left, len(inputs) - others)
+        return compile_fx_inner(graph, inputs, **options)
+
     def _graph_calls(self) -> int:
         return sum(graph.calls for graph in self.graphs)
-
-
-def check_constant(model: nn.Module, call: Callable[[], Tensor]) -> None:
-    """Call a compiled model with NaN in place of its weights; it is left as it is.
-
-    Raises:
-        RuntimeError: If that reaches the answer: then they are not constants of the compiled code.
-    """
-    held = [(tensor, tensor.data) for tensor in (*model.parameters(), *model.buffers())]
-    try:
-        for tensor, data in held:
-            if tensor.is_floating_point():
-                # A new tensor: compiled code may hold the old one.
-                tensor.data = torch.full_like(data, torch.nan)
-        answer = call()
-    finally:
-        for tensor, data in held:
-            tensor.data = data
-    if not torch.isfinite(answer).all():
-        raise RuntimeError("not all weights were taken as constants")
 
 
 def _without_limits() -> Any:
@@ -144,10 +138,11 @@ def _without_limits() -> Any:
     return dynamo.patch(recompile_limit=UNLIMITED, accumulated_recompile_limit=UNLIMITED)
 
 
-def _with(options: Mapping[str, Any]) -> Any:
+def _freezing(wanted: bool) -> Any:
+    # Dynamo looks at it, too, so that it is no option of one compilation.
     import torch._inductor.config as inductor
 
-    return inductor.patch(dict(options))
+    return inductor.patch(freezing=wanted)
 
 
 def _count_breaks() -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from study.metrics.compiled import CompiledModel, check_constant
+from study.metrics.compiled import CompiledModel
 from study.metrics.operators import FORMATS, run_operators
 from study.settings import CostConfig
 
@@ -156,21 +156,19 @@ def _channels_last(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prep
     return Prepared(run)
 
 
-def _compile(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
-    compiled = CompiledModel(model, lambda run: _cast(run, clip, protocol.precision)(clip))
+def _compile(
+    model: nn.Module, clip: Tensor, protocol: CostConfig, freezing: bool = False
+) -> Prepared:
+    compiled = CompiledModel(
+        model, lambda run: _cast(run, clip, protocol.precision)(clip), freezing
+    )
     run = _cast(compiled, clip, protocol.precision)
     return Prepared(run, compiled.notes(), compiled.why_not)
 
 
 def _freeze(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
     """Compiled with the weights as constants: BatchNorm folded, weights packed where that pays."""
-    model = copy.deepcopy(model)  # its weights are taken away to see that they are constants
-    compiled = CompiledModel(
-        model, lambda run: _cast(run, clip, protocol.precision)(clip), {"freezing": True}
-    )
-    run = _cast(compiled, clip, protocol.precision)
-    check_constant(model, lambda: run(clip))
-    return Prepared(run, compiled.notes(), compiled.why_not)
+    return _compile(copy.deepcopy(model), clip, protocol, freezing=True)
 
 
 def _onnx(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
