@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analysis.effects import Effect, effects_of, place_of, title_of
 from analysis.numbers import fixed, p_value, plural, prefix_for, signed, significant
-from analysis.results import ALPHA, Results, Variant
+from analysis.results import ALPHA, SAME_MODEL, Results, Variant
 from analysis.statistics import Difference, Estimate
 from analysis.tables.notes import one_model_words, quoted_batch
 
@@ -72,6 +72,8 @@ def _compare(results: Results, variant: Variant) -> str:
     if not (found or costs):
         return ""
     words = f"{found}, with {costs}" if found and costs else found or costs
+    if not results.is_one_model and results.same_model(variant, baseline):
+        words = "; ".join(filter(None, (found, SAME_MODEL)))
     return f"{variant.label} against {baseline.label}: {words}."
 
 
@@ -94,8 +96,6 @@ def difference_words(difference: Difference, p: float | None) -> str:
 def _cost_words(results: Results, variant: Variant, baseline: Variant) -> list[str]:
     if results.is_one_model:
         return []
-    if results.same_model(variant, baseline):
-        return ["the same model, so the same cost"]
     words = []
     ours, theirs = results.count(variant, "macs"), results.count(baseline, "macs")
     if ours is not None and theirs:

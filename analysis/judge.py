@@ -14,7 +14,7 @@ from analysis.comparisons import Comparison, compare
 from analysis.ledger import Entry, digest_of
 from analysis.numbers import plural
 from analysis.provenance import unique_records
-from analysis.results import ALPHA, Results
+from analysis.results import ALPHA, SAME_MODEL, Results
 from analysis.statistics import holm
 from study.record import Outcome, Record
 from study.spec import Claim
@@ -22,7 +22,6 @@ from study.spec import Claim
 Word = Literal["supported", "contradicted", "undecided"]
 
 NOISY = ("accuracy", "timing")
-SAME_MODEL = "same model, same cost"
 
 
 @dataclass(frozen=True)

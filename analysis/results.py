@@ -18,6 +18,7 @@ from study.spec import Study
 
 ALPHA = 0.05
 SAME = Estimate(1.0, None, None, 1)  # ratio of a cost to itself
+SAME_MODEL = "same model, same cost"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from analysis.comparisons import Comparison
 from analysis.evidence import Evidence
-from analysis.judge import SAME_MODEL, Judgement, Verdict, judge, samples_in_words
+from analysis.judge import Judgement, Verdict, judge, samples_in_words
 from analysis.numbers import NONE, decimals_for, fixed, p_value, plural, signed
 from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
-from analysis.results import ALPHA, Results, Variant, short_label
+from analysis.results import ALPHA, SAME_MODEL, Results, Variant, short_label
 from analysis.tables.table import Entry, Table
 from study.spec import Claim
 
