@@ -131,11 +131,8 @@ def test_a_claim_about_one_models_cost_is_decided_by_definition(maker, claim, wo
 
 
 def test_another_batch_size_of_one_model_is_another_measurement(maker):
-    (verdict,) = judge(
-        claims_on(
-            maker, ["latency[variant=VLF, batch_size=8] > latency[variant=VLF, batch_size=1]"]
-        )
-    ).verdicts
+    claim = "latency[variant=VLF, batch_size=8] > latency[variant=VLF, batch_size=1]"
+    (verdict,) = judge(claims_on(maker, [claim])).verdicts
 
     assert verdict.word == "supported"
     assert verdict.p is not None
