@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from analysis.effects import Effect, effects_of, place_of, title_of
 from analysis.numbers import fixed, p_value, plural, prefix_for, signed, significant
-from analysis.results import ALPHA, Results, Variant
+from analysis.results import ALPHA, SAME_MODEL, Results, Variant
 from analysis.statistics import Difference, Estimate
-from analysis.tables.notes import quoted_batch
+from analysis.tables.notes import one_model_words, quoted_batch
 
 MOST_LINES = 24  # the table has them all
 MOST_PLACES = 6  # combinations of the other factors that a line goes through
@@ -25,7 +25,7 @@ def answer_lines(results: Results) -> list[str]:
         lines += [line for v in variants if v is not baseline and (line := _compare(results, v))]
     if not compared:
         lines = [_state(results, v) for v in results.variants if results.accuracy(v)]
-    lines = [*_effect_lines(results), *lines]
+    lines = [*_effect_lines(results), *lines, *_one_model(results)]
     if not lines:
         return ["No answer yet: there are no results to compare."]
     if len(lines) > MOST_LINES:
@@ -47,14 +47,20 @@ def _state(results: Results, variant: Variant) -> str:
         words.append(
             f"reaches {fixed(accuracy.value, 1)} % top-1 (95 % {limits}, {accuracy.n} seeds)"
         )
-    if macs is not None:
+    if macs is not None and not results.is_one_model:
         factor, prefix = prefix_for([macs])
         words.append(f"with {significant(macs / factor)} {prefix}".rstrip() + " MACs a clip")
-    batch = quoted_batch(results)
+    batch = None if results.is_one_model else quoted_batch(results)
     latency = results.cost(variant, "latency", batch) if batch else None
     if latency is not None:
         words.append(f"and {significant(latency.value)} ms latency at batch size {batch}")
     return " ".join(words) + "."
+
+
+def _one_model(results: Results) -> list[str]:
+    """The costs that all cells share, once; none where models differ."""
+    line = one_model_words(results)
+    return [line] if line else []
 
 
 def _compare(results: Results, variant: Variant) -> str:
@@ -66,6 +72,8 @@ def _compare(results: Results, variant: Variant) -> str:
     if not (found or costs):
         return ""
     words = f"{found}, with {costs}" if found and costs else found or costs
+    if not results.is_one_model and results.same_model(variant, baseline):
+        words = "; ".join(filter(None, (found, SAME_MODEL)))
     return f"{variant.label} against {baseline.label}: {words}."
 
 
@@ -86,6 +94,8 @@ def difference_words(difference: Difference, p: float | None) -> str:
 
 
 def _cost_words(results: Results, variant: Variant, baseline: Variant) -> list[str]:
+    if results.is_one_model:
+        return []
     words = []
     ours, theirs = results.count(variant, "macs"), results.count(baseline, "macs")
     if ours is not None and theirs:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from analysis import statistics
 from analysis.numbers import NONE, fixed, signed, significant
-from analysis.results import Results, Variant
+from analysis.results import SAME, Results, Variant
 from analysis.statistics import Estimate
 from analysis.tables.table import Align, Entry, Table
 from analysis.terminal import show
@@ -131,11 +131,10 @@ def _changes(here: Results, mine: Variant, there: Results, other: Variant) -> It
     for batch in sorted({*here.batch_sizes("latency"), *there.batch_sizes("latency")}):
         at = f"batch {batch}"
         yield from _cost(label, f"latency (ms), {at}", *_both(here, mine, there, other, batch))
-        ratios = (
-            results.ratio_to_baseline(variant, "latency", batch)
-            for results, variant in ((here, mine), (there, other))
-        )
-        yield from _cost(label, f"latency / baseline, {at}", *ratios)
+        ratio = here.ratio_to_baseline(mine, "latency", batch)
+        if ratio is not SAME:
+            before = there.ratio_to_baseline(other, "latency", batch)
+            yield from _cost(label, f"latency / baseline, {at}", ratio, before)
     for batch in sorted({*here.batch_sizes("peak_memory"), *there.batch_sizes("peak_memory")}):
         pair = [r.cost(v, "peak_memory", batch) for r, v in ((here, mine), (there, other))]
         if pair[0] and pair[1] and pair[1].value:

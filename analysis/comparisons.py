@@ -26,6 +26,7 @@ class Comparison:
         samples: Differences by seed, or ratios by round; empty where there are none yet.
         evidence: What they say; None without samples.
         reason: Why there is no evidence, in words.
+        is_same: Whether both are the same measurement of the same model: equal by definition.
     """
 
     left: Variant
@@ -33,6 +34,7 @@ class Comparison:
     samples: tuple[float, ...]
     evidence: Evidence | None
     reason: str = ""
+    is_same: bool = False
 
 
 def region_of(claim: Claim) -> Region:
@@ -75,13 +77,16 @@ def _by_seed(results: Results, claim: Claim, left: Variant, right: Variant | Non
 
 def _by_round(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:
     default = results.study.cost.batch_sizes[0]
-    mine = results.by_round(left, claim.metric, claim.left.batch_size or default)
+    size = claim.left.batch_size or default
+    mine = results.by_round(left, claim.metric, size)
     absent = "not measured"
     if right is None or claim.right is None:
         samples = list(mine.values())
     else:
         ours, theirs = results.cost_record(left), results.cost_record(right)
         batch = claim.right.batch_size or default
+        if mine and size == batch and results.same_model(left, right):
+            return _exact(claim, left, right, 1.0, is_same=True)
         if ours and theirs and ours.timing_run != theirs.timing_run:
             other, absent = _rounds_beside(results, left, right, claim.metric, batch)
         else:
@@ -105,10 +110,17 @@ def _count(results: Results, claim: Claim, left: Variant, right: Variant | None)
     theirs = 1.0 if right is None else results.count(right, claim.metric)
     if ours is None or not theirs:
         return Comparison(left, right, (), None, "not counted")
-    value, (low, high) = ours / theirs, region_of(claim)
+    return _exact(claim, left, right, ours / theirs)
+
+
+def _exact(
+    claim: Claim, left: Variant, right: Variant | None, value: float, is_same: bool = False
+) -> Comparison:
+    """A comparison of numbers without noise."""
+    low, high = region_of(claim)
     has_ends = claim.operator in (">=", "<=", "==")
     is_inside = low <= value <= high if has_ends else low < value < high
-    return Comparison(left, right, (value,), exact_evidence(value, is_inside))
+    return Comparison(left, right, (value,), exact_evidence(value, is_inside), is_same=is_same)
 
 
 def _sampled(

@@ -105,7 +105,8 @@ def _fit(
             values[cell.cell] = value
     known = tuple(cell for cell in cells if cell.cell in values)
     sizes, costs = [cell.numbers[factor] for cell in known], [values[cell.cell] for cell in known]
-    if len(set(sizes)) < FEWEST_CELLS or len(set(sizes)) < len(sizes):
+    models = {results.model_of(cell) for cell in known}
+    if min(len(set(sizes)), len(models)) < FEWEST_CELLS or len(set(sizes)) < len(sizes):
         return None
     exponent = Estimate(power_law(sizes, costs)[0], None, None, 1)
     runs = {found.timing_run for cell in known if (found := results.cost_record(cell))}

@@ -14,7 +14,7 @@ from analysis.comparisons import Comparison, compare
 from analysis.ledger import Entry, digest_of
 from analysis.numbers import plural
 from analysis.provenance import unique_records
-from analysis.results import ALPHA, Results
+from analysis.results import ALPHA, SAME_MODEL, Results
 from analysis.statistics import holm
 from study.record import Outcome, Record
 from study.spec import Claim
@@ -90,7 +90,7 @@ def judge(results: Results) -> Judgement:
     compared = {claim.canonical: compare(results, claim) for claim in claims}
     waiting = {claim.canonical: _waits_for(results, claim) for claim in claims}
     raw = {
-        claim.canonical: _p_of(compared[claim.canonical])
+        claim.canonical: _p_of([c for c in compared[claim.canonical] if not c.is_same])
         for claim in claims
         if claim.kind in NOISY and not waiting[claim.canonical]
     }
@@ -131,7 +131,7 @@ def verdict_words(judgement: Judgement) -> dict[str, tuple[str, str]]:
 
 def samples_in_words(verdict: Verdict) -> str:
     """As "5 seeds", "20 rounds"; the smallest where comparisons have different numbers."""
-    found = [one.evidence.n for one in verdict.comparisons if one.evidence]
+    found = [one.evidence.n for one in verdict.comparisons if one.evidence and not one.is_same]
     if not found or verdict.claim.kind == "count":
         return ""
     return plural(min(found), "seed" if verdict.claim.kind == "accuracy" else "round")
@@ -167,6 +167,11 @@ def _verdict(
         return "undecided", "not counted yet"
     if waiting:
         return "undecided", waiting
+    same = [one.evidence for one in comparisons if one.is_same and one.evidence]
+    if any(not evidence.is_inside for evidence in same):
+        return "contradicted", SAME_MODEL
+    if same and len(same) == len(comparisons):
+        return "supported", SAME_MODEL
     if p is None:
         return "undecided", _why_untested(claim, comparisons)
     if p >= threshold:

@@ -87,7 +87,7 @@ def statistics(results: Results) -> Section:
     batch = quoted_batch(results)
     if batch is not None:
         sentences.append("Timings are medians over rounds with 95 % intervals.")
-        if any(results.ratio_to_baseline(v, "latency", batch) for v in results.variants):
+        if results.compares_costs("latency", batch):
             sentences.append("Ratios of timings are paired by round.")
     if claims := len(results.study.claims):
         looks = len(results.ledger.looks)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from study.environment import device_model
 from study.metrics.macs import count_macs
-from study.metrics.modes import logit_difference, prepare
+from study.metrics.modes import Prepared, logit_difference, prepare
 from study.settings import CostConfig
 from vlf.config import RunConfig
 from vlf.models import build_model
@@ -79,18 +79,22 @@ def report(name: str, model: nn.Module, clip: Tensor, macs: int, rounds: int, th
     """One row a mode; peak is measured in the same rounds."""
     protocol = CostConfig(threads=threads)
     calls: dict[str, Callable[[], object]] = dict(peaks())
+    prepared: dict[str, Prepared] = {}
     differences = {}
     for mode in MODES:
         try:
-            run = prepare(model, clip, mode, protocol)
-            differences[mode] = logit_difference(run, model, clip)
+            prepared[mode] = prepare(model, clip, mode, protocol)
+            differences[mode] = logit_difference(prepared[mode].run, model, clip)
         except Exception as error:
             print(f"| {name} | {mode} | not measured: {str(error).splitlines()[0][:80]} | | | | |")
             continue
-        calls[mode] = lambda run=run: run(clip)
+        calls[mode] = lambda run=prepared[mode].run: run(clip)
     seconds = time_in_turns(calls, rounds)
     peak = max(PEAK_FLOPS[key] / statistics.median(seconds[key]) for key in PEAK_FLOPS)
     for mode, difference in differences.items():
+        if why := prepared[mode].why_not():
+            print(f"| {name} | {mode} | not measured: {why} | | | | |")
+            continue
         median = statistics.median(seconds[mode])
         ratio = statistics.median(
             a / b for a, b in zip(seconds[mode], seconds["eager"], strict=True)
@@ -173,10 +177,12 @@ def report_tsm(rounds: int, threads: int) -> None:
     assert torch.equal(model(clip), peer(clip))
     calls: dict[str, Callable[[], object]] = {"peer": lambda: peer(clip)}
     protocol = CostConfig(threads=threads)
+    prepared: dict[str, Prepared] = {}
     for mode in ("eager", "channels_last", "freeze"):
-        run = prepare(model, clip, mode, protocol)
-        calls[mode] = lambda run=run: run(clip)
+        prepared[mode] = prepare(model, clip, mode, protocol)
+        calls[mode] = lambda run=prepared[mode].run: run(clip)
     seconds = time_in_turns(calls, rounds)
+    assert not any(one.why_not() for one in prepared.values())
     print("\nTSM, ResNet-50, 8x224: time over that of eager code with split, zeros and cat")
     for mode in ("eager", "channels_last", "freeze"):
         pairs = zip(seconds[mode], seconds["peer"], strict=True)

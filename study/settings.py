@@ -1,14 +1,26 @@
 """The sections of a study file besides the run itself: cost, run, report. Pure pydantic."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from vlf.config import Config
 
 Mode = Literal[
     "eager", "channels_last", "medium", "bf16", "fp16", "compile", "freeze", "onnx"
 ]  # study/metrics/modes.py
+
+T = TypeVar("T", bound=int | float | str)
+
+
+def _refuse_duplicates(values: list[T]) -> list[T]:
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            raise ValueError(f"duplicate {value}")
+    return values
+
+
+Distinct = Annotated[list[T], AfterValidator(_refuse_duplicates)]
 
 
 class CostConfig(Config):
@@ -30,10 +42,10 @@ class CostConfig(Config):
         wait_policy: OpenMP wait policy of the timed process.
     """
 
-    batch_sizes: list[Annotated[int, Field(ge=1, le=65_536)]] = Field([1, 8], min_length=1)
+    batch_sizes: Distinct[Annotated[int, Field(ge=1, le=65_536)]] = Field([1, 8], min_length=1)
     threads: int = Field(1, ge=1, le=1024)
     precision: Literal["fp32", "bf16"] = "fp32"
-    modes: list[Mode] = Field(["eager"], min_length=1)
+    modes: Distinct[Mode] = Field(["eager"], min_length=1)
     rounds: int = Field(40, ge=5, le=100_000)
     sweep_to: int | None = Field(None, ge=1, le=65_536)
     budget_s: float = Field(20.0, gt=0)
@@ -102,7 +114,7 @@ class RunSettings(Config):
     timeout_min: float | None = Field(None, gt=0)
     loaders: int | None = Field(None, ge=0, le=256)
     tensorboard: bool = False
-    examples: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2, 3], max_length=32)
+    examples: Distinct[Annotated[int, Field(ge=0)]] = Field([0, 1, 2, 3], max_length=32)
     slurm: SlurmSettings = SlurmSettings()
 
 
@@ -145,9 +157,9 @@ class ViewConfig(Config):
     figure: Literal["scatter", "bars"] = "scatter"
     x: str = "macs"
     y: str = "top1"
-    log: list[Literal["x", "y"]] = Field(default_factory=list)
+    log: Distinct[Literal["x", "y"]] = Field(default_factory=list)
     device: str | None = None
-    variants: list[str | int | float] = Field(default_factory=list)
+    variants: Distinct[str | int | float] = Field(default_factory=list)
 
 
 class ReportConfig(Config):
@@ -166,8 +178,8 @@ class ReportConfig(Config):
     """
 
     baseline: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    tables: list[str] | None = None
-    figures: list[str] | None = None
+    tables: Distinct[str] | None = None
+    figures: Distinct[str] | None = None
     title: str | None = None
     views: list[ViewConfig] = Field(default_factory=list, max_length=100)
     style: Literal["auto", "single", "double"] = "auto"

@@ -8,7 +8,7 @@ from analysis.evidence import Evidence
 from analysis.judge import Judgement, Verdict, judge, samples_in_words
 from analysis.numbers import NONE, decimals_for, fixed, p_value, plural, signed
 from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
-from analysis.results import ALPHA, Results, Variant, short_label
+from analysis.results import ALPHA, SAME_MODEL, Results, Variant, short_label
 from analysis.tables.table import Entry, Table
 from study.spec import Claim
 
@@ -47,7 +47,7 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
         return verdict.reason
     is_accuracy = verdict.claim.kind == "accuracy"
     find = _seeds if is_accuracy else _rounds
-    evidence = [one.evidence for one in verdict.comparisons if one.evidence]
+    evidence = [one.evidence for one in verdict.comparisons if one.evidence and not one.is_same]
     against = [one for one in evidence if not one.is_inside]
     needs = [find(verdict.claim, one, judgement) for one in against or evidence]
     most, unit = (MOST_SEEDS, "seeds") if is_accuracy else (MOST_ROUNDS, "rounds")
@@ -129,6 +129,8 @@ def _place(claim: Claim, variant: Variant) -> str:
 
 
 def _effect(claim: Claim, one: Comparison) -> str:
+    if one.is_same:
+        return SAME_MODEL
     return effect_words(claim, one.evidence) if one.evidence else one.reason
 
 

@@ -1,10 +1,19 @@
 """Every timing in detail: batch sizes and tails."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analysis.numbers import NONE, decimals_for, fixed, interval
 from analysis.results import Results, Variant
-from analysis.tables.notes import absent, aside_notes, cost_notes, views_remarks
+from analysis.tables.notes import (
+    absent,
+    aside_notes,
+    cost_notes,
+    eager_remarks,
+    model_entry,
+    views_remarks,
+)
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = (
@@ -16,9 +25,9 @@ METRICS = ("latency", "throughput", "peak_memory", "training_memory")
 
 
 def cost_table(results: Results) -> Table:
-    """One row a cell and batch size; a cell that was not timed has one row that says why."""
+    """One row a model and batch size; a cell that was not timed has one row that says why."""
     batches = sorted({batch for metric in METRICS for batch in results.batch_sizes(metric)})
-    rows = [row for variant in results.variants for row in _rows(results, variant, batches)]
+    rows = [row for cells in results.by_model for row in _rows(results, cells, batches)]
     header = (*HEADER, *([ENERGY] if has_energy(results) else []))
     right: Align = "right"
     return Table(
@@ -29,7 +38,7 @@ def cost_table(results: Results) -> Table:
         caption="Timings in detail: median over timing rounds [95 % interval], and the "
         "slow tail of the latency. Peak memory, of an answer and of a training step with AdamW, is "
         "of a fresh process.",
-        remarks=(*_energy_remarks(results), *views_remarks(results)),
+        remarks=(*_energy_remarks(results), *eager_remarks(results), *views_remarks(results)),
     )
 
 
@@ -46,9 +55,11 @@ def _energy_remarks(results: Results) -> tuple[str, ...]:
     return tuple(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes))
 
 
-def _rows(results: Results, variant: Variant, batches: list[int]) -> list[tuple[Entry, ...]]:
-    notes = cost_notes(results, variant)
-    label = Entry(variant.label, notes=notes)
+def _rows(
+    results: Results, cells: Sequence[Variant], batches: list[int]
+) -> list[tuple[Entry, ...]]:
+    variant = cells[0]
+    label = model_entry(results, cells, cost_notes(results, variant))
     rows: list[tuple[Entry, ...]] = []
     for batch in batches:
         rounds = list(results.by_round(variant, "latency", batch).values())
@@ -59,7 +70,7 @@ def _rows(results: Results, variant: Variant, batches: list[int]) -> list[tuple[
         if len(rounds) > 1:
             digits = min(3, decimals_for([float(np.median(rounds))]))
             tail = [fixed(float(x), digits) for x in np.percentile(rounds, [90, 99])]
-        first = label if not rows else Entry(variant.label)
+        first = label if not rows else Entry(label.text)
         latency, *others, training = entries
         if training.text == NONE:
             starts = (f"training memory at batch {batch} ", "training memory ends")

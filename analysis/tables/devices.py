@@ -106,6 +106,8 @@ def _ratio(
 ) -> Entry:
     if results.baseline_of(variant) is variant:
         return Entry("baseline")
+    if cost.reference is not None and cost.reference.identity == cost.record.identity:
+        return Entry("same model")
     ratio: Estimate | None = None
     if cost.reference is not None and cost.reference.timing_run == cost.record.timing_run:
         theirs = record_rounds(cost.reference, "latency", batch, results.mode)

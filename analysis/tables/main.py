@@ -21,7 +21,9 @@ from analysis.tables.notes import (
     cost_notes,
     count_notes,
     design_remarks,
+    eager_remarks,
     main_remarks,
+    one_model_words,
     quoted_batch,
     ratio_notes,
     train_notes,
@@ -56,7 +58,12 @@ def main_table(results: Results) -> Table:
         rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
         align=tuple(column.align for column in columns),
         caption=_caption(results),
-        remarks=(*main_remarks(results), *design_remarks(results), *matched_remarks(results)),
+        remarks=(
+            *main_remarks(results),
+            *design_remarks(results),
+            *_cost_remarks(results),
+            *matched_remarks(results),
+        ),
     )
 
 
@@ -147,6 +154,8 @@ def _view_columns(results: Results) -> list[Column]:
 
 
 def _count_columns(results: Results) -> list[Column]:
+    if results.is_one_model:
+        return []
     columns = []
     for metric, name in (("parameters", "parameters"), ("macs", "MACs a clip")):
         counts = {v.cell: results.count(v, metric) for v in results.variants}
@@ -174,12 +183,14 @@ def _count(
 
 
 def _cost_columns(results: Results) -> list[Column]:
+    if results.is_one_model:
+        return []
     columns = []
     batch = quoted_batch(results)
     if batch is not None:
         heading = f"latency (ms, batch {batch}) ↓"
         columns.append(Column(heading, _timing(results, "latency", batch)))
-        if any(results.ratio_to_baseline(v, "latency", batch) for v in results.variants):
+        if results.compares_costs("latency", batch):
             heading = f"latency / {results.baseline_label} ↓"
             columns.append(Column(heading, lambda variant: _ratio(results, variant, batch)))
     if sizes := results.batch_sizes("throughput"):
@@ -210,9 +221,22 @@ def _ratio(results: Results, variant: Variant, batch: int) -> Entry:
     baseline = results.baseline_of(variant)
     if baseline is variant:
         return Entry("baseline")
+    if baseline is not None and results.same_model(variant, baseline):
+        return Entry("same model")
     if ratio := results.ratio_to_baseline(variant, "latency", batch):
         return Entry(interval(ratio, 2))
     return Entry(NONE, notes=ratio_notes(results, variant))
+
+
+def _cost_remarks(results: Results) -> tuple[str, ...]:
+    """The costs of a study of one model with their remarks; what is not of the quoted mode."""
+    remarks = []
+    if words := one_model_words(results):
+        first = results.variants[0]
+        notes = [*count_notes(results, first, "parameters"), *count_notes(results, first, "macs")]
+        notes += cost_notes(results, first)
+        remarks.append(" ".join([words, *(f"({note})" for note in notes)]))
+    return (*remarks, *eager_remarks(results))
 
 
 def _caption(results: Results) -> str:
@@ -225,10 +249,14 @@ def _caption(results: Results) -> str:
         )
     if results.frame["metric"].isin([f"{head}_top1" for head in HEADS]).any():
         sentences.append("Where there are verb and noun, top-1 counts clips with both right.")
-    if results.batch_sizes("latency"):
+    if results.batch_sizes("latency") and not results.is_one_model:
         sentences.append(
             "Latency, throughput: median over timing rounds [95 % interval]"
-            + ("; ratios are paired by round." if results.study.baseline else ".")
+            + (
+                "; ratios are paired by round."
+                if results.compares_costs("latency", quoted_batch(results) or 0)
+                else "."
+            )
         )
     if machines := cost_machines(results):
         sentences.append(f"Costs measured on {' and on '.join(machines)}.")

@@ -32,14 +32,17 @@ def mark_accuracy(results: Results) -> dict[str, Mark]:
 
 def mark_costs(results: Results, metric: str, batch: int) -> dict[str, Mark]:
     """The best median of a timing; ties are those whose ratio to it does not exclude 1."""
-    medians = {v.cell: found for v in results.variants if (found := results.cost(v, metric, batch))}
+    groups = {cells[0].cell: cells for cells in results.by_model}
+    firsts = (cells[0] for cells in groups.values())
+    medians = {v.cell: found for v in firsts if (found := results.cost(v, metric, batch))}
     sign = -1 if metric == "throughput" else 1
     variants = {v.cell: v for v in results.variants}
 
     def differs(one: str, other: str) -> bool:
         return _differs(results, variants[other], variants[one], metric, batch)
 
-    return _marks(sorted(medians, key=lambda cell: sign * medians[cell].value), differs)
+    marks = _marks(sorted(medians, key=lambda cell: sign * medians[cell].value), differs)
+    return {one.cell: mark for cell, mark in marks.items() for one in groups[cell]}
 
 
 def _differs(results: Results, ours: Variant, theirs: Variant, metric: str, batch: int) -> bool:

@@ -1,25 +1,28 @@
 """Does compiling, casting or exporting pay? Each mode beside the quoted one, round by round."""
 
+from collections.abc import Sequence
+
 from analysis import statistics
 from analysis.numbers import NONE, decimals_for, interval
 from analysis.results import Results, Variant
+from analysis.tables.notes import aside_notes, model_entry
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = ("cell", "batch", "mode", "latency (ms)", "latency / {}", "logits differ by")
 
 
 def modes_table(results: Results) -> Table | None:
-    """One row a cell, batch size and mode; None where a study measures one mode only."""
+    """One row a model, batch size and mode; None where a study measures one mode only."""
     modes = results.study.cost.modes
     if len(modes) < 2:
         return None
     batches = results.batch_sizes("latency")
     rows = [
         row
-        for variant in results.variants
+        for cells in results.by_model
         for batch in batches
         for mode in modes
-        if (row := _row(results, variant, batch, mode))
+        if (row := _row(results, cells, batch, mode))
     ]
     right: Align = "right"
     return Table(
@@ -33,23 +36,24 @@ def modes_table(results: Results) -> Table | None:
     )
 
 
-def _row(results: Results, variant: Variant, batch: int, mode: str) -> tuple[Entry, ...] | None:
+def _row(
+    results: Results, cells: Sequence[Variant], batch: int, mode: str
+) -> tuple[Entry, ...] | None:
+    variant, name = cells[0], model_entry(results, cells)
+    notes = aside_notes(results, variant, f"{mode}: ", f"{mode} at batch {batch}: ")
     latency = results.in_mode("latency", mode)
     estimate = results.cost(variant, latency, batch)
     if estimate is None:
-        return (Entry(variant.label), Entry(str(batch)), Entry(mode), *[_not_measured()] * 3)
+        missing = [Entry("not measured", notes=notes), Entry(NONE), Entry(NONE)]
+        return (name, Entry(str(batch)), Entry(mode), *missing)
     quoted = results.by_round(variant, results.in_mode("latency", results.mode), batch)
     ratio = statistics.median_ratio(results.by_round(variant, latency, batch), quoted)
     difference = results.by_round(variant, results.in_mode("logit_difference", mode), batch)
     return (
-        Entry(variant.label),
+        name,
         Entry(str(batch)),
         Entry(mode),
-        Entry(interval(estimate, min(3, decimals_for([estimate.value])))),
+        Entry(interval(estimate, min(3, decimals_for([estimate.value]))), notes=notes),
         Entry("baseline" if mode == results.mode else interval(ratio, 2) if ratio else NONE),
         Entry(f"{max(difference.values()):.1e}" if difference else NONE),
     )
-
-
-def _not_measured() -> Entry:
-    return Entry("not measured")

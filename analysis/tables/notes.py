@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.frame import device_model
-from analysis.numbers import plural
+from analysis.numbers import decimals_for, interval, plural, prefix_for, significant
 from analysis.results import Results, Variant
 from analysis.statistics import correlation_time, median_interval
 from analysis.tables.table import Entry
@@ -134,6 +134,45 @@ def quoted_batch(results: Results) -> int | None:
     measured = results.batch_sizes("latency")
     first = results.study.cost.batch_sizes[0]
     return first if first in measured else next(iter(measured), None)
+
+
+def eager_remarks(results: Results) -> tuple[str, ...]:
+    """What is measured of eager calls although another mode is quoted."""
+    metrics = ("peak_memory", "training_memory", "sweep_throughput")
+    if results.mode == "eager" or not any(map(results.batch_sizes, metrics)):
+        return ()
+    return (
+        f"Latency is that of mode {results.mode}; memory and the sweep over batch sizes are those "
+        "of eager calls.",
+    )
+
+
+def one_model_words(results: Results) -> str:
+    """The costs that all cells of a study share, in a sentence; "" where models differ."""
+    if not results.is_one_model:
+        return ""
+    first = results.variants[0]
+    words = []
+    for metric, name in (("parameters", "parameters"), ("macs", "MACs a clip")):
+        if (value := results.count(first, metric)) is not None:
+            factor, prefix = prefix_for([value])
+            words.append(f"{significant(value / factor)} {prefix}".rstrip() + f" {name}")
+    batch = quoted_batch(results)
+    if batch is not None and (latency := results.cost(first, "latency", batch)):
+        digits = min(3, decimals_for([latency.value]))
+        words.append(f"latency {interval(latency, digits)} ms at batch {batch}")
+    costs = f": {', '.join(words)}" if words else ""
+    return f"All cells are the same model, so their costs are the same{costs}."
+
+
+def model_entry(results: Results, cells: Sequence[Variant], notes: tuple[str, ...] = ()) -> Entry:
+    """The name of a row that is of a model: of its first cell, with the others in a note."""
+    if results.is_one_model:
+        return Entry("all cells: the same model", notes=notes)
+    if len(cells) == 1:
+        return Entry(cells[0].label, notes=notes)
+    others = "; ".join(variant.label for variant in cells[1:])
+    return Entry(cells[0].label, notes=(*notes, f"also the model of: {others}"))
 
 
 def views_remarks(results: Results) -> tuple[str, ...]:

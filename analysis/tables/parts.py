@@ -2,7 +2,7 @@
 
 from analysis.numbers import NONE, prefix_for, significant
 from analysis.results import Results
-from analysis.tables.notes import count_notes
+from analysis.tables.notes import count_notes, model_entry
 from analysis.tables.table import Align, Entry, Table
 
 PARTS = ("f", "g", "h", "head")  # as the data flow; parts of other names follow
@@ -21,7 +21,7 @@ def ordered_parts(results: Results, metric: str) -> list[str]:
 
 
 def parts_table(results: Results) -> Table:
-    """One row a cell: parameters and MACs of the whole and of each part."""
+    """One row a model: parameters and MACs of the whole and of each part."""
     columns = []
     for metric, name in METRICS:
         totals = [n for v in results.variants if (n := results.count(v, metric)) is not None]
@@ -30,8 +30,8 @@ def parts_table(results: Results) -> Table:
         for part in ("", *ordered_parts(results, metric)) if totals else ():
             columns.append((f"{name} {part}".rstrip() + unit, metric, part, factor))
     rows = []
-    for variant in results.variants:
-        row = [Entry(variant.label)]
+    for cells in results.by_model:
+        variant, row = cells[0], [model_entry(results, cells)]
         for _, metric, part, factor in columns:
             value = results.count(variant, metric, part)
             notes = () if part else count_notes(results, variant, metric)

@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from study.metrics.modes import Forward, logit_difference, precision_of, prepare
+from study.metrics.modes import Prepared, check_finite, logit_difference, precision_of, prepare
 from study.metrics.subject import Reading, Subject, Watch
 from study.record import Measurement
 from study.settings import CostConfig
@@ -24,6 +24,7 @@ TRIES = 3  # timed calls of a turn, until the scheduler has left one alone
 LOST = 0.01  # share of a call's time without a processor that counts as an interruption
 MOST_INTERRUPTED = 0.1  # share of interrupted samples that is not worth a note
 AGREE = 1e-5  # difference of logits, over the largest, that fp32 may make in another mode
+AGREE_CAST = 0.1  # that bf16 and fp16 may make
 
 
 @dataclass
@@ -33,7 +34,7 @@ class _Lane:
     subject: Subject
     clip: Tensor
     mode: str
-    run: Forward
+    prepared: Prepared
     difference: float | None = None  # of logits from the model as it is
     rounds: int = 0
     samples_ms: list[float] = field(default_factory=list)
@@ -103,7 +104,8 @@ def _sweep(
                 watch.at(lane.subject.name)
                 _take_turn(lane, protocol.threads)
     for lane in lanes:
-        readings[lane.subject.name].append(_reading(lane, batch_size, protocol))
+        watch.at(lane.subject.name)
+        readings[lane.subject.name].append(_close(lane, protocol))
     return readings
 
 
@@ -113,19 +115,40 @@ def _open(subject: Subject, clip: Tensor, mode: str, protocol: CostConfig) -> _L
     The first mode is the one that is quoted: a model that cannot be run in it has failed.
     """
     if mode == protocol.modes[0] == "eager":
-        return _Lane(subject, clip, mode, prepare(subject.model, clip, mode, protocol))
+        prepared = prepare(subject.model, clip, mode, protocol)
+        check_finite(prepared.run(clip), "logits")
+        return _Lane(subject, clip, mode, prepared, None, notes=_mode_notes(prepared, clip, mode))
     try:
-        run = prepare(subject.model, clip, mode, protocol)
-        difference = logit_difference(run, subject.model, clip)
+        prepared = prepare(subject.model, clip, mode, protocol)
+        difference = logit_difference(prepared.run, subject.model, clip)
     except Exception as error:  # compilers and exporters raise anything
         if mode == protocol.modes[0]:
             raise
         first = next(iter(str(error).strip().splitlines()), "")
         return f"{mode}: not measured: {type(error).__name__}: {first[:200]}"
-    lane = _Lane(subject, clip, mode, run, difference)
-    if difference > AGREE and protocol.precision == "fp32" and mode not in ("bf16", "fp16"):
-        lane.notes.append(f"{mode}: logits differ by {difference:.1e} of the largest")
-    return lane
+    notes = _mode_notes(prepared, clip, mode)
+    is_exact = protocol.precision == "fp32" and mode not in ("bf16", "fp16")
+    if difference > (AGREE if is_exact else AGREE_CAST):
+        notes.append(f"{mode}: logits differ by {difference:.1e} of the largest")
+    return _Lane(subject, clip, mode, prepared, difference, notes=notes)
+
+
+def _mode_notes(prepared: Prepared, clip: Tensor, mode: str) -> list[str]:
+    return [f"{mode} at batch {len(clip)}: {note}" for note in prepared.notes]
+
+
+def _close(lane: _Lane, protocol: CostConfig) -> Reading:
+    """What a lane has measured; a note if not all of its calls ran in its mode.
+
+    Raises:
+        RuntimeError: If that is so of the quoted mode.
+    """
+    why = lane.prepared.why_not()
+    if not why:
+        return _reading(lane, len(lane.clip), protocol)
+    if lane.mode == protocol.modes[0]:
+        raise RuntimeError(f"{lane.mode}: {why}")
+    return Reading(notes=(f"{lane.mode} at batch {len(lane.clip)}: not measured: {why}",))
 
 
 def warm_up(call: Callable[[], float], budget_s: float) -> float:
@@ -193,7 +216,7 @@ def _was_interrupted(before: tuple[int, float], took_ms: float, threads: int) ->
 
 def _call(lane: _Lane) -> Callable[[], float]:
     """A function that runs one forward call and gives its time in ms."""
-    run, clip = lane.run, lane.clip
+    run, clip = lane.prepared.run, lane.clip
     device = clip.device.type
 
     def timed() -> float:

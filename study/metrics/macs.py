@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from study.metrics.free_operators import FREE
+from study.metrics.free_operators import is_free
 from study.metrics.parameters import count_parameters
 from study.metrics.subject import (
     Counts,
@@ -154,7 +154,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func._overloadpacket not in self.counter.flop_registry and not _is_free(func):
+        if func._overloadpacket not in self.counter.flop_registry and not is_free(func):
             self.uncounted[func._overloadpacket.__name__] += 1
         return func(*args, **(kwargs or {}))
 
@@ -185,16 +185,6 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return (f"MACs leave out operators without a formula: {names}",)
 
 
-def _is_free(func: Any) -> bool:
-    tags = {str(tag).rpartition(".")[2] for tag in func.tags}
-    return (
-        func.is_view
-        or bool(tags & {"pointwise", "reduction"})
-        or func._overloadpacket.__name__ in FREE
-        or func.namespace == "prim"
-    )
-
-
 def _matrix_vector_flops(a: Sequence[int], b: Sequence[int], **_: object) -> int:
     return 2 * prod(a)
 
@@ -203,10 +193,17 @@ def _add_matrix_vector_flops(y: object, a: Sequence[int], b: Sequence[int], **_:
     return 2 * prod(a)
 
 
-_EXTRA_FORMULAS = {  # products with a vector, which PyTorch's table lacks
+def _add_matrix_flops(y: object, a: Sequence[int], b: Sequence[int], **_: object) -> int:
+    return 2 * prod(a) * b[-1]
+
+
+_EXTRA_FORMULAS = {  # products with a vector and into a matrix, which PyTorch's table lacks
     torch.ops.aten.mv: _matrix_vector_flops,
     torch.ops.aten.dot: _matrix_vector_flops,
     torch.ops.aten.addmv: _add_matrix_vector_flops,
+    torch.ops.aten.addmv_: _add_matrix_vector_flops,
+    torch.ops.aten.addmm_: _add_matrix_flops,
+    torch.ops.aten.baddbmm_: _add_matrix_flops,
 }
 
 

@@ -144,7 +144,7 @@ def test_every_batch_size_is_a_sweep_of_its_own_with_clips_of_that_batch(clock):
     readings = measure_latency([subject], protocol(batch_sizes=[1, 8]), Watch())
 
     assert [m.conditions["batch_size"] for m in readings["a"].measurements] == [1, 8]
-    calls = WARM + 6 * 2  # warm-up, then two calls a turn
+    calls = 1 + WARM + 6 * 2  # one that is looked at, warm-up, then two calls a turn
     assert subject.model.shapes == [(1, 2, 3, 4, 4)] * calls + [(8, 2, 3, 4, 4)] * calls
 
 
