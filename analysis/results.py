@@ -107,7 +107,7 @@ class Results:
     def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
         """Mean and t interval over seeds, in percent; None without a result."""
         values = list(self.by_seed(variant, metric).values())
-        return statistics.mean_interval(values, within=(0.0, 100.0)) if values else None
+        return statistics.mean_interval(values, within=statistics.PERCENT) if values else None
 
     @cached_property
     def differences(self) -> dict[str, tuple[Difference, float | None]]:

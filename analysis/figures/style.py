@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.numbers import plain
 from analysis.results import Results, Variant
+from analysis.tables.notes import spread_notes
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
 PAGE_WIDTH = 6.9
@@ -184,7 +185,8 @@ def mean_over_seeds(results: Results) -> str:
     if most < 2:
         return "one seed: no interval"
     seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
-    return f"mean and 95 % t interval over {seeds}"
+    equal = any(spread_notes(results.accuracy(variant)) for variant in results.variants)
+    return f"mean and 95 % t interval over {seeds}" + ", none where they agree" * equal
 
 
 def wrapped(text: str, width: int) -> str:

@@ -1,12 +1,11 @@
 """The heart of a report: what was claimed before the run, and what the data say of it."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from analysis.comparisons import Comparison
 from analysis.evidence import Evidence
 from analysis.judge import Judgement, Verdict, judge, samples_in_words
-from analysis.numbers import NONE, decimals_for, fixed, p_value, plural, signed
+from analysis.numbers import NONE, decimals_for, interval, p_value, plural, signed
 from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
 from analysis.results import ALPHA, Results, Variant, short_label
 from analysis.tables.table import Entry, Table
@@ -63,22 +62,14 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
 
 def effect_words(claim: Claim, evidence: Evidence) -> str:
     """As "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
-    show, unit = _scale(claim, evidence)
-    text = show(evidence.value)
-    if evidence.low is not None and evidence.high is not None:
-        text += f" [{show(evidence.low)}, {show(evidence.high)}]"
-    return text + unit
-
-
-def _scale(claim: Claim, evidence: Evidence) -> tuple[Callable[[float], str], str]:
     if claim.kind == "accuracy":
-        return lambda x: signed(x, 1), " points"
+        return interval(evidence, 1, signed) + " points"
     if claim.right is not None:
         # As many digits as tell the effect from the number that it is compared with.
         digits = 2 if abs(evidence.value - claim.factor) >= 0.005 else 4
-        return lambda x: fixed(x, digits), " times"
+        return interval(evidence, digits) + " times"
     decimals = min(3, decimals_for([evidence.value]))
-    return lambda x: fixed(x, decimals), UNITS.get(claim.metric, "")
+    return interval(evidence, decimals) + UNITS.get(claim.metric, "")
 
 
 def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from analysis.numbers import NONE, decimals_for, fixed, interval
 from analysis.results import Results, Variant
-from analysis.tables.notes import absent, aside_notes, cost_notes, views_remarks
+from analysis.tables.notes import absent, aside_notes, cost_notes, spread_notes, views_remarks
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = (
@@ -80,4 +80,5 @@ def _median(results: Results, variant: Variant, metric: str, batch: int) -> Entr
     estimate = results.cost(variant, metric, batch)
     if estimate is None:
         return Entry(NONE)
-    return Entry(interval(estimate, min(3, decimals_for([estimate.value]))))
+    text = interval(estimate, min(3, decimals_for([estimate.value])))
+    return Entry(text, notes=spread_notes(estimate, "round"))

@@ -1,11 +1,11 @@
 """What a reader must be told beside a number: failures, mixtures, and what marks mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from analysis.frame import device_model
 from analysis.numbers import plural
 from analysis.results import Results, Variant
-from analysis.statistics import correlation_time, median_interval
+from analysis.statistics import Difference, Estimate, correlation_time, median_interval
 from analysis.tables.table import Entry
 from analysis.tuning import edge_notes
 from study.record import Kind, Outcome
@@ -123,6 +123,20 @@ def quoted_batch(results: Results) -> int | None:
     return first if first in measured else next(iter(measured), None)
 
 
+def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tuple[str, ...]:
+    """Why several samples have no interval: none of them differs from another."""
+    if found is None or found.n < 2 or found.low is not None:
+        return ()
+    return (f"no interval: equal in all {plural(found.n, unit)}, which does not show certainty",)
+
+
+def untested_words(differences: Iterable[Difference]) -> str:
+    """Why none of the differences could be tested."""
+    if all(one.n == 1 for one in differences):
+        return "One seed in common with the baseline: no interval, no test."
+    return "No difference has a spread over seeds: no interval, no test."
+
+
 def views_remarks(results: Results) -> tuple[str, ...]:
     """That costs are those of one view, where answers take several."""
     most = max((views for v in results.variants for views in results.views(v)), default=1)
@@ -144,11 +158,11 @@ def main_remarks(results: Results) -> tuple[str, ...]:
                 f"p: paired t test over seeds, Holm-corrected over {plural(tested, 'comparison')}."
             )
         else:
-            remarks.append("One seed in common with the baseline: no interval, no test.")
-    elif any(results.accuracy(v) for v in results.variants) and not any(
-        estimate.has_interval for v in results.variants if (estimate := results.accuracy(v))
-    ):
-        remarks.append("One seed: no interval.")
+            remarks.append(untested_words([d for d, _ in results.differences.values()]))
+    else:
+        found = [estimate for v in results.variants if (estimate := results.accuracy(v))]
+        if found and all(estimate.n == 1 for estimate in found):
+            remarks.append("One seed: no interval.")
     remarks.append(
         "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
         "best at 5 %; 2nd, where one is best: best of the rest, or not told apart from it; a MAC "
