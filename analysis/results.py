@@ -17,6 +17,7 @@ from study.record import Elsewhere, Outcome, Record
 from study.spec import Study
 
 ALPHA = 0.05
+SAME = Estimate(1.0, None, None, 1)  # ratio of a cost to itself
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,41 @@ class Results:
         values = list(self.by_round(variant, metric, batch).values())
         return statistics.median_interval(values) if values else None
 
+    def model_of(self, variant: Variant) -> str:
+        """Identity of the model whose costs a cell has; its own name where no record names it.
+
+        Cells that differ in training alone have equal ones, and share one measurement of each cost.
+        """
+        outcome = self._costs.get(variant.cell)
+        if outcome is None:
+            return variant.cell
+        records = [outcome.record, *(other.record for other in outcome.elsewhere)]
+        return next((record.identity for record in records if record), variant.cell)
+
+    def same_model(self, ours: Variant, theirs: Variant) -> bool:
+        """Whether two cells share a model, and so every cost, by definition."""
+        return self.model_of(ours) == self.model_of(theirs)
+
+    @cached_property
+    def by_model(self) -> list[list[Variant]]:
+        """The cells of each model, in the order of the first of them."""
+        groups: dict[str, list[Variant]] = {}
+        for variant in self.variants:
+            groups.setdefault(self.model_of(variant), []).append(variant)
+        return list(groups.values())
+
+    @property
+    def is_one_model(self) -> bool:
+        """Whether several cells all share one model: no cost can differ between them."""
+        return len(self.by_model) == 1 and len(self.variants) > 1
+
     def ratio(self, ours: Variant, theirs: Variant, metric: str, batch: int) -> Estimate | None:
-        """Median of the ratios within rounds; None unless both are of one timing run."""
+        """Median of the ratios within rounds; None unless both are of one timing run.
+
+        Exactly 1, without an interval, for cells that share a model: nothing was compared.
+        """
+        if self.same_model(ours, theirs):
+            return SAME if self.by_round(ours, metric, batch) else None
         mine, other = self.cost_record(ours), self.cost_record(theirs)
         if mine is None or other is None or mine.timing_run != other.timing_run:
             return None

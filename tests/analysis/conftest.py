@@ -1,5 +1,6 @@
 """Synthetic outcomes: seven variants with three seeds, and a grid of two numbers."""
 
+import dataclasses
 import hashlib
 import io
 import itertools
@@ -147,6 +148,33 @@ class Maker:
                 self.cost(levels, parameters, macs * k / 8, ms * k / 8, numbers=numbers)
             )
         return outcomes
+
+    def sharing(self, cells, seeds=(0, 1, 2)) -> list[Outcome]:
+        """Outcomes of cells {levels: model}: cells of one model have one cost record, as in runs."""
+        outcomes, costs = [], {}
+        for levels, model in cells:
+            top1 = VARIANTS[model][0]
+            for seed in seeds:
+                value = round(top1 + self.rng.standard_normal(), 1)
+                outcomes.append(self.train(levels, seed, value))
+            costs.setdefault(model, self.cost({"model": model}, *VARIANTS[model][1:]).record)
+            cost = Outcome("cost", cell_name(levels), levels, {}, None, "done", "", costs[model])
+            outcomes.append(cost)
+        return outcomes
+
+    def learning_rates(self, seeds=(0, 1, 2)) -> tuple[Study, list[Outcome]]:
+        """A sweep of the learning rate alone: four cells of one model."""
+        rates = ("0.0005", "0.001", "0.002", "0.004")
+        cells = [({"train.lr": rate}, "VLF") for rate in rates]
+        return self.study({"train.lr": list(rates)}), self.sharing(cells, seeds)
+
+    def rates_of_two(self, seeds=(0, 1, 2)) -> tuple[Study, list[Outcome]]:
+        """Two architectures at two learning rates: cells share a model in pairs."""
+        models, rates = ("VLF", "TSN"), ("0.001", "0.002")
+        cells = [({"variant": m, "train.lr": r}, m) for m in models for r in rates]
+        study = self.study({"variant": list(models), "train.lr": list(rates)})
+        baseline = ReportConfig(baseline={"train.lr": "0.001"})
+        return dataclasses.replace(study, report=baseline), self.sharing(cells, seeds)
 
     def _accuracy(self, top1, views=1):
         test = {"split": "test", "views": views}

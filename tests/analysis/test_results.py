@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.results import Results
-from study.record import Artifact
+from study.record import Artifact, Outcome
 from study.settings import ReportConfig
 
 
@@ -135,3 +135,46 @@ def test_an_artifact_outside_of_the_results_folder_is_not_opened(maker, seven_st
 
     assert results.arrays(results.variants[0], "curves") == []
     assert "outside of the results folder" in results.artifacts.problems[0]
+
+
+def test_cells_that_share_a_cost_record_are_one_model(maker):
+    study, outcomes = maker.rates_of_two()
+    results = Results(study, outcomes, maker.root)
+
+    groups = [[variant.label for variant in cells] for cells in results.by_model]
+    assert groups == [["VLF, lr 0.001", "VLF, lr 0.002"], ["TSN, lr 0.001", "TSN, lr 0.002"]]
+    assert not results.is_one_model
+
+
+def test_a_sweep_of_the_learning_rate_is_of_one_model(maker):
+    study, outcomes = maker.learning_rates()
+
+    assert Results(study, outcomes, maker.root).is_one_model
+
+
+def test_a_single_cell_is_not_called_one_model_since_its_costs_are_a_result(maker):
+    study = maker.study({"variant": ["VLF"]})
+    results = Results(study, [maker.cost({"variant": "VLF"}, 1, 1e6, 2.0)], maker.root)
+
+    assert not results.is_one_model
+
+
+def test_the_ratio_of_a_model_to_itself_is_one_without_an_interval(maker):
+    study, outcomes = maker.rates_of_two()
+    results = Results(study, outcomes, maker.root)
+    cells = by_label(results)
+    ours, theirs = cells["VLF, lr 0.002"], cells["VLF, lr 0.001"]
+
+    assert results.ratio(ours, theirs, "latency", 1) == (1.0, None, None, 1)
+    assert results.ratio_to_baseline(ours, "latency", 1) == (1.0, None, None, 1)
+    assert results.ratio(ours, cells["TSN, lr 0.001"], "latency", 1).has_interval
+
+
+def test_a_cell_without_a_cost_record_shares_its_model_with_none(maker):
+    study = maker.study({"train.lr": ["0.1", "0.2"]})
+    waiting = [
+        Outcome("cost", f"train.lr={rate}", {"train.lr": rate}, {}, None, "not run")
+        for rate in ("0.1", "0.2")
+    ]
+
+    assert not Results(study, waiting, maker.root).is_one_model
