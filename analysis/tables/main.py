@@ -27,6 +27,7 @@ from analysis.tables.notes import (
     train_notes,
 )
 from analysis.tables.table import Align, Entry, Table
+from study.text_table import short_names
 
 HEADS = ("verb", "noun")
 
@@ -64,7 +65,8 @@ def _level_columns(results: Results) -> list[Column]:
     def level(factor: str) -> Callable[[Variant], Entry]:
         return lambda variant: Entry(variant.levels.get(factor, NONE))
 
-    columns = [Column(name, level(name), "left") for name in results.factors]
+    names = short_names(results.factors)
+    columns = [Column(names[factor], level(factor), "left") for factor in results.factors]
     return columns or [Column("cell", lambda variant: Entry(variant.label), "left")]
 
 
