@@ -57,6 +57,9 @@ def show_report(report: Report, console: Console, claims_only: bool = False) -> 
         names = ", ".join(path.stem for path in figures)
         text = f"figures  {figures[0].parent}/*.pdf .svg .png: {names}"
         console.print(text, markup=False, soft_wrap=True)
+    if report.unreadable:
+        text = f"warning: {report.unreadable}"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
     return 0
 
 

@@ -7,7 +7,7 @@ from analysis.evidence import Evidence
 from analysis.judge import Judgement, Verdict, judge, samples_in_words
 from analysis.numbers import NONE, decimals_for, interval, p_value, plural, signed
 from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
-from analysis.results import ALPHA, Results, Variant, short_label
+from analysis.results import ALPHA, Results, Variant
 from analysis.tables.table import Entry, Table
 from study.spec import Claim
 
@@ -27,7 +27,7 @@ def claims_table(results: Results) -> Table | None:
     judgement = judge(results)
     rows = []
     for verdict in judgement.verdicts:
-        rows += _rows(verdict, judgement)
+        rows += _rows(results, verdict, judgement)
     return Table(
         name="claims",
         header=HEADER,
@@ -83,7 +83,7 @@ def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | Non
     return rounds_needed(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
-def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
+def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
     p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
     single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
     effect = f"in each of {len(verdict.comparisons)}"
@@ -101,22 +101,22 @@ def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
         Entry(deciding_words(verdict, judgement) or NONE),
         Entry(AFTER if verdict.known else "before the first result"),
     )
-    below = [] if single else [_below(verdict.claim, one) for one in verdict.comparisons]
+    below = [] if single else [_below(results, verdict.claim, one) for one in verdict.comparisons]
     return [first, *below]
 
 
-def _below(claim: Claim, one: Comparison) -> tuple[Entry, ...]:
+def _below(results: Results, claim: Claim, one: Comparison) -> tuple[Entry, ...]:
     side = ""
     if one.evidence:
         side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
-    label = INDENT + _place(claim, one.left)
+    label = INDENT + _place(results, claim, one.left)
     return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 4)
 
 
-def _place(claim: Claim, variant: Variant) -> str:
+def _place(results: Results, claim: Claim, variant: Variant) -> str:
     """The levels that a claim leaves free."""
     free = {name: label for name, label in variant.levels.items() if name not in claim.left.levels}
-    return short_label(free) if free else variant.label
+    return results.name(free) if free else variant.label
 
 
 def _effect(claim: Claim, one: Comparison) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from analysis.frame import device_model
 from analysis.numbers import plural
-from analysis.results import Results, Variant
+from analysis.results import BASELINE, Results, Variant, short_label
 from analysis.statistics import Difference, Estimate, correlation_time, median_interval
 from analysis.tables.table import Entry
 from analysis.tuning import edge_notes
@@ -151,6 +151,11 @@ def views_remarks(results: Results) -> tuple[str, ...]:
 def main_remarks(results: Results) -> tuple[str, ...]:
     """What marks and corrected p values mean, as far as the table has any."""
     remarks = []
+    if results.single_changes:
+        remarks.append(
+            f"{BASELINE}: {short_label(results.study.baseline)}; each other cell is named by what "
+            "it changes."
+        )
     if results.differences:
         tested = sum(p is not None for _, p in results.differences.values())
         if tested:
