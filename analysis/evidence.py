@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from analysis.statistics import CONFIDENCE, Floats, mean_interval
+from analysis.statistics import CONFIDENCE, Floats, has_spread, mean_interval
 
 Region = tuple[float, float]  # open ends: a measured number is never exactly on one
 
@@ -55,7 +55,7 @@ def student_evidence(
     x = np.asarray(samples, dtype=float)
     mean, low, high, n = mean_interval(x, within=within)
     is_inside = region[0] < mean < region[1]
-    deviation = float(x.std(ddof=1)) if n > 1 and np.ptp(x) > 0 else 0.0
+    deviation = float(x.std(ddof=1)) if n > 1 and has_spread(x) else 0.0
     if deviation == 0:
         return Evidence(mean, None, None, None, is_inside, n, None)
     distances = [abs(mean - edge) / deviation for edge in _edges(mean, region, is_inside)]

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 PERCENT = (0.0, 100.0)  # smallest and largest possible share
+ROUNDING = 1e-9  # by which samples differ that are equal on paper
 POINTS = (-100.0, 100.0)  # of a difference of two shares
 SIGN_FLIP_SEEDS = range(6, 21)  # below, p < 0.05 is out of reach; above, 2**n sums are too many
 
@@ -50,7 +51,9 @@ class Estimate(NamedTuple):
     ) -> "Estimate":
         """An estimate; its interval is cut at the possible values, and none if it has no width."""
         low, high = max(low, within[0]), min(high, within[1])
-        return cls(value, low, high, n) if low < high else cls(value, None, None, n)
+        if low > high or math.isclose(low, high, rel_tol=ROUNDING):
+            return cls(value, None, None, n)
+        return cls(value, low, high, n)
 
 
 class Difference(NamedTuple):
@@ -218,6 +221,11 @@ def rankdata(x: Floats) -> Floats:
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
 
 
+def has_spread(x: Floats) -> bool:
+    """Whether samples differ by more than the last bits of their computation."""
+    return float(np.ptp(x)) > ROUNDING * max(1.0, float(np.abs(x).max()))
+
+
 def _samples(samples: Sequence[float] | Floats) -> Floats:
     x = np.asarray(samples, dtype=float)
     if x.size == 0:
@@ -226,7 +234,7 @@ def _samples(samples: Sequence[float] | Floats) -> Floats:
 
 
 def _standard_error(x: Floats) -> float:
-    if np.ptp(x) == 0:  # equal values: the mean may be off by a bit, and so would the error
+    if not has_spread(x):  # the mean may be off by a bit, and so would the error
         return 0.0
     return float(x.std(ddof=1)) / math.sqrt(x.size)
 

@@ -27,6 +27,7 @@ DPI = 200
 EDGE = 0.05  # inches at either end of a legend
 USUAL_LEGEND = 0.45  # inches of a legend's height that figures have room for
 LEGEND_CHARACTERS = 13  # an inch, so that a name with its marker fits a line
+FEWEST_LETTERS = 8  # of a name's line
 ROW_LABEL = 34  # characters of a line beside a row
 LAYOUT_DIGITS = 6  # of a share of the figure, which is some 1,400 pixels wide
 
@@ -156,27 +157,32 @@ def add_legend(
 
     The figure grows by what the legend takes beyond `USUAL_LEGEND`.
     """
-    most = figure.get_figwidth() - 2 * EDGE
-    texts = [wrapped(name, round(LEGEND_CHARACTERS * most)) for name in names]
+    most = (figure.get_figwidth() - 2 * EDGE) * figure.dpi
+    letters = round(LEGEND_CHARACTERS * most / figure.dpi)
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    for count in range(min(columns, len(texts)), 0, -1):
+    count = max(1, min(columns, len(names)))
+    while True:
         legend = figure.legend(
-            handles, texts, loc="outside upper center", ncols=count,
-            **{"columnspacing": 1.0, **style},
+            handles, [wrapped(name, letters) for name in names], loc="outside upper center",
+            ncols=count, **{"columnspacing": 1.0, **style},
         )  # fmt: skip
         size = legend.get_window_extent(renderer)
-        if size.width <= most * figure.dpi or count == 1:
+        if size.width <= most or letters <= FEWEST_LETTERS:
             break
         legend.remove()
+        if count > 1:
+            count -= 1
+        else:  # wide letters
+            letters = max(FEWEST_LETTERS, int(0.95 * letters * most / size.width))
     extra = size.height / figure.dpi - USUAL_LEGEND
     if extra > 0:
         figure.set_figheight(figure.get_figheight() + extra)
 
 
 def row_labels(names: Sequence[str]) -> tuple[list[str], int]:
-    """Names of rows in lines of `ROW_LABEL`, and how many lines that is beyond one a row."""
+    """Names of rows in lines of `ROW_LABEL`, and the lines that rows, equally high, need more."""
     labels = [wrapped(name, ROW_LABEL) for name in names]
-    return labels, sum(label.count("\n") for label in labels)
+    return labels, len(labels) * max(label.count("\n") for label in labels)
 
 
 def hide_rest(grid: Sequence[Axes], shown: int, columns: int) -> None:

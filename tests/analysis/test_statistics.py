@@ -236,3 +236,13 @@ def test_an_interval_that_is_cut_at_the_possible_values_keeps_its_coverage():
 
     assert cut > 500
     assert hits / 2000 > 0.93
+
+
+def test_differences_that_are_equal_but_for_rounding_have_no_spread():
+    ours, theirs = {0: 50.1, 1: 60.3, 2: 70.7}, {0: 48.0, 1: 58.2, 2: 68.6}
+    assert len({ours[seed] - theirs[seed] for seed in ours}) > 1  # in the last bits
+
+    found = statistics.paired_difference(ours, theirs)
+
+    assert found.value == pytest.approx(2.1)
+    assert (found.low, found.high, found.p, found.deviation) == (None, None, None, None)
