@@ -23,6 +23,7 @@ MOST_NAMED = 12  # characters in a message
 
 _families: list[str] = [BASE]  # in the order in which they are asked for a glyph
 _known: dict[str, bool] = {}  # character -> whether one of the families has it
+_missing: set[str] = set()  # characters that were shown by their code points
 
 
 @contextmanager
@@ -32,11 +33,11 @@ def readable_text() -> Iterator[set[str]]:
     Yields:
         Characters that no installed font has, as they are met; their code points are shown.
     """
-    missing: set[str] = set()
+    _missing.clear()
     usual = Text.set_text
 
     def set_text(text: Text, content: Any) -> None:
-        usual(text, readable(str(content), missing) if content is not None else content)
+        usual(text, readable(str(content)) if content is not None else content)
         if len(_families) > 1:
             mpl.rcParams["font.family"] = _families  # of texts that are made from now on
             if hasattr(text, "_fontproperties"):
@@ -44,18 +45,13 @@ def readable_text() -> Iterator[set[str]]:
 
     Text.set_text = set_text  # type: ignore[method-assign, assignment]
     try:
-        yield missing
+        yield _missing
     finally:
         Text.set_text = usual  # type: ignore[method-assign]
 
 
-def readable(text: str, missing: set[str]) -> str:
-    """The text with runs of characters that no font has as "[U+89C6 U+9891]".
-
-    Args:
-        text: Of a label.
-        missing: Takes those characters.
-    """
+def readable(text: str) -> str:
+    """The text with runs of characters that no font has as "[U+89C6 U+9891]"."""
     if text.isascii():
         return text
     _find(sorted({one for one in text if one not in _known}))
@@ -64,7 +60,7 @@ def readable(text: str, missing: set[str]) -> str:
         if one and not _known[one]:
             if unicodedata.category(one) not in ("Cf", "Mn"):  # joiners, marks: nothing by itself
                 run.append(f"U+{ord(one):04X}")
-                missing.add(one)
+                _missing.add(one)
             continue
         shown += [f"[{' '.join(run)}]"] if run else []
         run = []

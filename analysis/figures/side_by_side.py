@@ -67,7 +67,7 @@ def draw_figures(names: Sequence[str], results: Results, folder: Path) -> list[S
             drawn[place] = save_figure(names[place], FIGURES[names[place]], results, folder)
 
     for variant in results.variants:  # here, or each copy would search the installed fonts
-        readable(variant.label, set())
+        readable(variant.label)
     drawn: Drawn = {}
     with _copies(_processes(len(names)) - 1, len(names), draw, results) as (places, copies):
         draw(places, drawn)

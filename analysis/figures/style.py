@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from rich.cells import cell_len
 
-from analysis.figures.fonts import BASE, readable_text
+from analysis.figures.fonts import BASE, readable, readable_text
 from analysis.numbers import plain
 from analysis.results import Results, Variant, short_label
 from analysis.tables.notes import spread_notes
@@ -275,5 +275,6 @@ def wrapped(text: str, width: int) -> str:
 
     A character that takes two columns of a terminal, as Chinese ones do, counts twice.
     """
+    text = readable(text)  # code points take more room
     narrow = len(text) / max(len(text), cell_len(text)) if text else 1.0
     return "\n".join(textwrap.wrap(text, max(1, int(width * narrow))))
