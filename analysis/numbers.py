@@ -82,8 +82,9 @@ def plain(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """As "0.034", or "< 0.001"."""
-    return "< 0.001" if p < 0.001 else fixed(p, 3)
+    """As "0.034", or "< 0.001"; with more digits where three would hide its side of 0.05."""
+    text = fixed(p, 3)
+    return "< 0.001" if p < 0.001 else fixed(p, 4) if text == "0.050" and p != 0.05 else text
 
 
 def prefix_for(values: Iterable[float]) -> tuple[float, str]:

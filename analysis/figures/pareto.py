@@ -143,10 +143,12 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
-    if is_several or len(points) > MOST_LABELS:
+    has_labels = len(points) <= MOST_LABELS and (is_several or _are_short(points))
+    if is_several or not has_labels:
         _add_legend(axes, results, points, styles)
     freeze_layout(figure)
-    _label(axes, results, points, styles, is_several)
+    if has_labels:
+        _label(axes, results, points, styles, is_several)
     missing = len(results.variants) - len(points)
     caption = (
         f"Top-1 on the test split ({mean_over_seeds(results)}) against {what}. Dashed: the Pareto "
@@ -204,11 +206,14 @@ def _add_legend(axes: Axes, results: Results, points: list[Point], styles: dict[
     add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
 
 
+def _are_short(points: list[Point]) -> bool:
+    """Whether each name takes two lines beside its point, or one."""
+    return all(wrapped(one.variant.label, LABEL_WIDTH).count("\n") < 2 for one in points)
+
+
 def _label(
     axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
 ) -> None:
-    if len(points) > MOST_LABELS:
-        return
     factor = series_factor(results)
     texts = []
     for point in points:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.figures.seeds import draw_seeds
 from analysis.figures.style import house_style
-from analysis.numbers import MINUS, interval, signed
+from analysis.numbers import MINUS, interval, p_value, signed
 from analysis.page.measures import measures
 from analysis.registry import resolve
 from analysis.results import Results
@@ -122,3 +122,11 @@ def test_no_number_is_a_negative_zero():
     assert interval(found, 1, signed) == f"{MINUS}0.01 [{MINUS}0.04, +0.04]"
     assert signed(-0.01, 1) == "0.0"
     assert not np.signbit(float(signed(-0.0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.00004, "< 0.001"), (0.0496, "0.0496"), (0.0504, "0.0504"), (0.05, "0.050"), (0.3, "0.300")],
+)
+def test_a_p_value_does_not_hide_on_which_side_of_five_percent_it_is(p, text):
+    assert p_value(p) == text
