@@ -41,7 +41,8 @@ def _state(results: Results, variant: Variant) -> str:
     if accuracy is None:
         words += ["has no accuracy yet"] if results.study.seeds else ["runs"]
     elif accuracy.low is None or accuracy.high is None:
-        words.append(f"reaches {fixed(accuracy.value, 1)} % top-1 (one seed: no interval)")
+        reason = "one seed" if accuracy.n == 1 else f"equal in {accuracy.n} seeds"
+        words.append(f"reaches {fixed(accuracy.value, 1)} % top-1 ({reason}: no interval)")
     else:
         limits = f"{fixed(accuracy.low, 1)} to {fixed(accuracy.high, 1)}"
         words.append(
@@ -120,7 +121,8 @@ def change_words(ratio: float, what: str, less: str = "less") -> str:
 def _ratio_words(ratio: Estimate) -> str:
     text = change_words(ratio.value, "latency")
     if ratio.low is None or ratio.high is None:
-        return f"{text} (one round: no interval)"
+        reason = "one round" if ratio.n == 1 else f"equal in {ratio.n} rounds"
+        return f"{text} ({reason}: no interval)"
     if ratio.low <= 1 <= ratio.high:
         limits = f"{fixed(ratio.low, 2)} to {fixed(ratio.high, 2)} times"
         return f"latency not told apart (95 % {limits})"

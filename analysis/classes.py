@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from analysis.heads import read_heads
 from analysis.results import Results, Variant
-from analysis.statistics import Difference, Estimate, holm, mean_interval, paired_difference
+from analysis.statistics import (
+    PERCENT,
+    Difference,
+    Estimate,
+    holm,
+    mean_interval,
+    paired_difference,
+)
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +44,7 @@ class PerClass:
     def mean(self, number: int) -> Estimate:
         """Over seeds, of class `number`."""
         values = [float(one[number]) for one in self.by_seed.values()]
-        return mean_interval(values, within=(0.0, 100.0))
+        return mean_interval(values, within=PERCENT)
 
 
 @dataclass(frozen=True)

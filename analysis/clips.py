@@ -61,6 +61,8 @@ def mcnemar(only_ours: int, only_theirs: int) -> tuple[float, float]:
 def bootstrap_clips(differences: NDArray[np.float64], seed: int = 0) -> Estimate:
     """Mean over clips with its percentile bootstrap interval, the same at every call.
 
+    Differences that are all equal have none: resampling what shows no spread shows none either.
+
     Args:
         differences: (clips,) of few distinct values, which are resampled by their counts: the same
             as resampling clips, at a cost that does not grow with them.
@@ -71,7 +73,7 @@ def bootstrap_clips(differences: NDArray[np.float64], seed: int = 0) -> Estimate
     draws = np.random.default_rng(seed).multinomial(n, counts / n, size=RESAMPLES)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws @ values / n, [tail, 1 - tail])
-    return Estimate(float(differences.mean()), float(low), float(high), n)
+    return Estimate.between(float(differences.mean()), float(low), float(high), n)
 
 
 def compare_with_baselines(results: Results) -> Iterator[tuple[Variant, ClipComparison]]:

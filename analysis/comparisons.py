@@ -13,6 +13,7 @@ from analysis.evidence import (
     student_evidence,
 )
 from analysis.results import Results, Variant
+from analysis.statistics import PERCENT
 from study.spec import Claim
 
 
@@ -67,12 +68,16 @@ def compare(results: Results, claim: Claim) -> tuple[Comparison, ...]:
 
 def _by_seed(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:
     ours = results.by_seed(left, claim.metric)
+    least, most = PERCENT
     if right is None:
         d = [ours[seed] - claim.factor for seed in sorted(ours)]
+        possible = (least - claim.factor, most - claim.factor)
     else:
         theirs = results.by_seed(right, claim.metric)
         d = [ours[s] - claim.factor * theirs[s] for s in sorted(ours.keys() & theirs.keys())]
-    return _sampled(left, right, d, partial(student_evidence, region=region_of(claim)), "no seed")
+        possible = (least - claim.factor * most, most - claim.factor * least)
+    evidence = partial(student_evidence, region=region_of(claim), within=possible)
+    return _sampled(left, right, d, evidence, "no seed")
 
 
 def _by_round(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:

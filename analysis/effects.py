@@ -199,7 +199,10 @@ def _effect(
     values = {
         s: float(np.sum([w * tops[c][s] for c, w in contrast.items()])) for s in sorted(seeds)
     }
-    difference = paired_difference(values, dict.fromkeys(values, 0.0))
+    # Each accuracy is a share: an interaction of two factors lies within 200 points.
+    least = 100 * sum(weight for weight in contrast.values() if weight < 0)
+    most = 100 * sum(weight for weight in contrast.values() if weight > 0)
+    difference = paired_difference(values, dict.fromkeys(values, 0.0), within=(least, most))
     if difference is not None:
         yield Effect(kind, factor, level, reference, at, base, values, difference, of=of)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from analysis.statistics import CONFIDENCE, Floats, mean_interval
+from analysis.statistics import CONFIDENCE, Floats, has_spread, mean_interval
 
 Region = tuple[float, float]  # open ends: a measured number is never exactly on one
 
@@ -22,7 +22,8 @@ Region = tuple[float, float]  # open ends: a measured number is never exactly on
 class Evidence(NamedTuple):
     """An effect and how it lies to a region.
 
-    `low`, `high` and `p` are None where there is no interval; `is_inside` tells of `value` alone.
+    `low` and `high` are None where there is no interval or it has no width, `p` where nothing can
+    be tested; `is_inside` is about `value` alone.
     `strength` is what more samples would add up: the distance to the region's edge in standard
     deviations, or the share of the samples on one side of it.
     """
@@ -36,16 +37,25 @@ class Evidence(NamedTuple):
     strength: float | None
 
 
-def student_evidence(samples: Sequence[float], region: Region) -> Evidence:
+def student_evidence(
+    samples: Sequence[float],
+    region: Region,
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> Evidence:
     """Of a mean, by Student's t; samples that are all equal have no spread to test with.
+
+    Args:
+        samples: (n,) effects, n >= 1.
+        region: Where the effect lies if the claim is true.
+        within: Smallest and largest possible effect, where the interval is cut.
 
     Raises:
         ValueError: If there is no sample.
     """
     x = np.asarray(samples, dtype=float)
-    mean, low, high, n = mean_interval(x)
+    mean, low, high, n = mean_interval(x, within=within)
     is_inside = region[0] < mean < region[1]
-    deviation = float(x.std(ddof=1)) if n > 1 and np.ptp(x) > 0 else 0.0
+    deviation = float(x.std(ddof=1)) if n > 1 and has_spread(x) else 0.0
     if deviation == 0:
         return Evidence(mean, None, None, None, is_inside, n, None)
     distances = [abs(mean - edge) / deviation for edge in _edges(mean, region, is_inside)]
@@ -78,6 +88,8 @@ def sign_evidence(samples: Sequence[float], region: Region) -> Evidence:
     ]
     strength = min(shares)
     p = min(1.0, 2 * float(bdtr(n - round(strength * n), n, 0.5)))
+    if low == high:  # so many samples are equal: the test of signs holds, an interval would mislead
+        low = high = None
     return Evidence(median, low, high, p, is_inside, n, strength)
 
 

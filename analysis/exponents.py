@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from analysis.results import Results, Variant, short_label
+from analysis.results import Results, Variant
 from analysis.statistics import Estimate, median_interval
 
 FEWEST_CELLS = 3  # through two points any law goes
@@ -42,32 +42,60 @@ class Fit:
 
 
 def scaled_factor(results: Results) -> str | None:
-    """The last numeric factor that is not told apart by colour, or the only factor there is."""
+    """The last of `scaled_factors`."""
+    return next(reversed(scaled_factors(results)), None)
+
+
+def scaled_factors(results: Results) -> list[str]:
+    """Numeric factors that accuracy and cost are shown over.
+
+    Of single changes of a baseline every one of them; of crossed factors the last that is not told
+    apart by colour, or the only factor there is.
+    """
     numbers, series = results.numeric_factors, results.series_factor
+    if results.single_changes:
+        return numbers
     others = [name for name in numbers if name != series]
-    return next(reversed(others), series if series in numbers else None)
+    return others[-1:] or [name for name in numbers if name == series]
 
 
 def scaling_series(results: Results, factor: str) -> dict[str, list[Variant]]:
-    """Levels of the other factors -> their cells, by size."""
+    """Levels of the other factors -> their cells, by size.
+
+    Of single changes, cells that change another number have no place over this one.
+    """
     groups: dict[str, list[Variant]] = {}
+    elsewhere = set(results.numeric_factors) - {factor} if results.single_changes else set()
     for variant in results.variants:
         others = {name: level for name, level in variant.levels.items() if name != factor}
-        groups.setdefault(short_label(others) if others else "", []).append(variant)
+        if all(variant.levels[name] == results.study.baseline.get(name) for name in elsewhere):
+            groups.setdefault(results.name(others) if others else "", []).append(variant)
     return {
         label: sorted(cells, key=lambda cell: cell.numbers[factor])
         for label, cells in groups.items()
     }
 
 
-def fit_exponents(results: Results, metric: str, batch: int = 0) -> list[Fit]:
-    """One a series with `FEWEST_CELLS` sizes above 0 or more; batch 0 is a count."""
-    factor = scaled_factor(results)
+def fit_exponents(
+    results: Results, metric: str, batch: int = 0, factor: str | None = None
+) -> list[Fit]:
+    """One a series with `FEWEST_CELLS` sizes above 0 or more.
+
+    None of a series whose cells share a model: nothing of their cost depends on the factor.
+
+    Args:
+        results: The study.
+        metric: A cost.
+        batch: 0 for a count.
+        factor: `scaled_factor` unless given.
+    """
+    factor = factor or scaled_factor(results)
     if factor is None:
         return []
     found = [
         _fit(results, label, cells, factor, metric, batch)
         for label, cells in scaling_series(results, factor).items()
+        if len({results.model_of(cell) for cell in cells}) > 1
     ]
     return [fit for fit in found if fit is not None]
 

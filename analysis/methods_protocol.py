@@ -74,7 +74,8 @@ def statistics(results: Results) -> Section:
     if any(one.has_interval for one in estimates):
         sentences.append("Accuracies are means over seeds with Student t 95 % intervals.")
     elif estimates:
-        sentences.append("One seed: accuracies have no interval.")
+        reason = "One seed" if all(one.n == 1 for one in estimates) else "Seeds agree"
+        sentences.append(f"{reason}: accuracies have no interval.")
     tested = [d for d, p in results.differences.values() if p is not None]
     if tested:
         sentences.append(

@@ -1,14 +1,31 @@
 """Numbers as text: significant digits, intervals, and the prefix that suits a column."""
 
 import math
-from collections.abc import Iterable
-
-from analysis.statistics import Estimate
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"  # an entry that has no number
 
+FINER = 3  # decimals that a narrow interval may add
+
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+
+
+class Spread(Protocol):
+    """What has a value and perhaps an interval: an estimate, a difference, evidence."""
+
+    @property
+    def value(self) -> float:
+        """The point estimate."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval; None without one."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval; None without one."""
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -31,14 +48,21 @@ def signed(value: float, decimals: int) -> str:
     return f"+{text}" if value > 0 and float(text.replace(MINUS, "-")) else text
 
 
-def interval(estimate: Estimate, decimals: int) -> str:
-    """As "84.2 [81.0, 87.4]", or the value alone where there is no interval."""
-    if estimate.low is None or estimate.high is None:
-        return fixed(estimate.value, decimals)
-    return (
-        f"{fixed(estimate.value, decimals)} "
-        f"[{fixed(estimate.low, decimals)}, {fixed(estimate.high, decimals)}]"
-    )
+def interval(
+    found: Spread, decimals: int, show: Callable[[float, int], str] = fixed, unit: str = ""
+) -> str:
+    """As "84.2 [81.0, 87.4]", or the value alone where there is no interval.
+
+    An interval so narrow that both ends would read alike gets more decimals, up to `FINER`.
+    """
+    if found.low is None or found.high is None:
+        return show(found.value, decimals) + unit
+    for more in range(FINER + 1):
+        low, high = (show(end, decimals + more) for end in (found.low, found.high))
+        if low != high:
+            decimals += more
+            break
+    return f"{show(found.value, decimals)}{unit} [{low}, {high}]"
 
 
 def decimals_for(values: Iterable[float], digits: int = 3) -> int:
@@ -58,8 +82,9 @@ def plain(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """As "0.034", or "< 0.001"."""
-    return "< 0.001" if p < 0.001 else fixed(p, 3)
+    """As "0.034", or "< 0.001"; with more digits where three would hide its side of 0.05."""
+    text = fixed(p, 3)
+    return "< 0.001" if p < 0.001 else fixed(p, 4) if text == "0.050" and p != 0.05 else text
 
 
 def prefix_for(values: Iterable[float]) -> tuple[float, str]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from analysis.answer import answer_lines
 from analysis.atomic import write_atomically
 from analysis.figures import FIGURES
+from analysis.figures.fonts import missing_words
 from analysis.figures.save import SavedFigure, remove_stale
 from analysis.figures.side_by_side import draw_figures
 from analysis.judge import Judgement, judge, verdict_words
@@ -53,6 +54,7 @@ class Report:
         claims: The verdicts, for the terminal; None if the study makes no claims.
         is_contradicted: Whether the data contradict one of them.
         damaged: Outcomes with the name of an artifact of theirs that was found damaged.
+        unreadable: What characters of figures no installed font has, in words; "" if all are shown.
     """
 
     main: Table
@@ -60,6 +62,7 @@ class Report:
     claims: Table | None
     is_contradicted: bool
     damaged: Sequence[tuple[Outcome, str]]
+    unreadable: str = ""
 
 
 def write_report(
@@ -101,6 +104,7 @@ def write_report(
         tables.get("claims"),
         judgement.is_contradicted,
         sorted(results.artifacts.damaged, key=lambda found: (found[0].job, found[1])),
+        _unreadable(figures),
     )
 
 
@@ -118,6 +122,10 @@ def look_at_claims(
         results.ledger.add(judgement.data, verdict_words(judgement), datetime.now(UTC))
         results.ledger.save(folder)
     return results, judgement
+
+
+def _unreadable(figures: Sequence[SavedFigure]) -> str:
+    return missing_words(set().union(*(figure.missing for figure in figures)))
 
 
 def _remove_stale_tables(folder: Path, names: Iterable[str]) -> None:
@@ -177,7 +185,7 @@ def _values(
         "failed_more": max(0, counts["failed"] - MOST_FAILED),
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
-        "problems": sorted(results.artifacts.problems),  # whichever process met them first
+        "problems": [*sorted(results.artifacts.problems), *filter(None, [_unreadable(figures)])],
         "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
         "planned": sum(counts.values()),
         "path": str(study.path),

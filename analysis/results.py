@@ -1,5 +1,6 @@
 """What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,8 +16,10 @@ from analysis.samples import Samples, record_rounds
 from analysis.statistics import Difference, Estimate
 from study.record import Elsewhere, Outcome, Record
 from study.spec import Study
+from study.text_table import short_names
 
 ALPHA = 0.05
+BASELINE = "baseline"  # name of the cell that single changes start from
 SAME = Estimate(1.0, None, None, 1)  # ratio of a cost to itself
 SAME_MODEL = "same model, same cost"
 
@@ -67,7 +70,46 @@ class Results:
         """Every cell once, in the order of the study file's levels, not of finishing."""
         first = {outcome.cell: outcome for outcome in reversed(self.outcomes)}
         ordered = sorted(first.values(), key=lambda one: self._rank(one.levels))
-        return [Variant(o.cell, o.levels, o.numbers, short_label(o.levels)) for o in ordered]
+        return [Variant(o.cell, o.levels, o.numbers, self.name(o.levels)) for o in ordered]
+
+    @cached_property
+    def single_changes(self) -> bool:
+        """Whether cells are the baseline and single changes of two factors or more."""
+        return self.study.design == "one_at_a_time" and len(self._varying) > 1
+
+    def name(self, levels: Mapping[str, str]) -> str:
+        """What tells a cell, or cells that share these levels, from the others.
+
+        As "VLF, frames 8"; of single changes as "baseline" and "optimizer sgd". A factor of which
+        all cells have the same level is not named.
+        """
+        if self.single_changes:
+            changed = {k: x for k, x in levels.items() if self.study.baseline.get(k) != x}
+            return self._words(changed) or BASELINE
+        return self._words({k: x for k, x in levels.items() if k in self._varying} or levels)
+
+    def _words(self, levels: Mapping[str, str]) -> str:
+        """Level by level; without a factor's name where the level can only be of that factor."""
+        names = short_names(self.factors)
+        words = []
+        for factor, level in levels.items():
+            alone = "." not in factor and level != BASELINE
+            alone &= self._level_counts[level] == 1
+            words.append(level if alone else f"{names.get(factor, factor)} {level}")
+        return ", ".join(words) or ("" if self.factors else "base")
+
+    @cached_property
+    def _varying(self) -> set[str]:
+        """Factors of which cells have two levels or more."""
+        levels = {pair for outcome in self.outcomes for pair in outcome.levels.items()}
+        counts = Counter(factor for factor, _ in levels)
+        return {factor for factor, count in counts.items() if count > 1}
+
+    @cached_property
+    def _level_counts(self) -> Counter[str]:
+        """Level -> of how many factors it is one."""
+        pairs = {pair for outcome in self.outcomes for pair in outcome.levels.items()}
+        return Counter(level for _, level in pairs)
 
     @cached_property
     def factors(self) -> list[str]:
@@ -94,7 +136,7 @@ class Results:
     @cached_property
     def baseline_label(self) -> str:
         """How a heading names the baseline."""
-        return short_label(self.study.baseline)
+        return self.name(self.study.baseline) if self.study.baseline else "base"
 
     def baseline_of(self, variant: Variant) -> Variant | None:
         """The cell that `variant` is compared with; itself for a baseline, None if not planned."""
@@ -109,7 +151,7 @@ class Results:
     def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
         """Mean and t interval over seeds, in percent; None without a result."""
         values = list(self.by_seed(variant, metric).values())
-        return statistics.mean_interval(values, within=(0.0, 100.0)) if values else None
+        return statistics.mean_interval(values, within=statistics.PERCENT) if values else None
 
     @cached_property
     def differences(self) -> dict[str, tuple[Difference, float | None]]:

@@ -17,11 +17,18 @@ from scipy.special import stdtr, stdtrit  # scipy.stats would cost a second to i
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+PERCENT = (0.0, 100.0)  # smallest and largest possible share
+ROUNDING = 1e-9  # by which samples differ that are equal on paper
+POINTS = (-100.0, 100.0)  # of a difference of two shares
 SIGN_FLIP_SEEDS = range(6, 21)  # below, p < 0.05 is out of reach; above, 2**n sums are too many
 
 
 class Estimate(NamedTuple):
-    """A point estimate in the samples' unit; `low` and `high` are None where none can be given."""
+    """A point estimate in the samples' unit.
+
+    `low` and `high` are None where no interval can be given: for one sample, and for several that
+    are all equal, since a spread that was not seen may still be there.
+    """
 
     value: float
     low: float | None
@@ -30,8 +37,23 @@ class Estimate(NamedTuple):
 
     @property
     def has_interval(self) -> bool:
-        """False for a single sample."""
+        """False for a single sample, and for samples without spread."""
         return self.low is not None
+
+    @classmethod
+    def between(
+        cls,
+        value: float,
+        low: float,
+        high: float,
+        n: int,
+        within: tuple[float, float] = (-math.inf, math.inf),
+    ) -> "Estimate":
+        """An estimate; its interval is cut at the possible values, and none if it has no width."""
+        low, high = max(low, within[0]), min(high, within[1])
+        if low > high or math.isclose(low, high, rel_tol=ROUNDING):
+            return cls(value, None, None, n)
+        return cls(value, low, high, n)
 
 
 class Difference(NamedTuple):
@@ -55,7 +77,7 @@ def mean_interval(
     confidence: float = CONFIDENCE,
     within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Estimate:
-    """Mean with its Student t interval; one sample has none.
+    """Mean with its Student t interval; one sample has none, nor have samples that are all equal.
 
     Args:
         samples: (n,) values, n >= 1.
@@ -71,23 +93,32 @@ def mean_interval(
     if x.size < 2:
         return Estimate(mean, None, None, 1)
     half = _t_quantile(x.size - 1, confidence) * _standard_error(x)
-    return Estimate(mean, max(mean - half, within[0]), min(mean + half, within[1]), x.size)
+    return Estimate.between(mean, mean - half, mean + half, x.size, within)
 
 
 def paired_difference(
-    ours: Mapping[int, float], theirs: Mapping[int, float], confidence: float = CONFIDENCE
+    ours: Mapping[int, float],
+    theirs: Mapping[int, float],
+    confidence: float = CONFIDENCE,
+    within: tuple[float, float] = POINTS,
 ) -> Difference | None:
     """Ours minus theirs over the seeds that both have; None if they share none.
 
     Differences that are all equal have no spread to test with, and so no interval: a few seeds can
     agree to the last clip by chance. Their p is 1 where the difference is 0, else None.
+
+    Args:
+        ours: Seed -> value, in percent unless `within` says otherwise.
+        theirs: As `ours`.
+        confidence: As of `mean_interval`.
+        within: Smallest and largest possible difference, where the interval is cut.
     """
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
         return None
     d = np.array([ours[seed] - theirs[seed] for seed in shared])
-    mean, low, high, n = mean_interval(d, confidence)
-    if low is None:
+    mean, low, high, n = mean_interval(d, confidence, within)
+    if n == 1:
         return Difference(mean, None, None, None, None, n)
     error = _standard_error(d)
     if error == 0:
@@ -123,7 +154,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def median_interval(samples: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> Estimate:
-    """Median of samples in their order of time, with its interval; one sample has none.
+    """Median of samples in their order of time, with its interval.
+
+    One sample has none, nor have samples of which so many are equal that it has no width.
 
     The interval lies between order statistics, interpolated (Hettmansperger and Sheather,
     Statist. Prob. Lett. 4, 1986), and takes n / `correlation_time` samples for independent. Where
@@ -146,7 +179,7 @@ def _median_interval(samples: tuple[float, ...], confidence: float) -> Estimate:
     half = float(stdtrit(degrees, 0.5 + confidence / 2)) * math.sqrt(x.size * time) / 2
     middle, ranks = (x.size - 1) / 2, np.arange(x.size)
     low, high = np.interp([middle - half, middle + half], ranks, np.sort(x))
-    return Estimate(float(np.median(x)), float(low), float(high), x.size)
+    return Estimate.between(float(np.median(x)), float(low), float(high), x.size)
 
 
 def correlation_time(samples: Sequence[float] | Floats) -> float:
@@ -188,6 +221,11 @@ def rankdata(x: Floats) -> Floats:
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
 
 
+def has_spread(x: Floats) -> bool:
+    """Whether samples differ by more than the last bits of their computation."""
+    return float(np.ptp(x)) > ROUNDING * max(1.0, float(np.abs(x).max()))
+
+
 def _samples(samples: Sequence[float] | Floats) -> Floats:
     x = np.asarray(samples, dtype=float)
     if x.size == 0:
@@ -196,7 +234,7 @@ def _samples(samples: Sequence[float] | Floats) -> Floats:
 
 
 def _standard_error(x: Floats) -> float:
-    if np.ptp(x) == 0:  # equal values: the mean may be off by a bit, and so would the error
+    if not has_spread(x):  # the mean may be off by a bit, and so would the error
         return 0.0
     return float(x.std(ddof=1)) / math.sqrt(x.size)
 

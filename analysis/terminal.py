@@ -1,18 +1,24 @@
 """The main table and the claims in a terminal."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from analysis.report import Report, write_report
 from analysis.tables.table import Entry, Table
 from study.record import Outcome
 from study.spec import Study
+from study.text_table import Column, fits, print_table
 
+MAIN = "table"  # name of the main table
+# How the columns of numbers begin, in the order in which a wider terminal gets them.
+ALWAYS = ("top-1", "MACs", "latency (")
+PRIORITY = (*ALWAYS, "Δ top-1", "latency /", "p (", "parameters", "seeds")
+INTERVAL = re.compile(r" \[[^\]]*\]")
 STYLES = {"": "", "best": "bold green", "tie": "underline", "second": ""}
 
 
@@ -51,6 +57,9 @@ def show_report(report: Report, console: Console, claims_only: bool = False) -> 
         names = ", ".join(path.stem for path in figures)
         text = f"figures  {figures[0].parent}/*.pdf .svg .png: {names}"
         console.print(text, markup=False, soft_wrap=True)
+    if report.unreadable:
+        text = f"warning: {report.unreadable}"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
     return 0
 
 
@@ -67,42 +76,67 @@ def _show_claims(report: Report, console: Console) -> int:
 def show(table: Table, console: Console) -> None:
     """Print a table with its footnotes; text is shown as it is, never as markup.
 
-    Columns that do not fit are left out from the right, and named.
+    Of the main table, what has no room is left out as `PRIORITY` has it, and named.
     """
     letters = table.footnotes
-    texts = [[_text(entry, letters) for entry in row] for row in table.rows]
-    widths = _widths(table.header, texts)
-    shown = _fitting(widths, console.width)
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    columns = zip(table.header, table.align, widths, strict=True)
-    for heading, align, width in list(columns)[:shown]:
-        grid.add_column(Text(heading), justify=align, min_width=min(width, console.width))
-    for row in texts:
-        grid.add_row(*row[:shown])
-    console.print(grid)
-    if shown < len(table.header):
-        rest = ", ".join(table.header[shown:])
-        console.print(Text(f"left out for the width of this terminal: {rest}", style="dim"))
-    for note, letter in letters.items():
-        console.print(Text(f"({letter}) {note}"))
-
-
-def _widths(header: Sequence[str], rows: Sequence[Sequence[Text]]) -> list[int]:
-    """What each column needs to have its cells on one line and its heading broken at spaces."""
-    return [
-        max([*(row[i].cell_len for row in rows), *(len(word) for word in heading.split())])
-        for i, heading in enumerate(header)
+    columns = [
+        Column(
+            heading,
+            [_text(row[i], letters) for row in table.rows],
+            is_number=table.align[i] == "right",
+        )
+        for i, heading in enumerate(table.header)
     ]
+    shown = dict(enumerate(columns))
+    if table.name == MAIN:
+        shown = _fitting(columns, console.width)
+    print_table(list(shown.values()), console)
+    if rest := _left_out(columns, shown):
+        text = f"left out for the width of this terminal: {', '.join(rest)}"
+        console.print(Text(text, style="dim"))
+    noted = {note for row in table.rows for i in shown for note in row[i].notes}
+    for note, letter in letters.items():
+        if note in noted:
+            console.print(Text(f"({letter}) {note}"))
 
 
-def _fitting(widths: Sequence[int], room: int) -> int:
-    """How many columns fit, at least one."""
-    used = 0
-    for number, width in enumerate(widths):
-        used += width + (2 if number else 0)  # between columns
-        if used > room and number:
-            return number
-    return len(widths)
+def _fitting(columns: Sequence[Column], room: int) -> dict[int, Column]:
+    """As much of the main table as has room: number of a column -> the column.
+
+    Levels and the columns of `ALWAYS` without intervals, then, as far as they fit, intervals and
+    the other columns. All of them if the first do not fit: as lists, nothing is too wide.
+    """
+    bare = [replace(one, cells=[_without_interval(cell) for cell in one.cells]) for one in columns]
+    shown = {
+        i: one for i, one in enumerate(bare) if not one.is_number or one.heading.startswith(ALWAYS)
+    }
+    if not fits(list(shown.values()), room):
+        return dict(enumerate(columns))
+    for i in sorted(range(len(columns)), key=lambda i: (_rank(columns[i].heading), i)):
+        for candidate in (bare[i], columns[i]):
+            larger = {**shown, i: candidate}
+            if fits(list(larger.values()), room):
+                shown = larger
+    return dict(sorted(shown.items()))
+
+
+def _left_out(columns: Sequence[Column], shown: Mapping[int, Column]) -> list[str]:
+    """Headings of what is not shown, and whether intervals are among it."""
+    rest = [one.heading for i, one in enumerate(columns) if i not in shown]
+    full = [[cell.plain for cell in columns[i].cells] for i in shown]
+    if full != [[cell.plain for cell in one.cells] for one in shown.values()]:
+        rest.insert(0, "intervals")
+    return rest
+
+
+def _rank(heading: str) -> int:
+    return next((i for i, start in enumerate(PRIORITY) if heading.startswith(start)), len(PRIORITY))
+
+
+def _without_interval(cell: Text) -> Text:
+    """A number alone, with its remarks."""
+    found = INTERVAL.search(cell.plain)
+    return cell if found is None else cell[: found.start()] + cell[found.end() :]
 
 
 def _text(entry: Entry, letters: dict[str, str]) -> Text:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from study.counts import CellCounts
 from study.estimate import Estimate
@@ -22,6 +20,7 @@ from study.progress import duration
 from study.record import Outcome
 from study.session import sum_up
 from study.spec import Study
+from study.text_table import print_rows, short_names
 
 MOST_ROWS = 200  # of a table; rich needs a millisecond for one
 MOST_NOTES = 20
@@ -40,13 +39,12 @@ def print_plan(
     if as_json:
         print(json.dumps(_plan_values(plan, counts, expected, wall_s), indent=1))
         return 0
-    table = Table(title=plan.study.question, title_justify="left", title_style="bold")
-    for factor in plan.study.factors:
-        table.add_column(factor)
     match = plan.study.match
     matched = (f"matched ({match.metric_words})",) if match else ()
-    for name in ("parameters (M)", "MACs (M)", *matched, "reused", "to run", "estimate"):
-        table.add_column(name, justify="right")
+    levels = tuple(short_names(plan.study.factors).values())
+    reused = ("reused",) if any(job.status == "reused" for job in plan.jobs) else ()
+    headings = (*levels, "parameters (M)", "MACs (M)", *matched, *reused, "to run", "estimate")
+    rows: list[tuple[str, ...]] = []
     reasons: dict[tuple[str, str], list[Planned]] = {}
     training: dict[str, list[Planned]] = {}
     for job in plan.training:
@@ -59,22 +57,24 @@ def print_plan(
         for job in jobs:
             if job.reason and not job.reason.startswith("waits for"):
                 reasons.setdefault((job.kind, job.reason), []).append(job)
-        if table.row_count == MOST_ROWS:
+        if len(rows) == MOST_ROWS:
             continue
-        table.add_row(
-            *(escape(label) for label in cost.cell.levels.values()),
-            f"{count.parameters / 1e6:.3f}",
-            f"{count.macs / 1e6:.2f}",
-            *((escape(matched_words(match, cost.cell, counts)),) if match else ()),
-            str(sum(job.status == "reused" for job in jobs)),
-            str(len(to_run)),
-            duration(seconds) if to_run else "-",
+        rows.append(
+            (
+                *(cost.cell.levels.get(factor, "-") for factor in plan.study.factors),
+                f"{count.parameters / 1e6:.3f}",
+                f"{count.macs / 1e6:.2f}",
+                *((matched_words(match, cost.cell, counts),) if match else ()),
+                *([str(sum(job.status == "reused" for job in jobs))] if reused else []),
+                str(len(to_run)),
+                duration(seconds) if to_run else "-",
+            )
         )
     notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
     notes += _count_notes(plan, counts)
     notes += latency_notes(plan, counts)
-    console.print(table)
-    _say_more(len(plan.cost) - table.row_count, "cells", console)
+    print_rows(headings, rows, console, title=plan.study.question, words=len(levels))
+    _say_more(len(plan.cost) - len(rows), "cells", console)
     for note in notes[:MOST_NOTES]:
         console.print(f"  {note}", markup=False, soft_wrap=True)
     _say_more(len(notes) - MOST_NOTES, "notes", console)
@@ -134,18 +134,14 @@ def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Consol
         count = counts[cost.cell.name]
         if not count.modules:
             continue
-        table = Table(title=escape(cost.cell.name), title_justify="left", title_style="bold")
-        table.add_column("module")
-        table.add_column("class")
-        for name in ("parameters", "MACs", "MACs (%)"):
-            table.add_column(name, justify="right")
+        rows = []
         for name, kind, parameters, macs in count.modules:
             if parameters or macs:
                 share = f"{100 * macs / count.macs:.1f}" if count.macs else "-"
                 indented = "  " * name.count(".") + name
-                numbers = (f"{parameters:,}", f"{macs:,}", share)
-                table.add_row(escape(indented), escape(kind), *numbers)
-        console.print(table)
+                rows.append((indented, kind, f"{parameters:,}", f"{macs:,}", share))
+        headings = ("module", "class", "parameters", "MACs", "MACs (%)")
+        print_rows(headings, rows, console, title=cost.cell.name, words=2)
 
 
 def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
@@ -230,22 +226,21 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
         ]
         print(json.dumps({"sum": sum_up(outcomes), "jobs": rows}, indent=1))
         return
-    table = Table()
     shown = {"cost": "cost", "tune": "tuning", "train": "training"}
     if not any(outcome.kind == "tune" for outcome in outcomes):
         del shown["tune"]
-    for name in ("cell", *shown.values()):
-        table.add_column(name)
     cells: dict[str, dict[str, list[str]]] = {}
     for outcome in outcomes:
         cell = cells.setdefault(outcome.cell, {kind: [] for kind in shown})
         words = f"{outcome.seed}: {outcome.status}" if outcome.kind == "train" else outcome.status
         cell[outcome.kind].append(words)
+    lines: list[tuple[str, ...]] = []
     for name, kinds in list(cells.items())[:MOST_ROWS]:
         if "tune" in kinds:
             kinds["tune"] = [f"{n} {word}" for word, n in Counter(kinds["tune"]).items()]
-        table.add_row(escape(name), *(", ".join(words) for words in kinds.values()))
-    console.print(table)
+        lines.append((name, *(", ".join(words) for words in kinds.values())))
+    headings = ("cell", *shown.values())
+    print_rows(headings, lines, console, words=len(headings))
     _say_more(len(cells) - MOST_ROWS, "cells", console)
     reasons = [one for one in outcomes if one.status == "not run" and one.reason]
     for outcome in reasons[:MOST_ROWS]:

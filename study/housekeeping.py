@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from study.at_work import Traces, traces_of
 from study.leftovers import GOING, Leftover, Survey, survey
 from study.needs import size
 from study.spec import Study
+from study.text_table import print_rows
 
 MOST_LINES = 20  # of one kind of remark
 
@@ -37,7 +36,7 @@ def keep_house(study: Study, device: str, root: Path, is_meant: bool, console: C
     may_go = found.may_go
     sizes = {one.path: _bytes_of(one.path) for one in found.leftovers}
     if may_go:
-        console.print(_table(may_go, sizes))
+        _print_table(may_go, sizes, console)
     _tell(found, console)
     total = size(sum(sizes[one.path] for one in may_go))
     if not may_go:
@@ -53,18 +52,13 @@ def keep_house(study: Study, device: str, root: Path, is_meant: bool, console: C
     return int(is_meant and len(may_go) < len(found.leftovers)) or int(bool(found.unknown))
 
 
-def _table(leftovers: Sequence[Leftover], sizes: dict[Path, int]) -> Table:
+def _print_table(leftovers: Sequence[Leftover], sizes: dict[Path, int], console: Console) -> None:
     groups: dict[tuple[str, str], list[int]] = {}
     for one in leftovers:
         groups.setdefault((one.what, one.why), []).append(sizes[one.path])
-    table = Table(title="what no study needs", title_justify="left", title_style="bold")
-    table.add_column("what")
-    table.add_column("number", justify="right")
-    table.add_column("size", justify="right")
-    table.add_column("why it may go")
-    for (what, why), each in groups.items():
-        table.add_row(escape(what), f"{len(each):,}", size(sum(each)), escape(why))
-    return table
+    rows = [(what, why, f"{len(each):,}", size(sum(each))) for (what, why), each in groups.items()]
+    headings = ("what", "why it may go", "number", "size")
+    print_rows(headings, rows, console, title="what no study needs", words=2)
 
 
 def _tell(found: Survey, console: Console) -> None:

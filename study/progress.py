@@ -130,15 +130,20 @@ class LiveView:
         left = tally.left_s(time.monotonic() - self._start)
         head = Table.grid(padding=(0, 2))
         waiting = tally.total - tally.done - len(tally.failed) - len(tally.running)
-        head.add_row(
-            ProgressBar(total=1.0, completed=tally.share, width=30),
+        words = (
             f"[bold]{tally.done}[/] done",
             f"{len(tally.running)} running",
             f"[red]{len(tally.failed)} failed[/]" if tally.failed else "0 failed",
             f"{waiting} waiting",
             _left_words(left),
         )
+        head.add_column()
+        head.add_column(overflow="fold")  # a narrow terminal shows all words, on several lines
+        head.add_row(ProgressBar(total=1.0, completed=tally.share, width=30), "   ".join(words))
         rows = Table.grid(padding=(0, 2))
+        for _ in range(3):
+            rows.add_column()
+        rows.add_column(overflow="fold")
         for task, share in tally.running.items():
             bar = ProgressBar(total=1.0, completed=share, width=16)
             rows.add_row("  ", bar, tally.epochs.get(task, "starting"), escape(task))

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from study.environment import resolve_device
 from study.executors import EXECUTORS
@@ -25,6 +23,7 @@ from study.record import Record, RecordError
 from study.spec import StudyError
 from study.store import Key, new_attempt
 from study.task import Event, RunJob, Task
+from study.text_table import print_rows
 from vlf.config import ConfigError, RunConfig
 
 Arrays = dict[str, NDArray[Any]]
@@ -128,9 +127,7 @@ def _run(
 
 
 def _compare_numbers(record: Record, again: Record, console: Console) -> bool:
-    table = Table()
-    for name in ("metric", "record", "again", ""):
-        table.add_column(name, justify="left" if name == "metric" else "right")
+    rows = []
     found = [
         {" ".join(filter(None, (m.metric, m.part))): m.samples for m in one.measurements}
         for one in (record, again)
@@ -143,8 +140,8 @@ def _compare_numbers(record: Record, again: Record, console: Console) -> bool:
         equal = values[0] == values[1]
         same &= equal
         shown = ["nothing" if v is None else ", ".join(f"{x:.10g}" for x in v) for v in values]
-        table.add_row(escape(name), *shown, "same" if equal else "differs")
-    console.print(table)
+        rows.append((name, *shown, "same" if equal else "differs"))
+    print_rows(("metric", "record", "again", "result"), rows, console)
     return same
 
 

@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "study.record",
         "study.settings",
         "study.spec",
+        "study.text_table",
         "vlf.config",
         "analysis.notebook",
     },

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from analysis.figures.choice import choose
-from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, new_figure, width_of
+from analysis.figures.style import (
+    PAGE_WIDTH,
+    Drawing,
+    add_legend,
+    is_page,
+    new_figure,
+    row_labels,
+    width_of,
+)
 from analysis.numbers import prefix_for, significant
 from analysis.provenance import clip_shape
 from analysis.results import Results, Variant
@@ -18,27 +26,41 @@ OTHER = ("#999999", "xxxx")
 
 
 def draw_cost_parts(results: Results) -> Drawing | None:
-    """Stacked bars of f, g, h and head; None where no cost was counted by part."""
-    counted = [v for v in results.variants if results.parts(v, "macs")]
+    """Stacked bars of f, g, h and head, one a model.
+
+    None where no cost was counted by part, or all cells share a model.
+    """
+    counted = [cells[0] for cells in results.by_model if results.parts(cells[0], "macs")]
     bars, left_out = choose(results, counted, MOST_BARS)
-    if not bars:
+    if not bars or results.is_one_model:
         return None
+    labels, lines = row_labels([_name(results, variant) for variant in bars])
     width = width_of(results, PAGE_WIDTH)
     rows, columns = (1, 2) if is_page(width) else (2, 1)
-    figure = new_figure(width, 0.25 + rows * (0.5 + 0.19 * len(bars)))
+    figure = new_figure(width, 0.25 + rows * (0.5 + 0.19 * len(bars) + 0.1 * lines))
     left, right = figure.subplots(rows, columns, sharey=True).flat
     _draw_bars(left, results, bars, "macs", "MACs per clip")
     _draw_bars(right, results, bars, "parameters", "Parameters")
-    left.set_yticks(range(len(bars)), [variant.label for variant in bars])
+    left.set_yticks(range(len(bars)), labels)
     left.set_ylim(len(bars) - 0.4, -0.6)
     handles, names = left.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    add_legend(figure, handles, names, len(names))
     shape = clip_shape(results)
     caption = (
         f"Multiply-accumulates of one clip{f' ({shape})' if shape else ''} and parameters, by part:"
         " f backbone, g spatial transformer, h spatiotemporal transformer, head."
     )
     return Drawing(figure, caption + left_out)
+
+
+def _name(results: Results, variant: Variant) -> str:
+    """A model: what its cells have in common, as they share one bar."""
+    group = next(cells for cells in results.by_model if variant in cells)
+    shared = set.intersection(*(set(cell.levels.items()) for cell in group))
+    levels = {name: level for name, level in variant.levels.items() if (name, level) in shared}
+    if len(group) == 1:
+        return variant.label
+    return results.name(levels) if levels else variant.label
 
 
 def _draw_bars(

@@ -1,15 +1,18 @@
 """Forest plot: every effect of a factorial design with its interval and its seeds."""
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.effects import Effect, effects_of, most_telling
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
+    add_legend,
     is_page,
     mean_over_seeds,
     new_figure,
+    row_labels,
     width_of,
 )
 from analysis.results import Results
@@ -37,12 +40,13 @@ def draw_effects(results: Results) -> Drawing | None:
         return None
     shown = most_telling(effects, MOST_ROWS)
     width = width_of(results, PAGE_WIDTH * 0.75)
-    figure = new_figure(width, 0.75 + 0.17 * len(shown))
+    labels, lines = row_labels([_label(one) for one in shown])
+    figure = new_figure(width, 0.75 + 0.17 * len(shown) + 0.1 * lines)
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)
     for row, effect in enumerate(shown):
         _draw_effect(axes, row, effect)
-    axes.set_yticks(range(len(shown)), [_label(one) for one in shown])
+    axes.set_yticks(range(len(shown)), labels)
     for effect, text in zip(shown, axes.get_yticklabels(), strict=True):
         text.set_fontweight("bold" if effect.kind == "main" else "normal")
     axes.tick_params(axis="y", length=0)
@@ -99,5 +103,7 @@ def _add_legend(axes: Axes, effects: list[Effect], columns: int) -> None:
         handle.set(markersize=size, markerfacecolor=face)
         handles.append(handle)
     figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, handletextpad=0.2)
+    assert isinstance(figure, Figure)
+    add_legend(
+        figure, handles, [str(one.get_label()) for one in handles], columns, handletextpad=0.2
+    )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ from analysis.figures.style import (
     wrapped,
 )
 from analysis.numbers import fixed
-from analysis.results import Results, Variant, short_label, short_name
+from analysis.results import Results, Variant, short_name
 from analysis.statistics import Estimate
 
 MOST_PANELS = 6
@@ -35,7 +36,7 @@ LIGHT = 0.19  # luminance on which white and dark ink are read alike; dark on wh
 
 
 def draw_heatmap(results: Results) -> Drawing | None:
-    """One map a level of the other factors; None unless two factors are numbers."""
+    """One map a level of the other factors; None unless two factors are numbers and crossed."""
     factors = numeric_factors(results)[:2]
     known = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
     if len(factors) < 2 or not known:
@@ -44,7 +45,9 @@ def draw_heatmap(results: Results) -> Drawing | None:
     panels: dict[str, list[Variant]] = {}
     for variant in results.variants:
         others = {name: level for name, level in variant.levels.items() if name not in factors}
-        panels.setdefault(short_label(others) if others else "", []).append(variant)
+        panels.setdefault(results.name(others) if others else "", []).append(variant)
+    if not any(_is_crossed(cells, factors) for cells in panels.values()):
+        return None
     shown = list(panels.items())[:MOST_PANELS]
     width = width_of(results, COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH)
     across = panel_columns(width, len(shown), PANEL_COLUMNS)
@@ -73,6 +76,15 @@ def draw_heatmap(results: Results) -> Drawing | None:
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."
     return Drawing(figure, caption)
+
+
+def _is_crossed(variants: Sequence[Variant], factors: Sequence[str]) -> bool:
+    """Whether two levels of one factor are met at each of two levels of the other."""
+    rows, columns = factors
+    at: dict[float, set[float]] = {}
+    for variant in variants:
+        at.setdefault(variant.numbers[rows], set()).add(variant.numbers[columns])
+    return any(len(one & other) > 1 for one, other in combinations(at.values(), 2))
 
 
 def _draw_map(

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
@@ -13,21 +14,25 @@ from analysis.figures.style import (
     COLUMN_WIDTH,
     Drawing,
     Look,
+    add_legend,
     freeze_layout,
     log_axis,
     looks,
     mean_over_seeds,
     new_figure,
     series_factor,
+    series_label,
     series_of,
     width_of,
+    wrapped,
 )
 from analysis.provenance import clip_shape, cost_machines
-from analysis.results import Results, Variant, short_label
+from analysis.results import Results, Variant
 from analysis.statistics import Estimate
 from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width
+LABEL_WIDTH = 24  # characters of a line beside a point
 DOMINATED = 0.45  # opacity of error bars off the front
 
 
@@ -117,8 +122,8 @@ def _draw_measured(
 
 
 def _draw(results: Results, points: list[Point], heading: str, what: str) -> Drawing | None:
-    if not any(point.cost.value > 0 for point in points):
-        return None
+    if results.is_one_model or not any(point.cost.value > 0 for point in points):
+        return None  # at one cost there is nothing to weigh against accuracy
     points = [point for point in points if point.cost.value > 0]  # no place on a log axis
     figure = new_figure(width_of(results, COLUMN_WIDTH), 2.7)
     axes = figure.add_subplot()
@@ -138,10 +143,12 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
-    if is_several or len(points) > MOST_LABELS:
+    has_labels = len(points) <= MOST_LABELS and (is_several or _are_short(points))
+    if is_several or not has_labels:
         _add_legend(axes, results, points, styles)
     freeze_layout(figure)
-    _label(axes, results, points, styles, is_several)
+    if has_labels:
+        _label(axes, results, points, styles, is_several)
     missing = len(results.variants) - len(points)
     caption = (
         f"Top-1 on the test split ({mean_over_seeds(results)}) against {what}. Dashed: the Pareto "
@@ -191,26 +198,29 @@ def _bounds(estimate: Estimate) -> tuple[float, float]:
 
 
 def _add_legend(axes: Axes, results: Results, points: list[Point], styles: dict[str, Look]) -> None:
-    factor = series_factor(results)
     for name in dict.fromkeys(series_of(results, point.variant) for point in points):
-        look = styles[name]
-        label = short_label({factor: name}) if factor else name
+        look, label = styles[name], series_label(results, name)
         axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
     figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.legend(loc="outside upper center", ncols=3, handletextpad=0.2, columnspacing=0.9)
+    assert isinstance(figure, Figure)
+    add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
+
+
+def _are_short(points: list[Point]) -> bool:
+    """Whether each name takes two lines beside its point, or one."""
+    return all(wrapped(one.variant.label, LABEL_WIDTH).count("\n") < 2 for one in points)
 
 
 def _label(
     axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
 ) -> None:
-    if len(points) > MOST_LABELS:
-        return
     factor = series_factor(results)
     texts = []
     for point in points:
         others = {k: level for k, level in point.variant.levels.items() if k != factor}
-        texts.append(", ".join(others.values()) if is_several else point.variant.label)
+        text = ", ".join(others.values()) if is_several else point.variant.label
+        text = point.variant.label if results.single_changes else text
+        texts.append(wrapped(text, LABEL_WIDTH))
     label_points(
         axes,
         [(p.cost.value, p.accuracy.value) for p in points],

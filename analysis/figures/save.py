@@ -1,6 +1,7 @@
 """Figures as files: PDF for the paper, SVG for the screen, PNG for everything else."""
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class SavedFigure:
         paths: One a format.
         svg: Content of the SVG file.
         is_wide: Whether it takes the width of a page and not of a column.
+        missing: Characters that no installed font has.
     """
 
     name: str
@@ -51,11 +53,12 @@ class SavedFigure:
     paths: tuple[Path, ...]
     svg: bytes
     is_wide: bool
+    missing: frozenset[str]
 
 
 def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedFigure | None:
     """Draw one figure of FIGURES and write it in all formats; None where it has no data."""
-    with house_style():
+    with house_style() as missing:
         drawing: Drawing | None = resolve(entry)(results)
         if drawing is None:
             return None
@@ -66,7 +69,7 @@ def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedF
         write_atomically(folder / f"{name}.{ending}", data) for ending, data in content.items()
     )
     is_wide = is_page(drawing.figure.get_figwidth())
-    return SavedFigure(name, drawing.caption, paths, content["svg"], is_wide)
+    return SavedFigure(name, drawing.caption, paths, content["svg"], is_wide, frozenset(missing))
 
 
 def remove_stale(folder: Path, names: set[str], kept: set[str]) -> None:
@@ -90,9 +93,13 @@ class _AsDrawn(subset.Options):  # type: ignore[misc]  # fontTools has no types
 def _fonts_as_drawn() -> Iterator[None]:
     """Embed fonts so: every glyph has its place when it comes to a file, nobody asks the tables."""
     usual, subset.Options = subset.Options, _AsDrawn
+    log = logging.getLogger("fontTools")
+    level = log.level
+    log.setLevel(logging.ERROR)  # installed fonts may have odd dates, which nobody can change
     try:
         yield
     finally:
+        log.setLevel(level)
         subset.Options = usual
 
 

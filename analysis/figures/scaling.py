@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.exponents import Fit, fit_exponents, scaled_factor, scaling_series
+from analysis.exponents import Fit, fit_exponents, scaled_factors, scaling_series
 from analysis.figures.choice import at_baseline
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
     Look,
+    add_legend,
     log_axis,
     looks,
     mean_over_seeds,
@@ -23,13 +25,16 @@ from analysis.figures.style import (
 )
 from analysis.numbers import interval
 from analysis.provenance import cost_machines
-from analysis.results import Results, Variant, short_name
+from analysis.results import BASELINE, Results, Variant, short_name
 from analysis.statistics import Estimate
 from analysis.tables.notes import quoted_batch
 
 PANELS = 3
 MOST_FITS = 6  # exponents that a panel has room for
 MOST_LINES = 12  # of more, none can be followed
+BESIDE = 0.6  # inches of a panel beside its axis
+TICK_CHARACTER = 0.055  # inches of a tick's name
+MOST_TICK = 8  # characters
 LINE = 0.065  # of a panel's height, that a line of its exponents takes
 
 
@@ -60,37 +65,50 @@ class Line:
 
 
 def draw_scaling(results: Results) -> Drawing | None:
-    """Panels of top-1, latency and MACs over a numeric factor; None without one or its numbers."""
-    factor = scaled_factor(results)
-    if factor is None:
-        return None
-    panels = [one for one in _quantities(results) if any(map(one.read, results.variants))]
+    """Panels of top-1, latency and MACs over numeric factors; None without one or its numbers.
+
+    Costs only over a factor that changes the model.
+    """
+    panels = [
+        (factor, quantity)
+        for factor in scaled_factors(results)
+        for quantity in _quantities(results, factor)
+        if any(map(quantity.read, results.variants))
+    ]
     if not panels:
         return None
     width = width_of(results, PAGE_WIDTH if len(panels) > 1 else PAGE_WIDTH / 2)
     columns = panel_columns(width, len(panels), PANELS)
     rows = -(-len(panels) // columns)
     figure = new_figure(width, 0.3 + 2.1 * rows)
-    (lines, left_out), grid = _lines(results, factor), figure.subplots(rows, columns, squeeze=False)
-    for axes, quantity in zip(grid.flat, panels, strict=True):
-        _draw_panel(axes, factor, lines, quantity)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    words: dict[str, None] = {}
+    named: dict[str, Artist] = {}
+    for axes, (factor, quantity) in zip(grid, panels, strict=False):
+        lines, left_out = _lines(results, factor)
+        words[left_out] = None
+        _draw_panel(axes, factor, lines, quantity, width / columns - BESIDE)
         axes.set_ylabel(quantity.heading)
         axes.set_xlabel(short_name(factor).capitalize())
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    if len(names) > 1:
-        names_a_row = 5 if columns > 1 else 3
-        figure.legend(
-            handles, names, loc="outside upper center", ncols=min(len(names), names_a_row)
-        )
-    return Drawing(figure, _caption(results, factor, panels) + left_out)
+        handles, names = axes.get_legend_handles_labels()
+        named.update({name: handle for handle, name in zip(handles, names, strict=True)})
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    if len(named) > 1:
+        add_legend(figure, list(named.values()), list(named), 5 if columns > 1 else 3)
+    return Drawing(figure, _caption(results, panels) + "".join(words))
 
 
-def _caption(results: Results, factor: str, panels: Sequence[Quantity]) -> str:
+def _caption(results: Results, shown: Sequence[tuple[str, Quantity]]) -> str:
+    panels = [quantity for _, quantity in shown]
+    over = " and over ".join(dict.fromkeys(short_name(factor) for factor, _ in shown))
     machines = " and on ".join(cost_machines(results))
-    caption = f"{' and '.join(_kinds(panels))} over {short_name(factor)}."
+    caption = f"{' and '.join(_kinds(panels))} over {over}."
+    if results.single_changes:
+        caption += f" All other factors are as in {BASELINE}, or as the legend says."
     if not panels[0].is_cost:
         caption += f" Top-1: {mean_over_seeds(results)}."
-    if machines:
+    if machines and any(panel.is_cost for panel in panels):
         caption += f" Latency: median over rounds and 95 % interval, on {machines}."
     if any(panel.fits for panel in panels):
         caption += (
@@ -106,21 +124,23 @@ def _kinds(panels: Sequence[Quantity]) -> list[str]:
     return [first.capitalize(), *rest]
 
 
-def _quantities(results: Results) -> list[Quantity]:
-    batch = quoted_batch(results)
+def _quantities(results: Results, factor: str) -> list[Quantity]:
+    batch, series = quoted_batch(results), scaling_series(results, factor).values()
 
     def macs(variant: Variant) -> Estimate | None:
         count = results.count(variant, "macs")
         return Estimate(count, None, None, 1) if count else None
 
     quantities = [Quantity("Top-1 (%)", results.accuracy, {}, False)]
+    if all(len({results.model_of(cell) for cell in cells}) == 1 for cells in series):
+        return quantities
     if batch is not None:
-        fits = {fit.label: fit for fit in fit_exponents(results, "latency", batch)}
+        fits = {fit.label: fit for fit in fit_exponents(results, "latency", batch, factor)}
         heading = f"Latency (ms, batch {batch})"
         quantities.append(
             Quantity(heading, lambda v: results.cost(v, "latency", batch), fits, True)
         )
-    fits = {fit.label: fit for fit in fit_exponents(results, "macs")}
+    fits = {fit.label: fit for fit in fit_exponents(results, "macs", factor=factor)}
     return [*quantities, Quantity("MACs per clip", macs, fits, True)]
 
 
@@ -143,11 +163,15 @@ def _lines(results: Results, factor: str) -> tuple[list[Line], str]:
     return lines, words
 
 
-def _draw_panel(axes: Axes, factor: str, lines: Sequence[Line], quantity: Quantity) -> None:
-    places, values = set(), []
+def _draw_panel(
+    axes: Axes, factor: str, lines: Sequence[Line], quantity: Quantity, room: float
+) -> None:
+    """A panel whose axis is so many inches long."""
+    places: dict[float, str] = {}
+    values = []
     for number, line in enumerate(lines):
         known = [(c.numbers[factor], found) for c in line.cells if (found := quantity.read(c))]
-        places |= {cell.numbers[factor] for cell in line.cells}
+        places |= {cell.numbers[factor]: cell.levels[factor] for cell in line.cells}
         values += [found.value for _, found in known]
         values += [end for _, found in known for end in (found.low, found.high) if end is not None]
         spread = [
@@ -167,7 +191,7 @@ def _draw_panel(axes: Axes, factor: str, lines: Sequence[Line], quantity: Quanti
     elif quantity.is_cost:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(plain_number))
-    _set_places(axes, sorted(places), is_log=bool(quantity.fits))
+    _set_places(axes, dict(sorted(places.items())), room, is_log=bool(quantity.fits))
     _draw_fits(axes, factor, lines, quantity.fits)
 
 
@@ -201,8 +225,24 @@ def _draw_fits(axes: Axes, factor: str, lines: Sequence[Line], fits: dict[str, F
     legend.set_alignment("left")
 
 
-def _set_places(axes: Axes, places: list[float], is_log: bool) -> None:
-    if places[0] > 0 and (is_log or places[-1] >= 4 * places[0]):
+def _set_places(axes: Axes, places: dict[float, str], room: float, is_log: bool) -> None:
+    """A tick at each level, named as the study file has it where the name has room.
+
+    Log where levels span a factor of 4 or more; from 0 on, the first step stands for a decade.
+    """
+    ends, above = list(places), [place for place in places if place > 0]
+    if ends[0] > 0 and (is_log or ends[-1] >= 4 * ends[0]):
         axes.set_xscale("log", base=2)
-    axes.set_xticks(places, [plain_number(place) for place in places])
+    elif ends[0] == 0 and above and above[-1] >= 10 * above[0]:
+        axes.set_xscale("symlog", linthresh=above[0], linscale=0.4)
+    axes.set_xticks(ends)
+    spans = axes.transData.transform([(place, 0.0) for place in ends])[:, 0]
+    inches = (spans - spans[0]) * room / max(1e-9, spans[-1] - spans[0])
+    names, taken = [], -1.0
+    for place, (number, level) in zip(inches, places.items(), strict=True):
+        name = level if len(level) <= MOST_TICK else plain_number(number)
+        half = TICK_CHARACTER * (len(name) + 1) / 2
+        names.append(name if place - half >= taken else "")
+        taken = place + half if names[-1] else taken
+    axes.set_xticks(ends, names)
     axes.xaxis.set_minor_locator(NullLocator())

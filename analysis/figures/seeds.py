@@ -14,6 +14,7 @@ from analysis.figures.style import (
     looks,
     mean_over_seeds,
     new_figure,
+    row_labels,
     series_of,
     width_of,
 )
@@ -39,7 +40,8 @@ def draw_seeds(results: Results) -> Drawing | None:
     width = width_of(results, PAGE_WIDTH)
     beside = has_difference and is_page(width)
     stacked = has_difference and not beside
-    height = 0.5 + 0.21 * len(shown)
+    labels, lines = row_labels([variant.label for variant in shown])
+    height = 0.5 + 0.21 * len(shown) + 0.1 * lines
     figure = new_figure(width, height * (2 if stacked else 1))
     grid = figure.subplots(2 if stacked else 1, 2 if beside else 1, sharey=beside, squeeze=False)
     styles, order = looks(results), _order(results, shown)
@@ -57,7 +59,7 @@ def draw_seeds(results: Results) -> Drawing | None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
     for axes in grid.flat[:1] if beside else grid.flat:
-        axes.set_yticks(range(len(shown)), [variant.label for variant in shown])
+        axes.set_yticks(range(len(shown)), labels)
         axes.set_ylim(len(shown) - 0.4, -0.6)
     return Drawing(figure, _caption(results, order, has_difference) + left_out)
 

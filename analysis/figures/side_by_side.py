@@ -14,6 +14,7 @@ from pathlib import Path
 from signal import SIG_IGN, SIGINT, SIGTERM, signal
 
 from analysis.figures import FIGURES
+from analysis.figures.fonts import readable
 from analysis.figures.save import SavedFigure, save_figure
 from analysis.results import Results
 
@@ -65,6 +66,8 @@ def draw_figures(names: Sequence[str], results: Results, folder: Path) -> list[S
         for place in places:
             drawn[place] = save_figure(names[place], FIGURES[names[place]], results, folder)
 
+    for variant in results.variants:  # here, or each copy would search the installed fonts
+        readable(variant.label)
     drawn: Drawn = {}
     with _copies(_processes(len(names)) - 1, len(names), draw, results) as (places, copies):
         draw(places, drawn)

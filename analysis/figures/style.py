@@ -8,18 +8,27 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from rich.cells import cell_len
 
+from analysis.figures.fonts import BASE, readable, readable_text
 from analysis.numbers import plain
-from analysis.results import Results, Variant
+from analysis.results import Results, Variant, short_label
+from analysis.tables.notes import spread_notes
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
 PAGE_WIDTH = 6.9
 DPI = 200
+EDGE = 0.05  # inches at either end of a legend
+USUAL_LEGEND = 0.45  # inches of a legend's height that figures have room for
+LEGEND_CHARACTERS = 13  # an inch, so that a name with its marker fits a line
+FEWEST_LETTERS = 8  # of a name's line
+ROW_LABEL = 34  # characters of a line beside a row
 LAYOUT_DIGITS = 6  # of a share of the figure, which is some 1,400 pixels wide
 
 # Okabe & Ito, "Color Universal Design" (2008), ordered so that neighbours also differ in grey;
@@ -29,8 +38,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 _RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same everywhere
+    "font.family": [BASE],  # ships with matplotlib: the same everywhere
     "font.size": 7,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.5,
@@ -77,10 +85,10 @@ class Look:
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw and save inside of it."""
-    with mpl.rc_context(_RC):
-        yield
+def house_style() -> Iterator[set[str]]:
+    """Draw and save inside of it; yields the characters that no installed font has."""
+    with mpl.rc_context(_RC), readable_text() as missing:
+        yield missing
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -112,9 +120,83 @@ def freeze_layout(figure: Figure) -> None:
     if not isinstance(engine, ConstrainedLayoutEngine):
         return  # frozen before
     engine.execute(figure)
+    if _wrap_wide(figure):
+        engine.execute(figure)
     figure.set_layout_engine("none")
     for axes in figure.axes:  # the solver's last digits vary, and names in an SVG hash all of them
         axes.set_position(np.round(axes.get_position(original=True).bounds, LAYOUT_DIGITS))
+
+
+def _wrap_wide(figure: Figure) -> bool:
+    """Break titles and names of axes that reach beyond their panel's column; whether any does."""
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    frames = [axes.get_window_extent(renderer) for axes in figure.axes]
+    changed = False
+    for axes, frame in zip(figure.axes, frames, strict=True):
+        right = min((one.x0 for one in frames if one.x0 >= frame.x1), default=None)
+        left = max((one.x1 for one in frames if one.x1 <= frame.x0), default=None)
+        ends = (
+            0.0 if left is None else (left + frame.x0) / 2,
+            figure.bbox.width if right is None else (frame.x1 + right) / 2,
+        )
+        middle = (frame.x0 + frame.x1) / 2
+        room = 2 * min(middle - ends[0], ends[1] - middle)
+        for text in (axes.title, axes.xaxis.label):
+            wide = text.get_window_extent(renderer).width if text.get_text() else 0.0
+            if wide > room:
+                most = int(0.95 * max(map(len, text.get_text().split("\n"))) * room / wide)
+                text.set_text(wrapped(text.get_text(), max(8, most)))
+                changed = True
+    return changed
+
+
+def add_legend(
+    figure: Figure, handles: Sequence[Artist], names: Sequence[str], columns: int, **style: Any
+) -> None:
+    """A legend above all panels, in up to so many columns, as wide as the figure has room for.
+
+    The figure grows by what the legend takes beyond `USUAL_LEGEND`.
+    """
+    most = (figure.get_figwidth() - 2 * EDGE) * figure.dpi
+    letters = round(LEGEND_CHARACTERS * most / figure.dpi)
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    count = max(1, min(columns, len(names)))
+    while True:
+        legend = figure.legend(
+            handles, [wrapped(name, letters) for name in names], loc="outside upper center",
+            ncols=count, **{"columnspacing": 1.0, **style},
+        )  # fmt: skip
+        size = legend.get_window_extent(renderer)
+        if size.width <= most or letters <= FEWEST_LETTERS:
+            break
+        legend.remove()
+        if count > 1:
+            count -= 1
+        else:  # wide letters
+            letters = max(FEWEST_LETTERS, int(0.95 * letters * most / size.width))
+    extra = size.height / figure.dpi - USUAL_LEGEND
+    if extra > 0:
+        figure.set_figheight(figure.get_figheight() + extra)
+
+
+def row_labels(names: Sequence[str]) -> tuple[list[str], int]:
+    """Names of rows in lines of `ROW_LABEL`, and the lines that rows, equally high, need more."""
+    labels = [wrapped(name, ROW_LABEL) for name in names]
+    return labels, len(labels) * max(label.count("\n") for label in labels)
+
+
+def hide_rest(grid: Sequence[Axes], shown: int, columns: int) -> None:
+    """Hide panels without data; those above them get the numbers of the axis that they share."""
+    for axes in grid[shown:]:
+        axes.set_axis_off()
+    for axes in grid[max(0, shown - columns) : shown]:
+        axes.tick_params(axis="x", labelbottom=True)
+
+
+def series_label(results: Results, level: str) -> str:
+    """A series in a legend."""
+    factor = series_factor(results)
+    return short_label({factor: level}) if factor else level
 
 
 def series_factor(results: Results) -> str | None:
@@ -184,9 +266,15 @@ def mean_over_seeds(results: Results) -> str:
     if most < 2:
         return "one seed: no interval"
     seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
-    return f"mean and 95 % t interval over {seeds}"
+    equal = any(spread_notes(results.accuracy(variant)) for variant in results.variants)
+    return f"mean and 95 % t interval over {seeds}" + ", none where they agree" * equal
 
 
 def wrapped(text: str, width: int) -> str:
-    """A label in lines of up to so many characters, however long its words are."""
-    return "\n".join(textwrap.wrap(text, width))
+    """A label in lines of up to so many characters, however long its words are.
+
+    A character that takes two columns of a terminal, as Chinese ones do, counts twice.
+    """
+    text = readable(text)  # code points take more room
+    narrow = len(text) / max(len(text), cell_len(text)) if text else 1.0
+    return "\n".join(textwrap.wrap(text, max(1, int(width * narrow))))

@@ -13,16 +13,19 @@ from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
     Look,
+    add_legend,
+    hide_rest,
     is_page,
     looks,
     new_figure,
     panel_columns,
     series_factor,
+    series_label,
     series_of,
     width_of,
     wrapped,
 )
-from analysis.results import Results, Variant, short_label
+from analysis.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4
@@ -48,13 +51,14 @@ def draw_training_curves(results: Results) -> Drawing | None:
     drawn: dict[str, Look] = {}
     for axes, (title, variants) in zip(grid, shown, strict=False):
         axes.set_title(wrapped(title, TITLE_WIDTH))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         for variant in variants:
             name = series_of(results, variant)
             drawn[name] = styles[name]
             _draw_curve(axes, curves[variant.cell], styles[name])
-    for axes in grid[len(shown) :]:
-        axes.set_axis_off()
+    if all(len(epoch) == 1 for found in curves.values() for epoch, _ in found):
+        grid[0].set_xlim(0.5, 1.5)
+    hide_rest(grid, len(shown), columns)
     figure.supxlabel("Epoch", fontsize=7.5)
     figure.supylabel("Validation top-1 (%)", fontsize=7.5)
     _add_legend(figure, results, drawn, 7 if is_page(width) else 3)
@@ -93,7 +97,7 @@ def _panels(results: Results, variants: Sequence[Variant]) -> dict[str, list[Var
     panels: dict[str, list[Variant]] = {}
     for variant in variants:
         others = {name: level for name, level in variant.levels.items() if name != factor}
-        panels.setdefault(short_label(others) if others else "", []).append(variant)
+        panels.setdefault(results.name(others) if others else "", []).append(variant)
     return panels
 
 
@@ -113,13 +117,12 @@ def _draw_curve(axes: Axes, curves: list[tuple[NDArray[np.float64], ...]], look:
 
 
 def _add_legend(figure: Figure, results: Results, drawn: dict[str, Look], columns: int) -> None:
-    factor = series_factor(results)
     if len(drawn) < 2:
         return
     axes = figure.axes[0]
     for name, look in drawn.items():
         axes.plot(
             [], [], color=look.color, linestyle=look.line, marker=look.marker, markersize=3.2,
-            label=short_label({factor: name}) if factor else name,
+            label=series_label(results, name),
         )  # fmt: skip
-    figure.legend(loc="outside upper center", ncols=columns, handlelength=2.4, columnspacing=1.0)
+    add_legend(figure, *axes.get_legend_handles_labels(), columns, handlelength=2.4)

@@ -154,8 +154,8 @@ def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | D
         if spread == "seeds":
             samples = list(results.by_seed(variant, metric).values())
             if samples:
-                percent = (0.0, 100.0) if NAMES[metric][1] == "%" else (0.0, float("inf"))
-                yield Key(metric), statistics.mean_interval(samples, within=percent)
+                possible = statistics.PERCENT if NAMES[metric][1] == "%" else (0.0, float("inf"))
+                yield Key(metric), statistics.mean_interval(samples, within=possible)
         elif spread == "none" and (count := results.count(variant, metric)) is not None:
             yield Key(metric), Estimate(count, None, None, 1)
     if found := results.differences.get(variant.cell):

@@ -1,14 +1,13 @@
 """The heart of a report: what was claimed before the run, and what the data say of it."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from analysis.comparisons import Comparison
 from analysis.evidence import Evidence
 from analysis.judge import Judgement, Verdict, judge, samples_in_words
-from analysis.numbers import NONE, decimals_for, fixed, p_value, plural, signed
+from analysis.numbers import NONE, decimals_for, interval, p_value, plural, signed
 from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
-from analysis.results import ALPHA, SAME_MODEL, Results, Variant, short_label
+from analysis.results import ALPHA, SAME_MODEL, Results, Variant
 from analysis.tables.table import Entry, Table
 from study.spec import Claim
 
@@ -28,7 +27,7 @@ def claims_table(results: Results) -> Table | None:
     judgement = judge(results)
     rows = []
     for verdict in judgement.verdicts:
-        rows += _rows(verdict, judgement)
+        rows += _rows(results, verdict, judgement)
     return Table(
         name="claims",
         header=HEADER,
@@ -63,22 +62,14 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
 
 def effect_words(claim: Claim, evidence: Evidence) -> str:
     """As "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
-    show, unit = _scale(claim, evidence)
-    text = show(evidence.value)
-    if evidence.low is not None and evidence.high is not None:
-        text += f" [{show(evidence.low)}, {show(evidence.high)}]"
-    return text + unit
-
-
-def _scale(claim: Claim, evidence: Evidence) -> tuple[Callable[[float], str], str]:
     if claim.kind == "accuracy":
-        return lambda x: signed(x, 1), " points"
+        return interval(evidence, 1, signed) + " points"
     if claim.right is not None:
         # As many digits as tell the effect from the number that it is compared with.
         digits = 2 if abs(evidence.value - claim.factor) >= 0.005 else 4
-        return lambda x: fixed(x, digits), " times"
+        return interval(evidence, digits) + " times"
     decimals = min(3, decimals_for([evidence.value]))
-    return lambda x: fixed(x, decimals), UNITS.get(claim.metric, "")
+    return interval(evidence, decimals) + UNITS.get(claim.metric, "")
 
 
 def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
@@ -92,7 +83,7 @@ def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | Non
     return rounds_needed(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
-def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
+def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
     p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
     single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
     effect = f"in each of {len(verdict.comparisons)}"
@@ -110,22 +101,22 @@ def _rows(verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
         Entry(deciding_words(verdict, judgement) or NONE),
         Entry(AFTER if verdict.known else "before the first result"),
     )
-    below = [] if single else [_below(verdict.claim, one) for one in verdict.comparisons]
+    below = [] if single else [_below(results, verdict.claim, one) for one in verdict.comparisons]
     return [first, *below]
 
 
-def _below(claim: Claim, one: Comparison) -> tuple[Entry, ...]:
+def _below(results: Results, claim: Claim, one: Comparison) -> tuple[Entry, ...]:
     side = ""
     if one.evidence:
         side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
-    label = INDENT + _place(claim, one.left)
+    label = INDENT + _place(results, claim, one.left)
     return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 4)
 
 
-def _place(claim: Claim, variant: Variant) -> str:
+def _place(results: Results, claim: Claim, variant: Variant) -> str:
     """The levels that a claim leaves free."""
     free = {name: label for name, label in variant.levels.items() if name not in claim.left.levels}
-    return short_label(free) if free else variant.label
+    return results.name(free) if free else variant.label
 
 
 def _effect(claim: Claim, one: Comparison) -> str:

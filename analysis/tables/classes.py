@@ -3,8 +3,9 @@
 import numpy as np
 
 from analysis.classes import ClassChange, PerClass, class_accuracy, class_changes
-from analysis.numbers import NONE, fixed, p_value, signed
+from analysis.numbers import NONE, fixed, interval, p_value, signed
 from analysis.results import ALPHA, Results, Variant
+from analysis.tables.notes import spread_notes, untested_words
 from analysis.tables.table import Align, Entry, Table
 
 MOST_CLASSES = 40  # rows
@@ -71,7 +72,7 @@ def class_changes_table(results: Results) -> Table | None:
             f"p: paired t test over seeds, Holm-corrected over all {tested} that could be tested, "
             f"shown or not; {called} changed at 5 %."
             if tested
-            else "One seed in common with the baseline: no interval, no test.",
+            else untested_words(one.difference for one in changes),
             "The largest of many differences are large by chance, too: measured again they will be "
             "smaller. Intervals hold one by one and not for the largest.",
         ),
@@ -88,9 +89,7 @@ def _mean(cell: PerClass, number: int) -> Entry:
     if not cell.clips[number]:
         return Entry(NONE)
     found = cell.mean(number)
-    if found.low is None or found.high is None:
-        return Entry(fixed(found.value, 0))
-    return Entry(f"{fixed(found.value, 0)} [{fixed(found.low, 0)}, {fixed(found.high, 0)}]")
+    return Entry(interval(found, 0), notes=spread_notes(found))
 
 
 def _is_change(change: ClassChange) -> bool:
@@ -99,16 +98,13 @@ def _is_change(change: ClassChange) -> bool:
 
 def _change_row(change: ClassChange) -> tuple[Entry, ...]:
     difference = change.difference
-    text = signed(difference.value, 1)
-    if difference.low is not None and difference.high is not None:
-        text += f" [{signed(difference.low, 1)}, {signed(difference.high, 1)}]"
     return (
         Entry(change.variant.label),
         Entry(change.name),
         Entry(str(change.clips)),
         Entry(fixed(change.theirs, 1)),
         Entry(fixed(change.ours, 1)),
-        Entry(text),
+        Entry(interval(difference, 1, signed)),
         Entry(NONE if change.p_holm is None else p_value(change.p_holm)),
         Entry(_verdict(change)),
     )

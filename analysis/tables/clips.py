@@ -9,6 +9,7 @@ HEADER = (
     "cell", "Δ top-1 (points)", "other training runs [95 %]", "p (t, seeds)",
     "other test clips [95 %]", "p by seed (McNemar)", "clips only one has right, by seed",
 )  # fmt: skip
+NO_SPREAD = "no spread: no interval"
 MOST_LISTED = 3  # seeds whose numbers stand in an entry one by one
 
 
@@ -40,6 +41,8 @@ def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tupl
     found, _ = results.differences.get(variant.cell, (None, None))
     over_clips = comparison.difference
     over_seeds, p = "one seed: no interval", NONE
+    if found and found.n > 1:
+        over_seeds, p = NO_SPREAD, NONE if found.p is None else p_value(found.p)
     if found and found.low is not None and found.high is not None and found.p is not None:
         over_seeds, p = _interval(found.low, found.high), p_value(found.p)
     seeds = comparison.seeds
@@ -55,15 +58,16 @@ def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tupl
     notes: tuple[str, ...] = ()
     if found and found.n != len(seeds):
         notes = (f"predictions of {len(seeds)} of {found.n} seeds",)
-    low_clips, high_clips = over_clips.low, over_clips.high
-    assert low_clips is not None
-    assert high_clips is not None
     return (
         Entry(variant.label, notes=notes),
         Entry(signed(over_clips.value, 1)),
         Entry(over_seeds),
         Entry(p),
-        Entry(_interval(low_clips, high_clips)),
+        Entry(
+            NO_SPREAD
+            if over_clips.low is None or over_clips.high is None
+            else _interval(over_clips.low, over_clips.high)
+        ),
         Entry(by_seed),
         Entry(counts),
     )

@@ -12,6 +12,7 @@ from analysis.tables.notes import (
     cost_notes,
     eager_remarks,
     model_entry,
+    spread_notes,
     views_remarks,
 )
 from analysis.tables.table import Align, Entry, Table
@@ -91,4 +92,5 @@ def _median(results: Results, variant: Variant, metric: str, batch: int) -> Entr
     estimate = results.cost(variant, metric, batch)
     if estimate is None:
         return Entry(NONE)
-    return Entry(interval(estimate, min(3, decimals_for([estimate.value]))))
+    text = interval(estimate, min(3, decimals_for([estimate.value])))
+    return Entry(text, notes=spread_notes(estimate, "round"))

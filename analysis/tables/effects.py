@@ -1,8 +1,9 @@
 """Effects of a factorial design, each with its interval."""
 
 from analysis.effects import Effect, effects_of, most_telling, place_of, title_of
-from analysis.numbers import NONE, p_value, signed
+from analysis.numbers import NONE, interval, p_value, signed
 from analysis.results import Results
+from analysis.tables.notes import spread_notes, untested_words
 from analysis.tables.table import Align, Entry, Table
 
 MOST_ROWS = 80
@@ -25,7 +26,7 @@ def effects_table(results: Results) -> Table | None:
         f"p: Student t over seeds, Holm-corrected over {tested} main effects and interactions. "
         "Simple effects have intervals that hold one by one and no p."
         if tested
-        else "One seed: no interval, no test."
+        else untested_words(one.difference for one in effects)
     ]
     if len(shown) < len(effects):
         remarks.append(f"{len(effects) - len(shown)} of {len(effects)} effects are left out.")
@@ -59,14 +60,11 @@ def _row(effect: Effect) -> tuple[Entry, ...]:
     found, total = effect.of
     notes = (f"over {found} of {total} combinations, the others are not in the study",)
     difference = effect.difference
-    text = signed(difference.value, 1)
-    if difference.low is not None and difference.high is not None:
-        text += f" [{signed(difference.low, 1)}, {signed(difference.high, 1)}]"
     p = effect.p_holm
     return (
         Entry(INDENT + title if effect.kind == "simple" else title),
         Entry(at, notes=notes if found < total else ()),
-        Entry(text),
+        Entry(interval(difference, 1, signed), notes=spread_notes(difference)),
         Entry(NONE if p is None else p_value(p)),
         Entry(str(difference.n)),
     )

@@ -26,9 +26,11 @@ from analysis.tables.notes import (
     one_model_words,
     quoted_batch,
     ratio_notes,
+    spread_notes,
     train_notes,
 )
 from analysis.tables.table import Align, Entry, Table
+from study.text_table import short_names
 
 HEADS = ("verb", "noun")
 
@@ -71,7 +73,8 @@ def _level_columns(results: Results) -> list[Column]:
     def level(factor: str) -> Callable[[Variant], Entry]:
         return lambda variant: Entry(variant.levels.get(factor, NONE))
 
-    columns = [Column(name, level(name), "left") for name in results.factors]
+    names = short_names(results.factors)
+    columns = [Column(names[factor], level(factor), "left") for factor in results.factors]
     return columns or [Column("cell", lambda variant: Entry(variant.label), "left")]
 
 
@@ -88,6 +91,7 @@ def _accuracy_columns(results: Results) -> list[Column]:
         estimate = results.accuracy(variant)
         if estimate is None:
             return absent(results, variant, "train", notes)
+        notes += spread_notes(estimate)
         return Entry(interval(estimate, 1), marks.get(variant.cell, ""), notes)
 
     columns = [Column("seeds", seeds), Column("top-1 (%) ↑", top1), *_head_columns(results)]
@@ -106,7 +110,9 @@ def _head_columns(results: Results) -> list[Column]:
     def show(metric: str) -> Callable[[Variant], Entry]:
         def estimate(variant: Variant) -> Entry:
             found = results.accuracy(variant, metric)
-            return Entry(NONE) if found is None else Entry(interval(found, 1))
+            if found is None:
+                return Entry(NONE)
+            return Entry(interval(found, 1), notes=spread_notes(found))
 
         return estimate
 
@@ -127,10 +133,7 @@ def _difference(results: Results, variant: Variant) -> Entry:
     notes: tuple[str, ...] = ()
     if difference.n < len(results.by_seed(variant, "top1")):
         notes = (f"paired over the {difference.n} of its seeds that the baseline has too",)
-    if difference.low is None or difference.high is None:
-        return Entry(signed(difference.value, 1), notes=notes)
-    low, high = signed(difference.low, 1), signed(difference.high, 1)
-    return Entry(f"{signed(difference.value, 1)} [{low}, {high}]", notes=notes)
+    return Entry(interval(difference, 1, signed), notes=notes + spread_notes(difference))
 
 
 def _corrected_p(results: Results, variant: Variant) -> Entry:
@@ -212,7 +215,7 @@ def _timing(results: Results, metric: str, batch: int) -> Callable[[Variant], En
         if estimate is None:
             return absent(results, variant, "cost", notes) if is_first else Entry(NONE)
         text = interval(estimate, min(3, decimals_for([estimate.value])))
-        return Entry(text, marks.get(variant.cell, ""), notes)
+        return Entry(text, marks.get(variant.cell, ""), notes + spread_notes(estimate, "round"))
 
     return show
 
@@ -224,7 +227,7 @@ def _ratio(results: Results, variant: Variant, batch: int) -> Entry:
     if baseline is not None and results.same_model(variant, baseline):
         return Entry("same model")
     if ratio := results.ratio_to_baseline(variant, "latency", batch):
-        return Entry(interval(ratio, 2))
+        return Entry(interval(ratio, 2), notes=spread_notes(ratio, "round"))
     return Entry(NONE, notes=ratio_notes(results, variant))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from analysis.numbers import NONE, fixed, prefix_for
+from analysis.numbers import NONE, interval, prefix_for
 from analysis.results import Results, Variant, short_label, short_name
 from analysis.statistics import Estimate
 from analysis.tables.notes import quoted_batch
@@ -134,7 +134,4 @@ def _chosen_notes(reached: Reached) -> tuple[str, ...]:
 
 def _ratio_words(ratio: Estimate) -> str:
     """As "1.003x", and of a timing "1.003x [0.981, 1.022]"."""
-    text = f"{fixed(ratio.value, 3)}{TIMES}"
-    if ratio.low is None or ratio.high is None:
-        return text
-    return f"{text} [{fixed(ratio.low, 3)}, {fixed(ratio.high, 3)}]"
+    return interval(ratio, 3, unit=TIMES)

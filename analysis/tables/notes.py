@@ -1,12 +1,12 @@
 """What a reader must be told beside a number: failures, mixtures, and what marks mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.frame import device_model
 from analysis.numbers import decimals_for, interval, plural, prefix_for, significant
-from analysis.results import Results, Variant
-from analysis.statistics import correlation_time, median_interval
+from analysis.results import BASELINE, Results, Variant, short_label
+from analysis.statistics import Difference, Estimate, correlation_time, median_interval
 from analysis.tables.table import Entry
 from analysis.tuning import edge_notes
 from study.record import Kind, Outcome
@@ -175,6 +175,20 @@ def model_entry(results: Results, cells: Sequence[Variant], notes: tuple[str, ..
     return Entry(cells[0].label, notes=(*notes, f"also the model of: {others}"))
 
 
+def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tuple[str, ...]:
+    """Why several samples have no interval: none of them differs from another."""
+    if found is None or found.n < 2 or found.low is not None:
+        return ()
+    return (f"no interval: equal in all {plural(found.n, unit)}, which does not show certainty",)
+
+
+def untested_words(differences: Iterable[Difference]) -> str:
+    """Why none of the differences could be tested."""
+    if all(one.n == 1 for one in differences):
+        return "One seed in common with the baseline: no interval, no test."
+    return "No difference has a spread over seeds: no interval, no test."
+
+
 def views_remarks(results: Results) -> tuple[str, ...]:
     """That costs are those of one view, where answers take several."""
     most = max((views for v in results.variants for views in results.views(v)), default=1)
@@ -189,6 +203,11 @@ def views_remarks(results: Results) -> tuple[str, ...]:
 def main_remarks(results: Results) -> tuple[str, ...]:
     """What marks and corrected p values mean, as far as the table has any."""
     remarks = []
+    if results.single_changes:
+        remarks.append(
+            f"{BASELINE}: {short_label(results.study.baseline)}; each other cell is named by what "
+            "it changes."
+        )
     if results.differences:
         tested = sum(p is not None for _, p in results.differences.values())
         if tested:
@@ -196,11 +215,11 @@ def main_remarks(results: Results) -> tuple[str, ...]:
                 f"p: paired t test over seeds, Holm-corrected over {plural(tested, 'comparison')}."
             )
         else:
-            remarks.append("One seed in common with the baseline: no interval, no test.")
-    elif any(results.accuracy(v) for v in results.variants) and not any(
-        estimate.has_interval for v in results.variants if (estimate := results.accuracy(v))
-    ):
-        remarks.append("One seed: no interval.")
+            remarks.append(untested_words([d for d, _ in results.differences.values()]))
+    else:
+        found = [estimate for v in results.variants if (estimate := results.accuracy(v))]
+        if found and all(estimate.n == 1 for estimate in found):
+            remarks.append("One seed: no interval.")
     remarks.append(
         "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
         "best at 5 %; 2nd, where one is best: best of the rest, or not told apart from it; a MAC "

@@ -3,7 +3,7 @@
 from analysis.exponents import FEWEST_CELLS, Fit, fit_exponents, scaled_factor
 from analysis.numbers import fixed, interval, plain
 from analysis.results import Results, short_name
-from analysis.tables.notes import quoted_batch
+from analysis.tables.notes import quoted_batch, spread_notes
 from analysis.tables.table import Align, Entry, Table
 
 
@@ -40,11 +40,9 @@ def _row(name: str, fit: Fit, factor: str) -> tuple[Entry, ...]:
     low, high = (fixed(one, 2) for one in fit.local)
     sizes = [cell.numbers[factor] for cell in fit.cells]
     exact = name == "MACs"
-    notes = (
-        ()
-        if exact or fit.exponent.has_interval
-        else ("no interval: not all timed in one timing run",)
-    )
+    notes = spread_notes(fit.exponent, "round")
+    if not exact and fit.exponent.n == 1:
+        notes = ("no interval: not all timed in one timing run",)
     return (
         Entry(fit.label or "all cells"),
         Entry(name),

@@ -45,7 +45,8 @@ def test_one_at_a_time_has_one_baseline(maker):
     outcomes = [maker.train({"variant": v, "data.frames": k}, 0, 50.0) for v, k in levels]
     results = Results(study, outcomes, maker.root)
 
-    assert {results.baseline_of(v).label for v in results.variants} == {"VLF, frames 4"}
+    assert {results.baseline_of(v).label for v in results.variants} == {"baseline"}
+    assert [v.label for v in results.variants] == ["baseline", "frames 8", "TSN"]
 
 
 def test_differences_are_corrected_over_the_whole_table(maker):

@@ -7,6 +7,7 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis import statistics
+from analysis.clips import bootstrap_clips
 
 
 def test_the_mean_of_three_seeds_has_the_t_interval_worked_out_by_hand():
@@ -149,7 +150,8 @@ def test_a_ratio_is_paired_by_round_so_that_drift_cancels():
     ours = {i: 3 * x for i, x in enumerate(drift)}
     theirs = {i: x for i, x in enumerate(drift)} | {99: 1e9}
 
-    assert statistics.median_ratio(ours, theirs) == (3.0, 3.0, 3.0, 4)
+    # Equal in every round: no spread, and so no interval.
+    assert statistics.median_ratio(ours, theirs) == (3.0, None, None, 4)
 
 
 def test_without_a_shared_round_there_is_no_ratio():
@@ -195,3 +197,52 @@ def test_an_interval_of_a_share_ends_where_shares_end():
 
     assert free.high > 100
     assert (cut.value, cut.low, cut.high) == (free.value, free.low, 100.0)
+
+
+def test_seeds_that_agree_have_no_interval_since_no_spread_seen_is_no_certainty():
+    assert statistics.mean_interval([50.0, 50.0, 50.0]) == (50.0, None, None, 3)
+
+
+def test_rounds_that_agree_have_no_interval_either():
+    assert statistics.median_interval([5.0] * 40) == (5.0, None, None, 40)
+    # All but two equal: the ends of the interval are, too, and it would look like certainty.
+    assert statistics.median_interval([5.0] * 38 + [5.1, 5.2]) == (5.0, None, None, 40)
+
+
+def test_clips_on_which_two_models_agree_have_no_interval():
+    assert bootstrap_clips(np.zeros(100)) == (0.0, None, None, 100)
+
+
+def test_the_difference_of_two_shares_stays_within_what_is_possible():
+    ours, theirs = {0: 99.0, 1: 60.0}, {0: 1.0, 1: 40.0}
+
+    found = statistics.paired_difference(ours, theirs)
+
+    truth = scipy.stats.ttest_rel(list(ours.values()), list(theirs.values()))
+    assert truth.confidence_interval(0.95).high > 100  # 59 + 12.7 * 39
+    assert (found.low, found.high) == (-100.0, 100.0)
+    assert found.p == pytest.approx(truth.pvalue)  # the test is not cut
+
+
+def test_an_interval_that_is_cut_at_the_possible_values_keeps_its_coverage():
+    rng = np.random.default_rng(0)
+    truth, hits, cut = 92.0, 0, 0
+    for _ in range(2000):
+        found = statistics.mean_interval(
+            np.minimum(rng.normal(truth, 4.0, 3), 100), within=statistics.PERCENT
+        )
+        hits += found.low <= truth <= found.high
+        cut += found.high == 100.0
+
+    assert cut > 500
+    assert hits / 2000 > 0.93
+
+
+def test_differences_that_are_equal_but_for_rounding_have_no_spread():
+    ours, theirs = {0: 50.1, 1: 60.3, 2: 70.7}, {0: 48.0, 1: 58.2, 2: 68.6}
+    assert len({ours[seed] - theirs[seed] for seed in ours}) > 1  # in the last bits
+
+    found = statistics.paired_difference(ours, theirs)
+
+    assert found.value == pytest.approx(2.1)
+    assert (found.low, found.high, found.p, found.deviation) == (None, None, None, None)
