@@ -165,6 +165,8 @@ def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostC
         if equals and name not in factors:
             allowed = ", ".join(factors) or "none"
             raise node.error(f'unknown factor "{name}"{nearest(name, factors)} ({allowed})')
+        if equals and not label:
+            raise node.error(f"expected a level behind {name}=, got nothing")
         factor = name if equals else factor_of(node, name, factors)
         if factor in levels:
             raise node.error(f"names {factor} twice in [{text.strip()}]")
