@@ -14,7 +14,9 @@ from typing import Literal, cast
 
 from study.levels import Factors, find_level
 from study.settings import CostConfig
+from study.wording import shown
 from study.yaml_file import Node, resolve_scalar
+from study.yaml_words import composed
 from vlf.config import nearest
 
 Operator = Literal[">", "<", ">=", "<=", "=="]
@@ -132,8 +134,8 @@ def read_claims(nodes: Sequence[Node], factors: Factors, cost: CostConfig) -> tu
 
 def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
     if not isinstance(node.value, str) or not node.value.strip():
-        raise node.error(f"expected a claim, {_FORM}")
-    text = " ".join(node.value.split())
+        raise node.error(f"expected a claim, got {shown(node.plain())}; {_FORM}")
+    text = composed(" ".join(node.value.split()))
     found = _CLAIM.fullmatch(text)
     if found is None:
         raise node.error(f'"{text}" is no claim; expected {_FORM}')

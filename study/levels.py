@@ -1,7 +1,6 @@
 """Factors and their levels: what a cell changes in the base, and how levels are named."""
 
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -11,7 +10,7 @@ from study.runs import SECTIONS, fields_of
 from study.settings import SlurmSettings
 from study.wording import expected, field_names, shown, unknown
 from study.yaml_file import BLANK, Key, Node, dotted, resolve_scalar
-from study.yaml_words import character, hidden_in
+from study.yaml_words import character, composed, hidden_in
 from vlf.config import nearest
 
 SLURM = "run.slurm"
@@ -86,7 +85,7 @@ def find_level(node: Node, factor: str, levels: tuple[Level, ...]) -> str:
     """
     if node.value is BLANK:
         raise node.error(expected(f"a level of {factor}", node.value))
-    text = unicodedata.normalize("NFC", node.text)
+    text = composed(node.text)
     for level in levels:
         if text == level.label:
             return level.label
@@ -148,10 +147,10 @@ def _items(node: Node) -> list[Node]:
 
 
 def _read_label(text: str, node: Node) -> str:
-    """A label as it is compared: two that look the same are the same."""
+    """A label, found fit to be shown and to be named on the command line."""
     if odd := _oddity(text):
         raise node.error(f"{shown(text)} cannot be a level's label: it {odd} ({_NAMES})")
-    return unicodedata.normalize("NFC", text)
+    return composed(text)
 
 
 def _oddity(text: str) -> str:

@@ -13,6 +13,7 @@ from study.spec import Study, StudyError, load_study
 from study.store import STORE_FOLDERS
 from study.wording import InvalidError, validate
 from study.yaml_file import resolve_scalar
+from study.yaml_words import composed
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _parse_slurm(texts: list[str]) -> dict[str, object]:
 def _parse_only(texts: list[str]) -> dict[str, str]:
     only: dict[str, str] = {}
     for text in texts:
-        for pair in text.split(","):
+        for pair in composed(text).split(","):
             factor, equals, level = pair.partition("=")
             if not equals or not factor.strip():
                 raise StudyError(

@@ -9,6 +9,7 @@ from study.levels import Factors, read_match
 from study.settings import ReportConfig
 from study.wording import InvalidError, expected, one_of, shown, unknown, validate
 from study.yaml_file import Node, complain
+from study.yaml_words import composed
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -132,7 +133,7 @@ def read_paired(node: Node | None, factors: Factors) -> tuple[tuple[str, ...], .
 
 
 def _read_factor_name(node: Node, factors: Factors, seen: set[str]) -> str:
-    name = node.text
+    name = composed(node.text)
     if not factors:
         raise node.error("there are no factors to pair")
     if name not in factors:

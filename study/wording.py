@@ -140,7 +140,7 @@ def _replaced(values: Any, key: Key) -> Any:
     """A copy with None at a key."""
     if not key:
         return None
-    copied = dict(values) if isinstance(values, Mapping) else list(values)
+    copied: Any = dict(values) if isinstance(values, Mapping) else list(values)
     copied[key[0]] = _replaced(values[key[0]], key[1:])
     return copied
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from study.yaml_words import LINE_BREAK, explain, visible
+from study.yaml_words import LINE_BREAK, composed, explain, visible
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 200_000  # after aliases are followed: nine of them can write a billion values
@@ -244,7 +244,7 @@ class _Composer:
             if not isinstance(event, yaml.ScalarEvent):
                 raise complain(self.place(line), key, "a key must be plain text")
             self._check_text(event.value, key, line)
-            name = event.value
+            name = composed(event.value)
             if not name and event.implicit[0]:
                 raise complain(self.place(line), key, 'a key is missing in front of ":"')
             if name == "<<" and event.implicit[0]:

@@ -21,6 +21,11 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
+def composed(text: str) -> str:
+    """Text with accents in one form (NFC): what looks the same is the same."""
+    return unicodedata.normalize("NFC", text)
+
+
 def character(one: str) -> str:
     """The name of a character: "a tab", or "U+200B ZERO WIDTH SPACE"."""
     known = _NAMES.get(one)
@@ -82,8 +87,6 @@ def _second_colon(lines: list[str], mark: yaml.Mark) -> tuple[int, str]:
     if re.search(r":\s.*\S", lines[mark.line][: mark.column]):
         message = f"a second colon in column {mark.column + 1}"
         return mark.line + 1, f"{message}; put the value that holds it in quotes"
-    if not lines[mark.line][: mark.column].strip(" -"):
-        return mark.line + 1, f"a key is missing in front of the colon in column {mark.column + 1}"
     above = next((at for at in range(mark.line - 1, -1, -1) if lines[at].strip()), mark.line)
     if not re.match(r"\s*(- )?[^#]*:(\s|$)", lines[above]):
         return _without_colon(lines, above)
@@ -98,7 +101,7 @@ def _by_character(lines: list[str], mark: yaml.Mark, context: str) -> str:
         is_indent = not lines[mark.line][: mark.column].strip()
         instead = "indent with spaces" if is_indent else "write spaces instead"
         return f"a tab in column {column}; {instead}"
-    if (at == "%" and column == 1) or "directive" in context:
+    if lines[min(mark.line, len(lines) - 1)].startswith("%") or "directive" in context:
         return 'a line that begins with "%" is a directive, which is not read; put it in quotes'
     if at and at in "@`%":
         return f"a value cannot begin with {at} (column {column}); put it in quotes"
@@ -123,6 +126,8 @@ def _by_problem(lines: list[str], mark: yaml.Mark, problem: str) -> str:
         return f'"{rest}" in column {column} is behind a value that has ended; put all in quotes'
     if "expected key" in problem and rest.startswith("- "):
         return '"- " begins a list where a key is expected'
+    if "expected key" in problem and rest.startswith(":"):
+        return f"a key is missing in front of the colon in column {column}"
     if "expected key" in problem or "expected '-' indicator" in problem:
         return f'the indentation of "{rest}" is that of no line above'
     if "document start" in problem:
