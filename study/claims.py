@@ -134,7 +134,7 @@ def read_claims(nodes: Sequence[Node], factors: Factors, cost: CostConfig) -> tu
 
 def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
     if not isinstance(node.value, str) or not node.value.strip():
-        raise node.error(f"expected a claim, got {shown(node.plain())}; {_FORM}")
+        raise node.error(f"expected a claim, {_FORM}; got {shown(node.plain())}")
     text = composed(" ".join(node.value.split()))
     found = _CLAIM.fullmatch(text)
     if found is None:

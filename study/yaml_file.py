@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from study.yaml_words import LINE_BREAK, composed, explain, visible
+from vlf.config import nearest
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 200_000  # after aliases are followed: nine of them can write a billion values
@@ -34,6 +35,10 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 # Control characters, and line breaks of YAML 1.1 that no editor counts as such.
 _UNPRINTABLE = re.compile(r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OTHERS = {  # ending of what else the command line takes -> with which option
+    ".json": "a record goes with --reproduce",
+    ".tar": "an archive goes with --import",
+}
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 
@@ -138,9 +143,14 @@ def read_file(path: Path) -> tuple[Node, str]:
         StudyError: If it is missing, unreadable, too large, empty, or not YAML.
     """
     if not path.exists():
-        raise complain(str(path), (), "no such file")
+        stems = [one.stem for one in path.parent.glob("*.yaml")]
+        near = f"; there is {path.stem}.yaml" if path.name in stems else nearest(path.stem, stems)
+        raise complain(str(path), (), f"no such file{near}")
     if not path.is_file():
-        raise complain(str(path), (), "is not a file")
+        kind = ", but a folder" if path.is_dir() else ""
+        raise complain(str(path), (), f"is not a file{kind}")
+    if option := _OTHERS.get(path.suffix):
+        raise complain(str(path), (), f"is no study file (YAML); {option}")
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
