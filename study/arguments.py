@@ -3,6 +3,10 @@
 import argparse
 import re
 from pathlib import Path
+from typing import NoReturn
+
+from study.yaml_file import StudyError
+from vlf.config import nearest
 
 DESCRIPTION = """\
 Answer a question about video models: train and measure every cell of a study, then write its
@@ -33,9 +37,19 @@ docs/study_format.md has the study file, docs/slurm.md clusters, docs/architectu
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as all else does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print below its usage."""
+        given = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+        options = [name for action in self._actions for name in action.option_strings]
+        raise StudyError(f"{message}{nearest(given, options)} (--help has all options)")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Knows every option; what goes with what is checked by `parse_options`."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="run_study.py",
         description=DESCRIPTION,
         epilog=EPILOG,

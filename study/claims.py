@@ -14,7 +14,9 @@ from typing import Literal, cast
 
 from study.levels import Factors, find_level
 from study.settings import CostConfig
+from study.wording import shown
 from study.yaml_file import Node, resolve_scalar
+from study.yaml_words import composed
 from vlf.config import nearest
 
 Operator = Literal[">", "<", ">=", "<=", "=="]
@@ -132,8 +134,8 @@ def read_claims(nodes: Sequence[Node], factors: Factors, cost: CostConfig) -> tu
 
 def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
     if not isinstance(node.value, str) or not node.value.strip():
-        raise node.error(f"expected a claim, {_FORM}")
-    text = " ".join(node.value.split())
+        raise node.error(f"expected a claim, {_FORM}; got {shown(node.plain())}")
+    text = composed(" ".join(node.value.split()))
     found = _CLAIM.fullmatch(text)
     if found is None:
         raise node.error(f'"{text}" is no claim; expected {_FORM}')
@@ -165,6 +167,8 @@ def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostC
         if equals and name not in factors:
             allowed = ", ".join(factors) or "none"
             raise node.error(f'unknown factor "{name}"{nearest(name, factors)} ({allowed})')
+        if equals and not label:
+            raise node.error(f"expected a level behind {name}=, got nothing")
         factor = name if equals else factor_of(node, name, factors)
         if factor in levels:
             raise node.error(f"names {factor} twice in [{text.strip()}]")

@@ -206,6 +206,24 @@ def known_studies(root: Path) -> Sequence[Path]:
     return sorted((root / FOLDER).glob("*.json"))
 
 
+def study_of_same_report(study: Path, root: Path) -> str:
+    """Another study file, still there, whose report lies where this one's would; "" if none."""
+    path, parts = study.resolve(), report_parts(study)
+    for file in known_studies(root):
+        try:
+            kept = read_kept(file)
+        except StudyError:  # damaged: housekeeping says so
+            continue
+        other = Path(kept.path)
+        if kept.parts == parts and other != path and other.is_file() and not _same(other, path):
+            return kept.path
+    return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.samefile(other) or one.read_bytes() == other.read_bytes()
+
+
 def load_known(path: Path) -> tuple[Kept, list[Study]]:
     """A kept study and what it is to plan: as it was run, and as its file is now, if it is there.
 

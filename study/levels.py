@@ -1,5 +1,6 @@
 """Factors and their levels: what a cell changes in the base, and how levels are named."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -8,7 +9,8 @@ from typing import Any
 from study.runs import SECTIONS, fields_of
 from study.settings import SlurmSettings
 from study.wording import expected, field_names, shown, unknown
-from study.yaml_file import Key, Node, dotted, resolve_scalar
+from study.yaml_file import BLANK, Key, Node, dotted, resolve_scalar
+from study.yaml_words import character, composed, hidden_in
 from vlf.config import nearest
 
 SLURM = "run.slurm"
@@ -19,6 +21,7 @@ RESERVED = (
     "device",
 )  # fmt: skip
 _SEPARATORS = ",=[]"  # cells, claims and --only are written with them
+_NAMES = "allowed is all that can be seen but , = [ ], and single spaces between words"
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,11 @@ def read_factors(node: Node | None) -> Factors:
     Raises:
         StudyError: At the first level that cannot be one.
     """
-    if node is None or node.value is None:
+    if node is None:
         return {}
     if not isinstance(node.value, dict):
         raise node.error(expected("a mapping of factors", node.plain()))
-    # An empty value takes out a factor that an extended file has.
-    present = {name: one for name, one in node.value.items() if one.value is not None}
-    return {name: _read_factor(name, one) for name, one in present.items()}
+    return {name: _read_factor(name, one) for name, one in node.value.items()}
 
 
 def find_level(node: Node, factor: str, levels: tuple[Level, ...]) -> str:
@@ -82,8 +83,11 @@ def find_level(node: Node, factor: str, levels: tuple[Level, ...]) -> str:
     Raises:
         StudyError: If there is none.
     """
+    if node.value is BLANK:
+        raise node.error(expected(f"a level of {factor}", node.value))
+    text = composed(node.text)
     for level in levels:
-        if node.text == level.label:
+        if text == level.label:
             return level.label
     value = node.value
     for level in levels:
@@ -113,10 +117,10 @@ def read_match(node: Node, factors: Factors) -> dict[str, str]:
 
 
 def _read_factor(name: str, node: Node) -> tuple[Level, ...]:
-    if name in RESERVED or not _can_name(name):
-        raise node.error(
-            f"cannot name a factor: taken are {', '.join(RESERVED)}; none may hold , = [ or ]"
-        )
+    if name in RESERVED:
+        raise node.error(f"cannot name a factor: taken are {', '.join(RESERVED)}")
+    if odd := _oddity(name):
+        raise node.error(f"cannot name a factor: it {odd} ({_NAMES})")
     if isinstance(node.value, list):
         levels = tuple(_read_plain(name, node, level) for level in node.value)
     elif isinstance(node.value, dict):
@@ -124,14 +128,16 @@ def _read_factor(name: str, node: Node) -> tuple[Level, ...]:
             raise node.error(expected("a list of levels", node.plain()))
         levels = tuple(_read_labelled(label, patch) for label, patch in node.value.items())
     else:
-        what = "a list of levels, or labelled patches {label: {key: value}}"
+        what = "a list of levels"
+        if name.partition(".")[0] not in SECTIONS:
+            what += ", or labelled patches {label: {key: value}}"
         raise node.error(expected(what, node.plain()))
     if not levels:
         raise node.error("needs at least one level")
     labels: set[str] = set()
     for level, one in zip(levels, _items(node), strict=True):
         if level.label in labels:
-            raise one.error(f"the level {level.label} stands twice")
+            raise one.error(f"duplicate level {level.label}")
         labels.add(level.label)
     return levels
 
@@ -140,13 +146,25 @@ def _items(node: Node) -> list[Node]:
     return list(node.value.values() if isinstance(node.value, dict) else node.value)
 
 
-def _can_name(text: str) -> bool:
-    return (
-        bool(text)
-        and text.strip() == text
-        and text.isprintable()
-        and not (set(text) & set(_SEPARATORS))
-    )
+def _read_label(text: str, node: Node) -> str:
+    """A label, found fit to be shown and to be named on the command line."""
+    if odd := _oddity(text):
+        raise node.error(f"{shown(text)} cannot be a level's label: it {odd} ({_NAMES})")
+    return composed(text)
+
+
+def _oddity(text: str) -> str:
+    """What a name or label holds and may not, or ""."""
+    if not text:
+        return "is empty"
+    for one, where in ((text[0], "begins with"), (text[-1], "ends with")):
+        if one.isspace():
+            return f"{where} {character(one)}"
+    if hidden := hidden_in(text):
+        return f"holds {hidden}"
+    if "  " in text:
+        return "holds two spaces in a row"
+    return next((f"holds {one}" for one in text if one in _SEPARATORS), "")
 
 
 def _read_plain(name: str, factor: Node, node: Node) -> Level:
@@ -154,26 +172,25 @@ def _read_plain(name: str, factor: Node, node: Node) -> Level:
     if name.partition(".")[0] == "run":
         raise factor.error("run.slurm.* can be set by the patch of a labelled level only")
     section, field = _split(factor, name)
-    if isinstance(node.value, dict):
+    if isinstance(node.value, dict) or node.value is BLANK:
         raise node.error(expected("a plain value", node.plain()))
     if isinstance(node.value, list):
         label = " ".join(item.text or shown(item.plain()) for item in node.value)
     else:
         label = node.text
-    if not _can_name(label):
-        raise node.error(f"{shown(label)} cannot be a level's label: it may not hold , = [ or ]")
+    label = _read_label(label, node)
     rank = 1 if field == "name" else 3
     setting = Setting(rank, section, field, node.plain(), node.key)
     return Level(label, {name: node.plain()}, _number(node.value), (setting,))
 
 
 def _read_labelled(label: str, node: Node) -> Level:
-    """A labelled patch; an empty one is the base."""
-    if not _can_name(label):
-        raise node.error(f"{shown(label)} cannot be a level's label: it may not hold , = [ or ]")
-    if not isinstance(node.value, dict | None):
-        raise node.error(expected("a mapping of keys that the level sets", node.plain()))
-    entries = list((node.value or {}).items())
+    """A labelled patch; {} is the base."""
+    label = _read_label(label, node)
+    if not isinstance(node.value, dict):
+        what = "a mapping of keys that the level sets ({} is the base)"
+        raise node.error(expected(what, node.plain()))
+    entries = list(node.value.items())
     settings = tuple(chain.from_iterable(_read_entry(name, one) for name, one in entries))
     seen: dict[tuple[str, str], Key] = {}
     for setting in settings:
@@ -190,9 +207,9 @@ def _read_labelled(label: str, node: Node) -> Level:
 def _read_entry(name: str, node: Node) -> Iterator[Setting]:
     """One key of a patch: `model.width`, or a section with its fields."""
     if name in (*SECTIONS, "run", SLURM):
-        if not isinstance(node.value, dict | None):
+        if not isinstance(node.value, dict):
             raise node.error(expected("a mapping", node.plain()))
-        for field, one in (node.value or {}).items():
+        for field, one in node.value.items():
             yield from (
                 _read_entry(f"{name}.{field}", one)
                 if name == "run"
@@ -223,4 +240,5 @@ def _split(node: Node, name: str) -> tuple[str, str]:
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None

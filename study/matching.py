@@ -13,7 +13,7 @@ from study.levels import Factors, find_level, read_match
 from study.runs import fields_of, kinds
 from study.sections import entries
 from study.wording import expected, one_of, shown, unknown
-from study.yaml_file import Node, resolve_scalar
+from study.yaml_file import BLANK, Node, resolve_scalar
 from vlf.config import nearest
 
 Metric = Literal["macs", "parameters", "latency"]
@@ -119,12 +119,12 @@ def read_matching(
         StudyError: At the key that is at fault.
     """
     parts = entries(node, KEYS)
-    if node is None or not parts:
+    if node is None:
         return None
     if not factors:
         raise node.error("needs factors: one cell has nothing to be matched with")
     for name in ("metric", "by"):
-        if name not in parts or parts[name].value is None:
+        if name not in parts:
             raise node.error(f"{name} is required")
     metric = _read_metric(parts["metric"])
     by = tuple(_read_scale(name, one, factors) for name, one in entries(parts["by"]).items())
@@ -143,7 +143,7 @@ def _read_metric(node: Node) -> Metric:
 def _read_target(
     node: Node | None, metric: str, factors: Factors, baseline: Mapping[str, object]
 ) -> Mapping[str, str] | float:
-    if node is None or node.value is None:
+    if node is None:
         return {name: str(label) for name, label in baseline.items()}
     if isinstance(node.value, dict):
         return read_match(node, factors)
@@ -179,7 +179,7 @@ def _positive(text: str) -> float | None:
 def _read_scale(name: str, node: Node, factors: Factors) -> Scale:
     """One entry of `by`: what it names, and a key or {key: model.width, min: 8, max: 96}."""
     levels, architecture = _read_name(name, node, factors)
-    if node.value is None:
+    if node.value in (None, BLANK):
         return Scale(name, levels, architecture, "")
     if isinstance(node.value, dict):
         parts = entries(node, SCALE_KEYS)

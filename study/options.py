@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.arguments import make_parser
-from study.kept import report_parts
+from study.kept import report_parts, study_of_same_report
 from study.plan import Choice, check_only
 from study.settings import SlurmSettings
 from study.spec import Study, StudyError, load_study
 from study.store import STORE_FOLDERS
 from study.wording import InvalidError, validate
 from study.yaml_file import resolve_scalar
+from study.yaml_words import composed
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,17 @@ class Options:
             taken = ", ".join(STORE_FOLDERS)
             message = f"its report would lie in {self.results / first}, with what the store keeps"
             raise StudyError(f"{self.study}: {message}; rename the file (taken: {taken})")
+        writes = self.action in ("run", "report", "claims")
+        if writes and (other := study_of_same_report(self.study, self.results)):
+            message = f"its report would replace that of {other} in {self.report_folder}"
+            raise StudyError(f"{self.study}: {message}; rename the file, or say --results")
 
 
 def parse_options(argv: list[str] | None) -> Options:
-    """Read the command line; `--help` and errors end the process as argparse does (0 and 2).
+    """Read the command line; `--help` ends the process with 0.
 
     Raises:
-        StudyError: If an option's value cannot be read.
+        StudyError: If an option is unknown, or its value cannot be read.
     """
     args = make_parser().parse_args(argv)
     known = (
@@ -197,6 +202,8 @@ def _parse_slurm(texts: list[str]) -> dict[str, object]:
             name, equals, value = (part.strip() for part in pair.partition("="))
             if not equals or not name:
                 raise StudyError(f"--slurm: expected KEY=VALUE such as partition=gpu, got {pair!r}")
+            if name in found or name.removeprefix("options.") in options:
+                raise StudyError(f"--slurm: {name}: is set twice; say it once")
             option = name.removeprefix("options.")
             (found if option == name else options)[option] = resolve_scalar(value)
     return {**found, "options": options} if options else found
@@ -205,11 +212,15 @@ def _parse_slurm(texts: list[str]) -> dict[str, object]:
 def _parse_only(texts: list[str]) -> dict[str, str]:
     only: dict[str, str] = {}
     for text in texts:
-        for pair in text.split(","):
+        for pair in composed(text).split(","):
             factor, equals, level = pair.partition("=")
             if not equals or not factor.strip():
                 raise StudyError(
                     f'--only: expected FACTOR=LEVEL, such as "variant=VLF,seed=0", got {pair!r}'
+                )
+            if factor.strip() in only:
+                raise StudyError(
+                    f"--only: {factor.strip()}: is named twice; one level can be named"
                 )
             only[factor.strip()] = level.strip()
     return only

@@ -20,7 +20,7 @@ from study.identity import config_values
 from study.keys import RunKeys, cost_key, cost_keys
 from study.planned import Choice, Place, Plan, Planned, PlannedStatus, check_only
 from study.record import Kind, Outcome, Record
-from study.spec import Study
+from study.spec import Study, StudyError
 from study.store import Key, Store, new_attempt
 from study.task import Task
 from study.tuning import Decision, is_diverged
@@ -50,7 +50,13 @@ def make_plan(
 
     A job whose data are not on this machine has none, and its reason says so; study/preflight.py
     refuses to run it.
+
+    Raises:
+        StudyError: If `--only` names levels that no cell has together.
     """
+    if not any(map(choice.names, cells)):
+        named = ", ".join(f"{factor}={label}" for factor, label in choice.only.items())
+        raise StudyError(f"--only: no cell of the study has {named}")
     model = _device_model(study, store, device)
     place = Place(device, model, choice.device_name, version("torch"))
     baselines = _baselines(study, cells)

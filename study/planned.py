@@ -9,6 +9,7 @@ from study.grid import Cell
 from study.record import Kind, Outcome, Record, Status, job_name
 from study.spec import Study, StudyError
 from study.store import Key
+from vlf.config import nearest
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
 
@@ -42,11 +43,12 @@ class Choice:
 
     def why_skipped(self, job: "Planned") -> str:
         """Why a job is not asked for; "" if it is."""
-        if not self._names(job.cell, job.seed if job.kind == "train" else None):
+        if not self.names(job.cell, job.seed if job.kind == "train" else None):
             return "not in --only"
         return "--cost-only" if self.cost_only and job.kind != "cost" else ""
 
-    def _names(self, cell: Cell, seed: int | None) -> bool:
+    def names(self, cell: Cell, seed: int | None = None) -> bool:
+        """Whether `--only` names a cell, and its seed where one is given."""
         for factor, label in self.only.items():
             if factor == "seed":
                 if seed is not None and str(seed) != label:
@@ -173,9 +175,13 @@ def check_only(study: Study, only: Mapping[str, str]) -> None:
         elif factor in study.factors:
             allowed = [level.label for level in study.factors[factor]]
         else:
-            names = ", ".join([*study.factors, "seed"])
-            raise StudyError(f"--only: {factor}: unknown factor (allowed: {names})")
-        if label not in allowed:
+            names = [*study.factors, "seed"]
+            near = nearest(factor, names)
             raise StudyError(
-                f"--only: {factor}: unknown level {label!r} (allowed: {', '.join(allowed)})"
+                f"--only: {factor}: unknown factor{near} (allowed: {', '.join(names)})"
+            )
+        if label not in allowed:
+            near = nearest(label, allowed)
+            raise StudyError(
+                f"--only: {factor}: unknown level {label!r}{near} (allowed: {', '.join(allowed)})"
             )

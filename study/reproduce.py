@@ -69,7 +69,8 @@ def _read(path: Path) -> Record:
     try:
         record = Record.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"--reproduce: {path}: cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "no text"
+        raise StudyError(f"--reproduce: {path}: cannot be read ({why})") from None
     except (RecordError, NewerSchemaError) as error:
         raise StudyError(f"--reproduce: {path}: {error}") from None
     if record.kind == "cost":

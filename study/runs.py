@@ -41,12 +41,19 @@ def validate_section(section: str, values: Mapping[str, Any]) -> tuple[Config, s
     Raises:
         InvalidError: With the key inside the section.
     """
-    return _validated(section, _SORTED.encode(values))
+    try:
+        text = _SORTED.encode(values)
+    except TypeError:  # a key with nothing behind it
+        return _validate(section, values)
+    return _validated(section, text)
 
 
 @lru_cache(maxsize=65_536)
 def _validated(section: str, text: str) -> tuple[Config, str]:
-    values = json.loads(text)
+    return _validate(section, json.loads(text))
+
+
+def _validate(section: str, values: Mapping[str, Any]) -> tuple[Config, str]:
     name = values.get("name", default_name(section))
     known = kinds(section)
     if not isinstance(name, str) or name not in known:

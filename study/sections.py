@@ -9,19 +9,21 @@ from study.levels import Factors, read_match
 from study.settings import ReportConfig
 from study.wording import InvalidError, expected, one_of, shown, unknown, validate
 from study.yaml_file import Node, complain
+from study.yaml_words import composed
 
 C = TypeVar("C", bound=BaseModel)
 
 DESIGNS = ("grid", "one_at_a_time")
+SEEDS_HINT = "list each seed, such as [0, 1, 2]"
 
 
 def entries(node: Node | None, allowed: tuple[str, ...] = ()) -> dict[str, Node]:
-    """The nodes of a mapping; one that is missing or empty has none.
+    """The nodes of a mapping; one that is missing has none.
 
     Raises:
         StudyError: If it is no mapping, or a key is not among `allowed` (where given).
     """
-    if node is None or node.value is None:
+    if node is None:
         return {}
     if not isinstance(node.value, dict):
         raise node.error(expected("a mapping", node.plain()))
@@ -31,16 +33,18 @@ def entries(node: Node | None, allowed: tuple[str, ...] = ()) -> dict[str, Node]
     return dict(node.value)
 
 
-def items(node: Node | None, what: str) -> list[Node]:
-    """The nodes of a list; one that is missing or empty has none.
+def items(node: Node | None, what: str, hint: str = "") -> list[Node]:
+    """The nodes of a list; one that is missing has none.
 
     Raises:
         StudyError: If it is no list of `what`.
     """
-    if node is None or node.value is None:
+    if node is None:
         return []
     if not isinstance(node.value, list):
-        raise node.error(expected(f"a list of {what}", node.plain()))
+        written = isinstance(node.value, int | float | str)
+        hint = f"; {hint}" if hint and written else ""
+        raise node.error(expected(f"a list of {what}", node.plain()) + hint)
     return list(node.value)
 
 
@@ -84,14 +88,15 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
     if node is None:
         return (0,)
     seeds: dict[int, None] = {}  # in the file's order
-    for one in items(node, "whole numbers"):
+    for one in items(node, "whole numbers", SEEDS_HINT):
         seed = one.value
         if not isinstance(seed, int) or isinstance(seed, bool):
-            raise one.error(expected("a whole number", one.plain()))
+            hint = f"; {SEEDS_HINT}" if isinstance(seed, str) else ""
+            raise one.error(expected("a whole number", one.plain()) + hint)
         if not 0 <= seed < 2**32:
             raise one.error(f"must be from 0 to {2**32 - 1}, got {seed}")
         if seed in seeds:
-            raise one.error(f"the seed {seed} stands twice")
+            raise one.error(f"duplicate seed {seed}")
         seeds[seed] = None
     return tuple(seeds)
 
@@ -128,7 +133,9 @@ def read_paired(node: Node | None, factors: Factors) -> tuple[tuple[str, ...], .
 
 
 def _read_factor_name(node: Node, factors: Factors, seen: set[str]) -> str:
-    name = node.text
+    name = composed(node.text)
+    if not factors:
+        raise node.error("there are no factors to pair")
     if name not in factors:
         raise node.error(one_of(node.plain(), factors))
     if name in seen:
@@ -150,8 +157,7 @@ def read_report(
     rest = None if node is None else Node(parts, "", node.key, node.place)
     report = read_config(ReportConfig, rest)
     baseline: dict[str, str] = {}
-    if entries(baseline_node):
-        assert baseline_node is not None
+    if baseline_node is not None and entries(baseline_node):
         baseline = read_match(baseline_node, factors)
         for group in paired:
             _follow_pair(baseline_node, baseline, factors, group)

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -191,8 +192,10 @@ def _make_quick(study: Study) -> Study:
 
 
 def _check_overrides(overrides: Sequence[str], tune: Tuning | None) -> None:
-    for override in overrides:
-        name = override.partition("=")[0].strip()
+    names = [override.partition("=")[0].strip() for override in overrides]
+    for name in names:
+        if names.count(name) > 1:
+            raise StudyError(f"--set: {name}: is set {names.count(name)} times; say it once")
         if tune and name in tune.values:
             raise StudyError(f"--set: {name}: is chosen by tune of this study")
 
@@ -200,11 +203,9 @@ def _check_overrides(overrides: Sequence[str], tune: Tuning | None) -> None:
 def _read_chain(path: Path) -> tuple[Node, dict[Path, str]]:
     """A file merged over those that it extends, and all their texts."""
     tree, text = read_file(path)
-    texts = {path: text}
+    texts, trees = {path: text}, [tree]
     seen = [path.resolve()]
-    entries(tree, KEYS)
-    last = tree
-    while (extends := entries(last).get("extends")) is not None:
+    while (extends := entries(trees[-1], KEYS).get("extends")) is not None:
         # normpath: a complaint shows ablations/x.yaml, not ablations/big/../x.yaml.
         path = Path(os.path.normpath(path.parent / read_text_line(extends)))
         try:
@@ -216,25 +217,30 @@ def _read_chain(path: Path) -> tuple[Node, dict[Path, str]]:
         seen.append(real)
         if not is_file:
             raise extends.error(f"no such file: {path}")
-        last, text = read_file(path)
-        entries(last, KEYS)
-        texts[path] = text
-        tree = merge(_without_replaced(last, tree), tree)
-    return tree, texts
+        tree, texts[path] = read_file(path)
+        trees.append(tree)
+    return reduce(
+        lambda under, over: merge(_without_replaced(under, over), over), trees[::-1]
+    ), texts
 
 
 def _without_replaced(under: Node, over: Node) -> Node:
     """An extended file less those sections of its base for which `over` chooses another `name`."""
-    lower, upper = entries(entries(under).get("base")), entries(entries(over).get("base"))
+    lower, upper = _mapping(_mapping(under).get("base")), _mapping(_mapping(over).get("base"))
     kept = dict(lower)
     for section in SECTIONS:
-        old, new = entries(lower.get(section)).get("name"), entries(upper.get(section)).get("name")
+        old, new = (_mapping(base.get(section)).get("name") for base in (lower, upper))
         if new is not None and new.value != (old.value if old else default_name(section)):
             kept.pop(section, None)
     if len(kept) == len(lower):
         return under
     base = dataclasses.replace(under.value["base"], value=kept)
     return dataclasses.replace(under, value={**under.value, "base": base})
+
+
+def _mapping(node: Node | None) -> dict[str, Node]:
+    """The nodes of a mapping; none of what is no mapping, perhaps not yet."""
+    return node.value if node is not None and isinstance(node.value, dict) else {}
 
 
 def _read_base(node: Node | None, overrides: Sequence[str], factors: Factors) -> Node:
@@ -249,10 +255,7 @@ def _read_base(node: Node | None, overrides: Sequence[str], factors: Factors) ->
                 raise one.error(f"dotted keys belong to factors; {hint}")
         for one in entries(node, SECTIONS).values():
             entries(one)
-        tree = merge(tree, node) if node.value is not None else tree
-    for section in SECTIONS:
-        if tree.value[section].value is None:
-            tree.value[section] = Node({}, "", (*key, section), tree.value[section].place)
+        tree = merge(tree, node)
     for override in overrides:
         _override(tree, override, factors)
     draft = draft_run({section: tree.value[section].plain() for section in SECTIONS}, ())

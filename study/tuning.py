@@ -198,7 +198,7 @@ def read_tune(node: Node | None, factors: Factors, seeds: tuple[int, ...]) -> Tu
         StudyError: At the key that cannot be tuned, or the value or seed that cannot be used.
     """
     parts = entries(node)
-    if node is None or not parts:
+    if node is None:
         return None
     if not seeds:
         raise node.error("needs training, and seeds is empty")
@@ -248,7 +248,7 @@ def _check_distinct(node: Node, levels: Sequence[Level]) -> None:
     """1e-3 and 0.001 have two labels and are one value."""
     for at, one in enumerate(node.value):
         if any(one.plain() == other.plain() for other in node.value[:at]):
-            raise one.error(f"the value {levels[at].label} stands twice")
+            raise one.error(f"duplicate value {levels[at].label}")
 
 
 def _read_seeds(tune: Node, node: Node | None, seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -256,7 +256,7 @@ def _read_seeds(tune: Node, node: Node | None, seeds: tuple[int, ...]) -> tuple[
     needed = f"needs at least one seed that is none of the study's ({known})"
     if node is None:
         raise tune.error(f"seeds: {needed}")
-    if not node.value:
+    if node.value == []:
         raise node.error(needed)
     own = read_seeds(node)
     for seed, one in zip(own, node.value, strict=True):

@@ -8,6 +8,7 @@ from study.levels import Factors, find_level
 from study.sections import entries, items
 from study.settings import VIEW_METRICS, CostConfig, ReportConfig, ViewConfig
 from study.yaml_file import Node, resolve_scalar
+from study.yaml_words import composed
 from vlf.config import nearest
 
 TO_BASELINE = "to baseline"  # top1: difference in points; latency, throughput: ratio
@@ -76,7 +77,7 @@ def _settle_metric(text: str, node: Node | None, cost: CostConfig) -> str:
 
 
 def _settle_level(node: Node, factors: Factors) -> str:
-    name, equals, label = (part.strip() for part in node.text.partition("="))
+    name, equals, label = (part.strip() for part in composed(node.text).partition("="))
     if equals and name not in factors:
         allowed = ", ".join(factors) or "none"
         raise node.error(f'unknown factor "{name}"{nearest(name, factors)} ({allowed})')

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from study.yaml_file import Key
+from study.yaml_file import BLANK, Key
+from study.yaml_words import hidden_in, visible
 from vlf.config import nearest
 
 C = TypeVar("C", bound=BaseModel)
@@ -22,7 +23,7 @@ _EXPECTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
-    "none_required": "nothing",
+    "none_required": "null",
 }
 _BOUNDS = {
     "greater_than_equal": "must be at least {ge}",
@@ -66,8 +67,9 @@ def validate(cls: type[C], values: Mapping[str, Any]) -> C:
 
 def unknown(key: str, allowed: Iterable[str]) -> str:
     """Complaint about a key that does not exist: the nearest name, and all names."""
-    names = list(allowed)
-    return f"unknown key{nearest(key, names)} (allowed: {', '.join(names)})"
+    names, hidden = list(allowed), hidden_in(key)
+    hint = f"; it holds {hidden}, which no key does" if hidden else nearest(key, names)
+    return f"unknown key{hint} (allowed: {', '.join(names)})"
 
 
 def one_of(value: Any, allowed: Iterable[Any]) -> str:
@@ -84,15 +86,15 @@ def expected(what: str, value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value as a person wrote it, shortened."""
-    if value is None:
-        return "nothing"
+    if value is None or value is BLANK:
+        return "nothing" if value is BLANK else "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = f'"{visible(value)}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -110,7 +112,7 @@ def _first(
     if kind == "value_error":
         return _from_validator(cls, key, str(error.get("ctx", {}).get("error", error["msg"])))
     if kind == "literal_error":
-        return InvalidError(key, one_of(value, _words(error)))
+        return InvalidError(key, one_of(value, (word.strip("'") for word in _words(error))))
     if kind in _BOUNDS:
         context = error.get("ctx", {})
         got = shown(context.get("actual_length", value))
@@ -119,8 +121,28 @@ def _first(
     at_place = [one["type"] for one in errors if _inside(values, one["loc"]) == key]
     wanted = dict.fromkeys(_EXPECTED[one] for one in at_place if one in _EXPECTED)
     if wanted:
-        return InvalidError(key, expected(" or ".join(wanted), value))
+        null = " (null is none)" if value is BLANK and _takes_null(cls, values, key) else ""
+        return InvalidError(key, expected(" or ".join(wanted), value) + null)
     return InvalidError(key, f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {shown(value)}")
+
+
+def _takes_null(cls: type[BaseModel], values: Mapping[str, Any], key: Key) -> bool:
+    """Whether a config would take null at the key where it is given nothing."""
+    with_null = _replaced(values, key)
+    try:
+        cls.model_validate(with_null)
+    except ValidationError as error:
+        return all(_inside(with_null, one["loc"]) != key for one in error.errors())
+    return True
+
+
+def _replaced(values: Any, key: Key) -> Any:
+    """A copy with None at a key."""
+    if not key:
+        return None
+    copied: Any = dict(values) if isinstance(values, Mapping) else list(values)
+    copied[key[0]] = _replaced(values[key[0]], key[1:])
+    return copied
 
 
 def _inside(values: Any, loc: tuple[int | str, ...]) -> Key:
@@ -156,7 +178,7 @@ def field_names(cls: type[BaseModel]) -> list[str]:
 
 
 def _words(error: ErrorDetails) -> list[str]:
-    return re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
+    return re.findall(r"'[^']*'|\d+", error.get("ctx", {}).get("expected", ""))
 
 
 def _from_validator(cls: type[BaseModel], key: Key, text: str) -> InvalidError:

@@ -3,6 +3,7 @@
 Safe by construction: parser events become plain values here, no Python object is ever made. Plain
 scalars are read by YAML 1.2's core schema, less its octal and hexadecimal numbers: `no` and `on`
 are text, 1e-3 is a number, a date is text, and 010 is text, as nobody can tell what it means.
+A key with nothing behind it is not null: its value is BLANK, which no reader and no config takes.
 """
 
 import re
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from study.yaml_words import LINE_BREAK, composed, explain, visible
+from vlf.config import nearest
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 200_000  # after aliases are followed: nine of them can write a billion values
@@ -23,14 +27,30 @@ OVERRIDE = "--set"  # the place of what the command line says
 Key = tuple[str | int, ...]
 Raw = tuple[int, Any]  # line, and what stands there: _Scalar, [Raw] or {key: (line, Raw)}
 
-_NULL = re.compile(r"|~|null|Null|NULL")
+_NULL = re.compile(r"~|null|Null|NULL")
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
-_UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Control characters, and line breaks of YAML 1.1 that no editor counts as such.
+_UNPRINTABLE = re.compile(r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OTHERS = {  # ending of what else the command line takes -> with which option
+    ".json": "a record goes with --reproduce",
+    ".tar": "an archive goes with --import",
+}
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
+
+
+class Blank:
+    """The type of BLANK."""
+
+    def __repr__(self) -> str:
+        """As a debugger shows it."""
+        return "BLANK"
+
+
+BLANK = Blank()  # the value of a key, or of a list's dash, with nothing behind it
 
 
 class StudyError(ValueError):
@@ -39,13 +59,17 @@ class StudyError(ValueError):
 
 def dotted(key: Key) -> str:
     """A key as shown to a person: ("seeds", 1) -> "seeds[1]"."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_shown_part(part)}" for part in key)
     return "".join(parts).removeprefix(".")
+
+
+def _shown_part(part: str) -> str:
+    return part if part and part == visible(part).strip() else f'"{visible(part)}"'
 
 
 def complain(place: str, key: Key, message: str) -> StudyError:
     """The one form of all complaints about a study file."""
-    told = (" ".join(part.split()) for part in (dotted(key), message))  # keys may hold line breaks
+    told = (dotted(key), visible(re.sub(r"\s*[\r\n]\s*", " ", message)))
     short = (part if len(part) <= MAX_TOLD else f"{part[:MAX_TOLD]} ..." for part in told)
     return StudyError(": ".join(part for part in (place, *short) if part))
 
@@ -55,8 +79,8 @@ class Node:
     """A value of the file.
 
     Attributes:
-        value: None, bool, int, float, str, list of nodes, or text -> node.
-        text: A scalar as it is written; "" for lists and mappings.
+        value: BLANK, None, bool, int, float, str, list of nodes, or text -> node.
+        text: A scalar as it is written; "" for lists, mappings and BLANK.
         key: Where it stands in the file's mappings and lists.
         place: "file:line" of its key (of itself, in a list), or "--set".
     """
@@ -87,13 +111,29 @@ class Node:
 
 
 def merge(under: Node, over: Node) -> Node:
-    """Mappings are merged key by key, new keys last; everything else is replaced."""
+    """A file over the one that it extends.
+
+    Mappings are merged key by key, new keys last, and everything else is replaced. BLANK keeps what
+    `under` has. A factor without levels, and null in the place of a mapping, take out what `under`
+    has there.
+    """
+    if over.value is BLANK:
+        return under
     if not (isinstance(under.value, dict) and isinstance(over.value, dict)):
         return over
     merged: dict[str, Node] = dict(under.value)
     for key, node in over.value.items():
-        merged[key] = merge(merged[key], node) if key in merged else node
+        if key in merged and _takes_out(node, merged[key]):
+            del merged[key]
+        else:
+            merged[key] = merge(merged[key], node) if key in merged else node
     return Node(merged, "", over.key, over.place)
+
+
+def _takes_out(over: Node, under: Node) -> bool:
+    if over.key[:-1] == ("factors",):
+        return over.value is None or over.value is BLANK
+    return over.value is None and isinstance(under.value, dict)
 
 
 def read_file(path: Path) -> tuple[Node, str]:
@@ -103,9 +143,14 @@ def read_file(path: Path) -> tuple[Node, str]:
         StudyError: If it is missing, unreadable, too large, empty, or not YAML.
     """
     if not path.exists():
-        raise complain(str(path), (), "no such file")
+        stems = [one.stem for one in path.parent.glob("*.yaml")]
+        near = f"; there is {path.stem}.yaml" if path.name in stems else nearest(path.stem, stems)
+        raise complain(str(path), (), f"no such file{near}")
     if not path.is_file():
-        raise complain(str(path), (), "is not a file")
+        kind = ", but a folder" if path.is_dir() else ""
+        raise complain(str(path), (), f"is not a file{kind}")
+    if option := _OTHERS.get(path.suffix):
+        raise complain(str(path), (), f"is no study file (YAML); {option}")
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -117,9 +162,9 @@ def read_file(path: Path) -> tuple[Node, str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise complain(f"{path}:{line}", (), "is not UTF-8 text") from None
+        raise complain(f"{path}:{line}", (), "is not UTF-8 text; save it as UTF-8") from None
     root = read_text(text, str(path))
-    if root.value is None:
+    if root.value is BLANK:
         raise complain(str(path), (), "is empty")
     return root, text
 
@@ -131,16 +176,15 @@ def read_text(text: str, file: str, *, lines: bool = True) -> Node:
         StudyError: If it is not one YAML document of allowed size.
     """
     if odd := _UNPRINTABLE.search(text):
-        line = text.count("\n", 0, odd.start()) + 1
+        line = len(LINE_BREAK.findall(text, 0, odd.start())) + 1
         place = f"{file}:{line}" if lines else file
-        raise complain(place, (), f"holds the control character {odd.group()!a}")
+        raise complain(place, (), _odd_character(odd))
     composer = _Composer(text, file, lines)
     try:
         line, value = composer.compose()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = composer.place(min(mark.line, text.count("\n")) + 1 if mark else 1)
-        raise complain(place, (), f"is not YAML: {error.problem or error.context}") from None
+        line, why = explain(error, text)
+        raise complain(composer.place(line), (), f"is not YAML: {why}") from None
     except yaml.YAMLError as error:
         place = composer.place(1)
         raise complain(place, (), f"is not YAML: {' '.join(str(error).split())}") from None
@@ -175,7 +219,7 @@ class _Composer:
                 raise complain(self.place(line), (), "holds a second document (after ---)")
             if isinstance(event, yaml.NodeEvent):
                 raw = self._compose(event, ())
-        return raw or (1, _Scalar(None, ""))
+        return raw or (1, _Scalar(BLANK, ""))
 
     def _compose(self, event: Any, key: Key) -> Raw:
         line = _line(event)
@@ -210,21 +254,21 @@ class _Composer:
             if not isinstance(event, yaml.ScalarEvent):
                 raise complain(self.place(line), key, "a key must be plain text")
             self._check_text(event.value, key, line)
-            name = event.value or "null"
+            name = composed(event.value)
+            if not name and event.implicit[0]:
+                raise complain(self.place(line), key, 'a key is missing in front of ":"')
             if name == "<<" and event.implicit[0]:
                 raise complain(self.place(line), (*key, name), "merge keys are not read")
             if name in items:
                 first = items[name][0]
-                raise complain(
-                    self.place(line), (*key, name), f"stands twice, first in line {first}"
-                )
+                message = f"duplicate key, first in line {first}"
+                raise complain(self.place(line), (*key, name), message)
             items[name] = (line, self._compose(next(self.events), (*key, name)))
         return items
 
     def _check_text(self, text: str, key: Key, line: int) -> None:
         if odd := _UNPRINTABLE.search(text):  # by an escape such as "\\0"
-            message = f"holds the control character {odd.group()!a}"
-            raise complain(self.place(line), key, message)
+            raise complain(self.place(line), key, _odd_character(odd))
 
     def _check_tag(self, event: Any, key: Key, line: int) -> None:
         allowed = _TEXT_TAGS if isinstance(event, yaml.ScalarEvent) else (None, "!")
@@ -239,7 +283,7 @@ class _Composer:
         value = resolve_scalar(text)
         if isinstance(value, int) and abs(value) > MAX_NUMBER:
             raise complain(self.place(line), key, f"{text[:40]} is too large a number")
-        return _Scalar(value, text or "null")
+        return _Scalar(value, text)
 
     def node(self, raw: Raw, key: Key, line: int) -> Node:
         """Give a composed value its key; `line` is that of its key."""
@@ -262,8 +306,14 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
+def _odd_character(found: re.Match[str]) -> str:
+    return f"holds the control character {found.group()!a}"
+
+
 def resolve_scalar(text: str) -> Any:
-    """The value of a plain scalar: None, bool, int, float, or the text itself."""
+    """The value of a plain scalar: BLANK, None, bool, int, float, or the text itself."""
+    if not text:
+        return BLANK
     if _NULL.fullmatch(text):
         return None
     if _TRUTH.fullmatch(text):

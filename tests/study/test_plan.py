@@ -139,8 +139,14 @@ def test_what_only_leaves_out_is_skipped_but_what_is_done_stays_done(study, stor
 @pytest.mark.parametrize(
     ("only", "message"),
     [
-        ({"varant": "TSN"}, "--only: varant: unknown factor (allowed: variant, seed)"),
-        ({"variant": "TSM"}, "--only: variant: unknown level 'TSM' (allowed: VLF, TSN)"),
+        (
+            {"varant": "TSN"},
+            '--only: varant: unknown factor; did you mean "variant"? (allowed: variant, seed)',
+        ),
+        (
+            {"variant": "TSM"},
+            "--only: variant: unknown level 'TSM'; did you mean \"TSN\"? (allowed: VLF, TSN)",
+        ),
         ({"seed": "7"}, "--only: seed: unknown level '7' (allowed: 0, 1)"),
     ],
 )

@@ -122,7 +122,11 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "extends, base, factors, paired, design, exclude, include, seeds, tune, match, "
             "claims, cost, run, report)",
         ),
-        ("question: Which", "claims: []\n#", "clip.yaml:18: claims: stands twice, first in line 1"),
+        (
+            "question: Which",
+            "claims: []\n#",
+            "clip.yaml:18: claims: duplicate key, first in line 1",
+        ),
         ("question: Which part pays?", "{}", "clip.yaml:2: is not YAML: "),
         ("question: Which part pays?", "", "clip.yaml:2: question: is required"),
         (
@@ -155,7 +159,7 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
             "clip.yaml:20: run.executor: expected one of process, inline, slurm, got "
             '"proces"; did you mean "process"?',
         ),
-        ("seeds: [0, 1, 2]", "seeds: [0, 1, 1]", "clip.yaml:16: seeds[2]: the seed 1 stands twice"),
+        ("seeds: [0, 1, 2]", "seeds: [0, 1, 1]", "clip.yaml:16: seeds[2]: duplicate seed 1"),
         (
             "seeds: [0, 1, 2]",
             "seeds: [-1]",
@@ -197,7 +201,7 @@ def test_every_section_of_a_study_file_arrives(tmp_path):
         (
             "data.frames: [4, 8]",
             "data.frames: [4, 4]",
-            "clip.yaml:13: factors.data.frames[1]: the level 4 stands twice",
+            "clip.yaml:13: factors.data.frames[1]: duplicate level 4",
         ),
         (
             "data.frames: [4, 8]",
@@ -318,7 +322,7 @@ def test_a_level_is_found_by_its_value_too(tmp_path):
     assert load_study(write(tmp_path, text)).exclude[0]["data.frames"] == "4"
 
 
-@pytest.mark.parametrize("base", ["base:", "base: {}", "base: {model: }"])
+@pytest.mark.parametrize("base", ["", "base: {}", "base: {model: {}}"])
 def test_a_base_that_says_nothing_is_that_of_no_base(tmp_path, base):
     without = load_study(write(tmp_path, "question: q"))
 
@@ -342,8 +346,16 @@ def test_an_override_changes_the_base_and_is_the_place_of_its_mistakes(tmp_path)
         ("data.frames=2", "--set: data.frames: is a factor of this study, which sets it"),
         ("train.lr=[", "--set: is not YAML: "),
         ("model.heads=5", "--set: base.model.heads: model.width: 64 is not divisible by heads 5"),
+        ("train.epochs=", "--set: base.train.epochs: expected a whole number, got nothing"),
+        ("=3", "--set: expected KEY=VALUE such as train.epochs=2, got '=3'"),
     ]:
         assert complaint(tmp_path, YAML, [override]).startswith(message)
+
+
+def test_an_override_that_is_given_twice_is_refused(tmp_path):
+    twice = ["train.epochs=2", "train.lr=1e-4", "train.epochs = 3"]
+
+    assert complaint(tmp_path, YAML, twice) == "--set: train.epochs: is set 2 times; say it once"
 
 
 def test_an_override_that_names_another_architecture_inherits_nothing(tmp_path):

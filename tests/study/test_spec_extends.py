@@ -56,6 +56,106 @@ def test_an_empty_value_takes_out_a_factor(write):
     assert list(load_study(child).factors) == ["data.frames"]
 
 
+def test_a_factor_that_is_taken_out_stays_out_however_long_the_chain(write):
+    write("grand.yaml", PARENT)
+    write("parent.yaml", "extends: grand.yaml\nfactors: {model.heads: [2, 8]}\n")
+    child = write(
+        "child.yaml", "extends: parent.yaml\nfactors: {model.heads: , data.frames: [4, 8]}\n"
+    )
+
+    assert list(load_study(child).factors) == ["data.frames"]
+
+
+def test_a_factor_without_levels_is_refused_where_no_extended_file_has_it(write, tmp_path):
+    write("parent.yaml", PARENT)
+    child = write("child.yaml", "extends: parent.yaml\nfactors:\n  data.frames:\n")
+
+    told = complaint(child, tmp_path)
+
+    assert told == "child.yaml:3: factors.data.frames: expected a list of levels, got nothing"
+
+
+FULL = """\
+question: The parent's question?
+base:
+  data: {limit: 20}
+  train: {epochs: 3}
+factors:
+  variant: {VLF: {}, no g: {model.spatial_depth: 0}}
+  data.frames: [4, 8]
+paired: [[variant, data.frames]]
+design: one_at_a_time
+exclude: [{variant: no g}]
+include: [{variant: no g}]
+seeds: [3, 4]
+tune: {train.lr: [1e-3, 2e-3], seeds: [7]}
+match: {metric: macs, by: {vlf: model.width}, within: 50%}
+claims: ["macs[VLF] > macs[no g]"]
+cost: {rounds: 7, sweep_to: 4}
+run: {workers: 2}
+report: {title: T, baseline: {variant: VLF}}
+"""
+
+
+@pytest.mark.parametrize(
+    "key", [line.partition(":")[0] for line in FULL.splitlines() if line[0] != " "]
+)
+def test_a_key_with_nothing_behind_it_keeps_what_the_extended_file_says(write, key):
+    parent = load_study(write("parent.yaml", FULL))
+
+    study = load_study(write("child.yaml", f"extends: parent.yaml\n{key}:\n"))
+
+    shown = {name for name in vars(parent)} - {"path", "digest", "texts", "places"}
+    assert {name: getattr(study, name) for name in shown} == {
+        name: getattr(parent, name) for name in shown
+    }
+
+
+def test_blank_keeps_a_value_and_null_is_one(write):
+    write("parent.yaml", FULL)
+    blank = write(
+        "blank.yaml", "extends: parent.yaml\nbase: {data: {limit: }}\ncost: {sweep_to: }\n"
+    )
+    null = write(
+        "null.yaml", "extends: parent.yaml\nbase: {data: {limit: null}}\ncost: {sweep_to: ~}\n"
+    )
+
+    assert load_study(blank).base["data"] == {"limit": 20}
+    assert load_study(blank).cost.sweep_to == 4
+    assert load_study(null).base["data"] == {"limit": None}
+    assert load_study(null).cost.sweep_to is None
+
+
+@pytest.mark.parametrize("section", ["tune", "match", "cost"])
+def test_null_takes_out_a_section_of_the_extended_file(write, section):
+    lines = [line for line in FULL.splitlines() if not line.startswith(section)]
+    without = load_study(write("without.yaml", "\n".join(lines)))
+    write("parent.yaml", FULL)
+
+    study = load_study(write("child.yaml", f"extends: parent.yaml\n{section}: null\n"))
+
+    assert getattr(study, section) == getattr(without, section)
+    assert getattr(study, section) != getattr(load_study(write("parent.yaml", FULL)), section)
+
+
+def test_null_takes_out_a_labelled_level_of_the_extended_file(write):
+    write(
+        "parent.yaml", "question: q\nfactors: {v: {a: {}, b: {data.seed: 1}, c: {data.seed: 2}}}\n"
+    )
+    child = write("child.yaml", "extends: parent.yaml\nfactors: {v: {b: null, c: }}\n")
+
+    assert [level.label for level in load_study(child).factors["v"]] == ["a", "c"]
+    assert load_study(child).factors["v"][1].patch == {"data.seed": 2}
+
+
+def test_the_architecture_of_a_grandparent_does_not_come_back(write):
+    write("grand.yaml", "question: q\nbase: {model: {name: vlf, width: 32}}\n")
+    write("parent.yaml", "extends: grand.yaml\nbase: {model: {name: tsn}}\n")
+    child = write("child.yaml", "extends: parent.yaml\nbase: {model: {name: vlf}}\n")
+
+    assert load_study(child).base["model"] == {"name": "vlf"}
+
+
 def test_another_architecture_inherits_nothing_of_the_extended_base(write):
     write("parent.yaml", PARENT)
     child = write(

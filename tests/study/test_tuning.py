@@ -65,7 +65,7 @@ def tune(text):
         ("{train.lr: 0.1, seeds: [9]}", "tune.train.lr: expected a list of values, got 0.1"),
         ("{train.lr: [0.1], seeds: [9]}", "needs at least two values to choose from, got 1"),
         ("{train.lr: [], seeds: [9]}", "needs at least two values to choose from, got 0"),
-        ("{train.lr: [1e-3, 0.001], seeds: [9]}", "tune.train.lr[1]: the value 0.001 stands twice"),
+        ("{train.lr: [1e-3, 0.001], seeds: [9]}", "tune.train.lr[1]: duplicate value 0.001"),
         ("{train.lr: [1, 2]}", "tune: seeds: needs at least one seed that is none of the study's"),
         ("{train.lr: [1, 2], seeds: []}", "tune.seeds: needs at least one seed"),
         ("{train.lr: [1, 2], seeds: [7, 1]}", "tune.seeds[1]: the seed 1 is one of the study's"),

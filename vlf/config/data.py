@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from vlf.config.base import Config
 from vlf.config.folder import pack_path
@@ -23,6 +24,15 @@ Jitter = Annotated[
     ],
     Field(strict=False),
 ]
+
+
+def _whole(value: object) -> object:
+    if type(value) is not int:  # pydantic takes true and 1.0 for a literal 1
+        raise PydanticKnownError("int_type")
+    return value
+
+
+Crops = Annotated[Literal[1, 3, 5], BeforeValidator(_whole)]
 Pairs = Annotated[
     tuple[Annotated[tuple[str | int, str | int], Field(strict=False)], ...], Field(strict=False)
 ]
@@ -126,7 +136,7 @@ class ListedData(ClipData):
     sampling: Literal["segments", "uniform", "dense"] = "segments"
     stride: int = Field(1, ge=1, le=1024)
     views: int = Field(1, ge=1, le=30)
-    crops: Literal[1, 3, 5] = 1
+    crops: Crops = 1
     short_side: int | None = Field(None, ge=8, le=2048)
     crop: Literal["random", "multi_scale"] = "random"
     crop_scales: Scales = Field((1.0, 0.875, 0.75, 0.66), min_length=1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vlf.config.base import Config
 from vlf.config.extras import EXTRAS
@@ -94,6 +94,13 @@ class BackboneOptions(Weights):
     def untrained(self) -> Self:
         """As above; the backbone's published weights are left out, too."""
         return super().untrained().model_copy(update={"pretrained": False})
+
+    @field_validator("pretrained")
+    @classmethod
+    def _no_is_no_file(cls, value: bool | str) -> bool | str:
+        if isinstance(value, str) and value.lower() in ("", "yes", "no", "on", "off", "none"):
+            raise ValueError(f'expected true, false, or a weight file, got "{value}" (text)')
+        return value
 
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> Self:
