@@ -100,7 +100,7 @@ def _train_and_test(
     }
     if examples := look_at(trained.model, test, task.examples, device):
         artifacts["examples"] = _save(task, store, "examples", examples)
-    notes += test.notes
+    notes += test.notes + answers.notes()
     if task.tensorboard:
         notes += write_events(
             store.events_folder(task.key, task.attempt, task.name), trained.curves

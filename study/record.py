@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,6 +31,9 @@ class Measurement:
         part: "f", "g", "h" or "head", "other"; None for the whole model.
         conditions: What the number holds under, such as {"batch_size": 8}.
         rounds: Timing round of each sample; empty where samples are not timings.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite, or there is none.
     """
 
     metric: str
@@ -39,6 +43,13 @@ class Measurement:
     part: str | None = None
     conditions: Mapping[str, str | int | float] = field(default_factory=dict)
     rounds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the samples."""
+        if not self.samples:
+            raise ValueError(f"{self.metric}: has no sample")
+        if not all(map(math.isfinite, self.samples)):
+            raise ValueError(f"{self.metric}: not finite: {self.samples}")
 
 
 @dataclass(frozen=True)
