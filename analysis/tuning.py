@@ -51,11 +51,24 @@ def tuning_lines(results: Results) -> list[str]:
             f"Tuning chose at the edge of the range for {_join(named)}: a value beyond may be "
             "better, so that a comparison may do these cells less than justice."
         )
+    diverged = [(v, words) for v in results.variants if (words := _diverged(tune, results, v))]
+    if diverged:
+        named = [f"{v.label} ({words})" for v, words in diverged[:MOST_NAMED]]
+        if len(diverged) > MOST_NAMED:
+            named.append(f"{len(diverged) - MOST_NAMED} more")
+        lines.append(f"Tuning runs that diverged count as worst: {_join(named)}.")
     without = [v for v in results.variants if results.tuning(v) and not choice_of(results, v)]
     if without:
         cells = plural(len(without), "cell")
         lines.append(f"Tuning has made no choice for {cells} (table tuning).")
     return lines
+
+
+def _diverged(tune: Tuning, results: Results, variant: Variant) -> str:
+    """The values with a run that diverged, as "train.lr=1; train.lr=10"."""
+    scores = tune.scores(results.tuning(variant))
+    tried = (one.tried.items() for one in scores if one.diverged)
+    return "; ".join(", ".join(f"{key}={label}" for key, label in one) for one in tried)
 
 
 def method_words(tune: Tuning) -> str:

@@ -64,9 +64,7 @@ def run_job(task: Task, notify: Notify) -> Record:
         artifacts=artifacts,
         notes=notes,
     )
-    record = store.add(task.key, record)
-    store.clear_attempts(task.key)
-    return record
+    return store.add(task.key, record)
 
 
 def _train_and_test(

@@ -104,9 +104,14 @@ class Record:
     notes: tuple[str, ...] = ()
 
     @property
+    def stem(self) -> str:
+        """Start of the names of its job's files (study/store.py)."""
+        return f"{self.identity}.{variant_of(self.fingerprint, self.config)}"
+
+    @property
     def file_name(self) -> str:
         """The name of its file among the records of a results folder (study/store.py)."""
-        name = f"{self.kind}-{self.identity}.{variant_of(self.fingerprint, self.config)}"
+        name = f"{self.kind}-{self.stem}"
         if self.status == "failed":
             return f"{name}.failed-{self.attempt}.json"
         return f"{name}.{self.timing_run}.json" if self.kind == "cost" else f"{name}.json"
@@ -185,6 +190,7 @@ class Outcome:
         elsewhere: Of a cost outcome: what the same cell costs on other devices.
         tried: Of a tune outcome: dotted key -> label of the value that it tries.
         reached: Of a cell that was scaled to a latency (`match`).
+        log: Path of the log of a failed attempt; "" without one.
     """
 
     kind: Kind
@@ -199,6 +205,7 @@ class Outcome:
     elsewhere: tuple["Elsewhere", ...] = ()
     tried: Mapping[str, str] = field(default_factory=dict)
     reached: Reached | None = None
+    log: str = ""
 
     @property
     def job(self) -> str:

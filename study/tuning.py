@@ -41,7 +41,7 @@ class Score:
     Attributes:
         tried: Dotted key -> label of its value.
         values: Validation top-1 of each seed that ended well, in percent.
-        diverged: Seeds whose loss was no longer a number.
+        diverged: Seeds whose loss or scores were not finite.
         missing: Runs that have neither.
     """
 
@@ -176,8 +176,13 @@ class Tuning:
         return next((one.number or 0.0 for one in levels if one.label == score.tried[RATE]), 0.0)
 
 
+def values_of(score: Score) -> str:
+    """As "train.lr=1e-3, train.momentum=0.9"."""
+    return ", ".join(f"{key}={label}" for key, label in score.tried.items())
+
+
 def is_diverged(outcome: Outcome) -> bool:
-    """Whether a tuning run has ended with a loss that is no number: the worst result there is."""
+    """Whether a tuning run ended in NaN or infinity: the worst result there is."""
     reason = outcome.reason or (outcome.record.reason if outcome.record else "")
     return outcome.kind == "tune" and outcome.status == "failed" and reason.startswith("diverged")
 
