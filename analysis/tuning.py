@@ -51,9 +51,9 @@ def tuning_lines(results: Results) -> list[str]:
             f"Tuning chose at the edge of the range for {_join(named)}: a value beyond may be "
             "better, so that a comparison may do these cells less than justice."
         )
-    diverged = [(v, words) for v in results.variants if (words := _diverged(tune, results, v))]
+    diverged = [(v, tried) for v in results.variants if (tried := _diverged(tune, results, v))]
     if diverged:
-        named = [f"{v.label} ({words})" for v, words in diverged[:MOST_NAMED]]
+        named = [f"{v.label} ({tried})" for v, tried in diverged[:MOST_NAMED]]
         if len(diverged) > MOST_NAMED:
             named.append(f"{len(diverged) - MOST_NAMED} more")
         lines.append(f"Tuning runs that diverged count as worst: {_join(named)}.")
