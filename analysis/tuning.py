@@ -51,17 +51,25 @@ def tuning_lines(results: Results) -> list[str]:
             f"Tuning chose at the edge of the range for {_join(named)}: a value beyond may be "
             "better, so that a comparison may do these cells less than justice."
         )
-    diverged = [(v, tried) for v in results.variants if (tried := _diverged(tune, results, v))]
-    if diverged:
-        named = [f"{v.label} ({tried})" for v, tried in diverged[:MOST_NAMED]]
-        if len(diverged) > MOST_NAMED:
-            named.append(f"{len(diverged) - MOST_NAMED} more")
-        lines.append(f"Tuning runs that diverged count as worst: {_join(named)}.")
     without = [v for v in results.variants if results.tuning(v) and not choice_of(results, v)]
     if without:
         cells = plural(len(without), "cell")
         lines.append(f"Tuning has made no choice for {cells} (table tuning).")
     return lines
+
+
+def diverged_lines(results: Results) -> list[str]:
+    """For the answer: which tuning runs ended in NaN or infinity."""
+    tune = results.study.tune
+    if tune is None:
+        return []
+    found = [(v, tried) for v in results.variants if (tried := _diverged(tune, results, v))]
+    if not found:
+        return []
+    named = [f"{v.label} ({tried})" for v, tried in found[:MOST_NAMED]]
+    if len(found) > MOST_NAMED:
+        named.append(f"{len(found) - MOST_NAMED} more")
+    return [f"Tuning runs diverged, and count as worst: {_join(named)}."]
 
 
 def _diverged(tune: Tuning, results: Results, variant: Variant) -> str:

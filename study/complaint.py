@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
+from typing import ParamSpec
 
 from study.migrations import NewerSchemaError
 from study.outside import say_how_to_start
@@ -10,10 +11,10 @@ from study.spec import StudyError
 from study.stop import take_sigterm_for_ctrl_c
 from vlf.config.output import is_output_closed
 
-Main = Callable[[list[str] | None], int]
+P = ParamSpec("P")
 
 
-def saying_why(main: Main) -> Main:
+def saying_why(main: Callable[P, int]) -> Callable[P, int]:
     """Make a command print why it ends early; its exit code.
 
     2: wrong input, a later version's file, or a package that is missing; 130: interrupted; 1: a
@@ -21,10 +22,10 @@ def saying_why(main: Main) -> Main:
     """
 
     @functools.wraps(main)
-    def wrapped(argv: list[str] | None = None) -> int:
+    def wrapped(*args: P.args, **options: P.kwargs) -> int:
         take_sigterm_for_ctrl_c()
         try:
-            return main(argv)
+            return main(*args, **options)
         except (StudyError, NewerSchemaError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

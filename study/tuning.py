@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from study.failure import AGAIN
 from study.levels import Factors, Level, Setting, read_factors
 from study.record import Outcome
 from study.sections import entries, read_seeds
@@ -193,7 +194,8 @@ def _why_missing(missing: Sequence[Outcome], runs: int) -> str:
         return f"waits for {len(missing)} of {runs} tuning runs"
     first = broken[0]
     reason = first.reason or (first.record.reason if first.record else "")
-    return f"not tuned: {len(broken)} of {runs} tuning runs failed; {first.job}: {reason}"
+    why = reason.removeprefix(AGAIN)
+    return f"not tuned: {len(broken)} of {runs} tuning runs failed; {first.job}: {why}"
 
 
 def read_tune(node: Node | None, factors: Factors, seeds: tuple[int, ...]) -> Tuning | None:

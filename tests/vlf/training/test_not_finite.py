@@ -160,7 +160,7 @@ def test_features_that_are_not_finite_are_neither_kept_nor_read(tmp_path):
     config = small_run()
     model = build_model(config.model, config.data)
     with torch.no_grad():
-        list(model.f.parameters())[-1].fill_(INF)
+        next(model.f[0].parameters()).fill_(INF)
     frozen = Frozen(model, config, CPU, tmp_path)
     read = frozen.read(open_clips(config.data, "test"), "test")
 
