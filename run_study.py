@@ -1,37 +1,35 @@
 """Answer a question about video models: python run_study.py ablations/factorization.yaml."""
 
 import sys
-from functools import partial
 
-from rich.console import Console
+try:
+    from study.complaint import saying_why
+    from study.console import console_for, end_quietly
+    from study.options import Options, parse_options
+except (ImportError, SyntaxError, TypeError) as error:
+    from study.outside import say_how_to_start
 
-from study.complaint import ENDINGS, say_why
-from study.options import Options, parse_options
-from study.spec import Study
-from study.stop import take_sigterm_for_ctrl_c
+    sys.exit(say_how_to_start(error))
 
 
+@saying_why
 def main(argv: list[str] | None = None) -> int:
     """0: all is done; 1: a cell failed or is missing; 2: wrong input; 3: a claim contradicted."""
-    take_sigterm_for_ctrl_c()
-    try:
-        options = parse_options(argv)
-        if options.action == "reproduce":
-            from study.job import run_job
-            from study.reproduce import reproduce
+    options = parse_options(argv)
+    if options.action == "reproduce":
+        from study.job import run_job
+        from study.reproduce import reproduce
 
-            return reproduce(options.study, run_job, Console())
-        if options.action == "import":
-            from analysis.ledger import read_ledger
-            from study.intake import import_study
+        return reproduce(options.study, run_job, console_for(options.action))
+    if options.action == "import":
+        from analysis.ledger import read_ledger
+        from study.intake import import_study
 
-            return import_study(options, read_ledger, Console())
-        return answer(options.load(), options)
-    except ENDINGS as error:
-        return say_why(error)
+        return import_study(options, read_ledger, console_for(options.action))
+    return answer(options)
 
 
-def answer(study: Study, options: Options) -> int:
+def answer(options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
     from analysis import ledger, registry
     from study.display import print_plan, print_warnings
@@ -42,8 +40,8 @@ def answer(study: Study, options: Options) -> int:
     from study.standing import ANSWERS, counted, make_settled_plan
     from study.store import Store
 
+    study, console, store = options.load(), console_for(options.action), Store(options.results)
     registry.check_report(study)
-    console, store = Console(), Store(options.results)
     plan = make_settled_plan(study, store, options.choice, options.action == "run")
     print_warnings(store.damaged, console)
     if options.action in ANSWERS:
@@ -57,8 +55,9 @@ def answer(study: Study, options: Options) -> int:
         from study.cost import cost_on_node, run_cost
         from study.job import run_job
 
-        register = partial(ledger.register_claims, study, options.report_folder)
-        work = Work(register, run_cost, cost_on_node, run_job, median_ratio)
+        claims = study, options.report_folder
+        parts = run_cost, cost_on_node, run_job, median_ratio
+        work = Work(lambda: ledger.register_claims(*claims), *parts)
         plan = session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
         if options.detach:
             return session.say_detached()
@@ -66,7 +65,8 @@ def answer(study: Study, options: Options) -> int:
         from analysis.compare import compare_results
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
-        return compare_results(study, *both, options.gate, console)
+        roots = options.results, options.compare
+        return compare_results(study, *both, options.gate, console, roots)
     from analysis.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
@@ -77,4 +77,4 @@ def answer(study: Study, options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_quietly(main))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.heads import SUFFIXES
 from study.record import Artifact, Outcome
 
 MOST_KEPT = 256 << 20  # bytes; beyond, a file is read each time that it is asked for
@@ -25,12 +26,15 @@ class Artifacts:
     Attributes:
         root: Folder that artifact paths start from.
         problems: What could not be read, in words.
-        damaged: Outcomes with the name of an artifact that is not what its record says.
+        damaged: Outcomes with the name of an artifact that is not what its record says, or of
+            predictions whose scores are not finite.
+        diverged: Why predictions are no answers, by artifact.
     """
 
     root: Path
     problems: list[str] = field(default_factory=list)
     damaged: list[tuple[Outcome, str]] = field(default_factory=list)
+    diverged: dict[Artifact, str] = field(default_factory=dict)
     _kept: dict[Artifact, Arrays] = field(default_factory=dict)
     _bytes: int = 0
 
@@ -44,10 +48,13 @@ class Artifacts:
         try:
             content = self._content(artifact.path)
             if hashlib.sha256(content).hexdigest() != artifact.sha256:
-                if (outcome, name) not in self.damaged:
-                    self.damaged.append((outcome, name))
+                self._add_damaged(outcome, name)
                 raise ValueError("damaged: its digest is not the one in its record")
             arrays = _arrays(content)
+            if name == "predictions" and (fault := fault_of_scores(arrays)):
+                self._add_damaged(outcome, name)
+                self.diverged[artifact] = fault
+                raise ValueError(fault)
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             text = f"{name} of {outcome.cell}, seed {outcome.seed}, could not be read: {error}"
             if text not in self.problems:
@@ -55,6 +62,10 @@ class Artifacts:
             return None
         self._keep(artifact, arrays)
         return arrays
+
+    def _add_damaged(self, outcome: Outcome, name: str) -> None:
+        if (outcome, name) not in self.damaged:
+            self.damaged.append((outcome, name))
 
     def _content(self, path: str) -> bytes:
         place = self.root / path
@@ -71,6 +82,19 @@ class Artifacts:
         if self._bytes + size <= MOST_KEPT:
             self._bytes += size
             self._kept[artifact] = arrays
+
+
+def fault_of_scores(arrays: Arrays) -> str:
+    """As "diverged: NaN in 200 of 200 test scores"; "" where all scores are finite.
+
+    Earlier versions took such scores for answers: `argmax` of NaN names a class.
+    """
+    broken = total = 0
+    for key, values in arrays.items():
+        if key.endswith(SUFFIXES):
+            broken += int((~np.isfinite(values)).sum())
+            total += values.size
+    return f"diverged: NaN in {broken:,} of {total:,} test scores" if broken else ""
 
 
 def _arrays(content: bytes) -> Arrays:

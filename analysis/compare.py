@@ -69,6 +69,7 @@ def compare_results(
     there: Sequence[Outcome],
     gate: float | None,
     console: Console,
+    roots: tuple[Path, Path] = (Path(), Path()),
 ) -> int:
     """Print what changed from there to here.
 
@@ -78,11 +79,13 @@ def compare_results(
         there: In the other one.
         gate: As a share: 0.05 is 5 %.
         console: Where to print.
+        roots: The two results folders.
 
     Returns:
         3 if `gate` is given and a cost has grown by more than it with confidence, else 0.
     """
-    changes = find_changes(*(Results(study, one, Path()) for one in (here, there)))
+    both = zip((here, there), roots, strict=True)
+    changes = find_changes(*(Results(study, outcomes, root) for outcomes, root in both))
     show(changes_table(changes), console)
     if gate is None:
         return 0

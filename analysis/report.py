@@ -31,7 +31,7 @@ from analysis.spent import Spent, spent
 from analysis.tables import TABLES
 from analysis.tables.status import STATUSES, status_counts
 from analysis.tables.table import Table, escape_markdown
-from analysis.tuning import tuning_lines
+from analysis.tuning import diverged_lines, tuning_lines
 from study.record import Outcome
 from study.spec import Study
 
@@ -159,7 +159,7 @@ def _values(
     missing = [one for one in results.outcomes if one.status not in ("done", "reused")]
     records = unique_records(results)
     took = spent(records)
-    answer = [*answer_lines(results), *tuning_lines(results)]
+    answer = [*answer_lines(results), *tuning_lines(results), *diverged_lines(results)]
     return {
         "title": study.report.title or study.question,
         "question": study.question,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -49,6 +49,21 @@ class Results:
     outcomes: Sequence[Outcome]
     root: Path
     ledger: Ledger = field(default_factory=Ledger)
+
+    def __post_init__(self) -> None:
+        """Make failures of runs whose stored predictions are no answers."""
+        self.outcomes = [self._checked(one) for one in self.outcomes]
+
+    def _checked(self, outcome: Outcome) -> Outcome:
+        record = outcome.record
+        if record is None or outcome.status not in ("done", "reused"):
+            return outcome
+        artifact = record.artifacts.get("predictions")
+        if artifact is None or self.artifacts.load(outcome, "predictions") is not None:
+            return outcome
+        if artifact not in self.artifacts.diverged:
+            return outcome
+        return replace(outcome, status="failed", reason=self.artifacts.diverged[artifact])
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -58,6 +58,27 @@ def tuning_lines(results: Results) -> list[str]:
     return lines
 
 
+def diverged_lines(results: Results) -> list[str]:
+    """For the answer: which tuning runs ended in NaN or infinity."""
+    tune = results.study.tune
+    if tune is None:
+        return []
+    found = [(v, tried) for v in results.variants if (tried := _diverged(tune, results, v))]
+    if not found:
+        return []
+    named = [f"{v.label} ({tried})" for v, tried in found[:MOST_NAMED]]
+    if len(found) > MOST_NAMED:
+        named.append(f"{len(found) - MOST_NAMED} more")
+    return [f"Tuning runs diverged, and count as worst: {_join(named)}."]
+
+
+def _diverged(tune: Tuning, results: Results, variant: Variant) -> str:
+    """The values with a run that diverged, as "train.lr=1; train.lr=10"."""
+    scores = tune.scores(results.tuning(variant))
+    tried = (one.tried.items() for one in scores if one.diverged)
+    return "; ".join(", ".join(f"{key}={label}" for key, label in one) for one in tried)
+
+
 def method_words(tune: Tuning) -> str:
     """How the choice was made, in sentences for a paper."""
     values = "; ".join(

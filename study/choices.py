@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from study.record import Outcome
-from study.tuning import Score, Tuning
+from study.tuning import Score, Tuning, values_of
 
 MOST_LINES = 20
 
@@ -20,14 +20,15 @@ def choice_lines(tune: Tuning, tuned: Sequence[Outcome]) -> list[str]:
 
 def _lines(tune: Tuning, by_cell: Mapping[str, Sequence[Outcome]]) -> Iterator[str]:
     for cell, outcomes in by_cell.items():
-        decision = tune.decide(outcomes)
+        decision, scores = tune.decide(outcomes), tune.scores(outcomes)
         if decision.chosen is None:
-            yield f"no choice for {cell}: {decision.reason}"
+            line = f"no choice for {cell}: {decision.reason}"
         else:
-            yield f"chosen for {cell}: {_words(tune, tune.scores(outcomes)[decision.chosen])}"
+            line = f"chosen for {cell}: {_words(tune, scores[decision.chosen])}"
+        diverged = [values_of(score) for score in scores if score.diverged]
+        yield f"{line}; diverged: {' and '.join(diverged)}" if diverged else line
 
 
 def _words(tune: Tuning, score: Score) -> str:
-    what = ", ".join(f"{key}={label}" for key, label in score.tried.items())
     edges = (f"the {end} {key} that was tried" for key, end in tune.edges(score.tried).items())
-    return "; ".join((f"{what} ({tune.metric} {score.mean:.1f} %)", *edges))
+    return "; ".join((f"{values_of(score)} ({tune.metric} {score.mean:.1f} %)", *edges))

@@ -1,6 +1,5 @@
 """A study whose jobs are on SLURM: how they stand there, what became of them, cancelling them."""
 
-import dataclasses
 from collections.abc import Sequence
 
 from study.executors import slurm
@@ -59,8 +58,8 @@ def outcomes_in_queue(plan: Plan, store: Store) -> list[Outcome]:
         place = places.get(job.key.stem)
         if job.status == "to run" and place is not None:
             words = _cost_words if job.kind == "cost" else _words
-            reason = words(job, place, states, store)
-            outcome = dataclasses.replace(outcome, reason=reason or outcome.reason)
+            if reason := words(job, place, states, store):
+                outcome = job.outcome("not run", reason=reason, record=None, log="")
         found.append(outcome)
     return found
 
@@ -101,8 +100,7 @@ def _words(job: Planned, place: Place, states: queue.States, store: Store) -> st
     state = states.get(place.key)
     log = log_of(store.root, place.submission, place.index)
     if _is_recorded(job, place, store):
-        reason = store.failed(job.key)[-1].reason
-        return f"failed, to be tried again: {reason} (log {log})"
+        return ""  # the plan has its failure
     if state is not None and state.state in queue.PENDING:
         return _pending(state)
     if state is not None and state.state in queue.RUNNING:
@@ -118,9 +116,8 @@ def _cost_words(job: Planned, place: Place, states: queue.States, store: Store) 
     """Of a cell's share of the cost job, which is one job and no pack."""
     state = states.get(place.key)
     log = log_of(store.root, place.submission, place.index)
-    failed = [one for one in store.failed(job.key) if one.started >= place.submission.submitted]
-    if failed:
-        return f"failed, to be tried again: {failed[-1].reason} (log {log})"
+    if any(one.started >= place.submission.submitted for one in store.failed(job.key)):
+        return ""
     if state is not None and state.state in queue.PENDING:
         return _pending(state)
     if state is not None and state.state in queue.RUNNING:

@@ -1,24 +1,43 @@
 """What a person is told when the command ends early: one line, and its exit code."""
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import ParamSpec
 
 from study.migrations import NewerSchemaError
+from study.outside import say_how_to_start
 from study.spec import StudyError
+from study.stop import take_sigterm_for_ctrl_c
+from vlf.config.output import is_output_closed
 
-ENDINGS = (StudyError, NewerSchemaError, KeyboardInterrupt, OSError)
+P = ParamSpec("P")
 
 
-def say_why(error: StudyError | NewerSchemaError | KeyboardInterrupt | OSError) -> int:
-    """Print why; the exit code.
+def saying_why(main: Callable[P, int]) -> Callable[P, int]:
+    """Make a command print why it ends early; its exit code.
 
-    2: wrong input, or a later version's file; 130: interrupted; 1: a full disk, or a folder that is
-    not ours.
+    2: wrong input, a later version's file, or a package that is missing; 130: interrupted; 1: a
+    full disk, or a folder that is not ours.
     """
-    if isinstance(error, (StudyError, NewerSchemaError)):
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if isinstance(error, KeyboardInterrupt):
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    print(f"error: {error}; mend it and run the same command again", file=sys.stderr)
-    return 1
+
+    @functools.wraps(main)
+    def wrapped(*args: P.args, **options: P.kwargs) -> int:
+        take_sigterm_for_ctrl_c()
+        try:
+            return main(*args, **options)
+        except (StudyError, NewerSchemaError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except ModuleNotFoundError as error:
+            return say_how_to_start(error)
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on from here", file=sys.stderr)
+            return 130
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) and is_output_closed():
+                raise  # nobody reads any more: end_quietly ends it
+            print(f"error: {error}; mend it and run the same command again", file=sys.stderr)
+            return 1
+
+    return wrapped

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from study.counts import CellCounts
 from study.estimate import Estimate
+from study.failure import AGAIN
 from study.grid import Cell
 from study.match_words import matched_words, ratio_to_target
 from study.needs import needs_as_values, needs_in_words
@@ -56,7 +57,8 @@ def print_plan(
         count = counts[cost.cell.name]
         for job in jobs:
             if job.reason and not job.reason.startswith("waits for"):
-                reasons.setdefault((job.kind, job.reason), []).append(job)
+                reason = _failed_words(job.reason, job.log) if job.failures else job.reason
+                reasons.setdefault((job.kind, reason), []).append(job)
         if len(rows) == MOST_ROWS:
             continue
         rows.append(
@@ -175,6 +177,8 @@ def _plan_values(
             "seed": job.seed,
             "status": job.status,
             "reason": job.reason,
+            "failures": job.failures,
+            "log": job.log,
             "tried": dict(job.tried),
             "identity": job.key.identity or None,  # not known before tuning has chosen
             "estimate_s": round(estimates[job.name], 1) if job.kind != "cost" else None,
@@ -221,6 +225,7 @@ def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -
                 "tried": dict(outcome.tried),
                 "status": outcome.status,
                 "reason": outcome.reason,
+                "log": outcome.log,
             }
             for outcome in outcomes
         ]
@@ -256,12 +261,18 @@ def print_warnings(lines: Sequence[str], console: Console) -> None:
         console.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
 
 
+def _failed_words(reason: str, log: str) -> str:
+    """As "failed, will be tried again: out of memory (log: results/attempts/.../log.txt)"."""
+    link = ", " if reason.startswith(AGAIN) else ": "
+    return f"failed{link}{reason}" + (f" (log: {log})" if log else "")
+
+
 def print_sum(outcomes: Sequence[Outcome], console: Console) -> None:
     """A line for each failed job, then the sum over all."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed[:MOST_ROWS]:
         console.print(
-            f"failed: {outcome.kind} {outcome.job}: {outcome.reason}",
+            f"{outcome.kind} {outcome.job}: {_failed_words(outcome.reason, outcome.log)}",
             style="red",
             markup=False,
             highlight=False,

@@ -32,9 +32,9 @@ def outcomes_elsewhere(plan: Plan, root: Path) -> list[Outcome]:
             if _agree(record.config, job.key.config)
         ]
         if not same:
-            found.append(job.outcome("not run", reason=f"not in {root}"))
+            found.append(job.outcome("not run", reason=f"not in {root}", record=None, log=""))
         elif job.kind != "cost":
-            found.append(job.outcome("reused", record=same[-1]))
+            found.append(job.outcome("reused", record=same[-1], reason="", log=""))
         else:
             found.append(
                 _beside_baseline(job, by_name[plan.baseline_of[job.cell.name]], same, records)
@@ -56,8 +56,9 @@ def _beside_baseline(
     }
     for record in reversed(own):
         if record.timing_run in theirs:
-            return job.outcome("reused", record=record, reference=theirs[record.timing_run])
-    return job.outcome("reused", record=own[-1])
+            reference = theirs[record.timing_run]
+            return job.outcome("reused", record=record, reference=reference, reason="", log="")
+    return job.outcome("reused", record=own[-1], reason="", log="")
 
 
 def _agree(one: Any, other: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from study.record import Record
 from study.task import Task
 
+AGAIN = "will be tried again: "  # begins the reason of a failed job that a plain run runs
 STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -58,6 +59,13 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
         return f"out of memory: {text}"
     return f"{kind}: {text}"[:500]
+
+
+def reason_of_attempts(reason: str, attempts: int, max_retries: int) -> str:
+    """The reason of the last failed attempt, and what becomes of its job."""
+    if attempts <= max_retries:
+        return f"{AGAIN}{reason}"
+    return f"{reason} (tried {attempts} times; --retry-failed tries again)"
 
 
 def is_storage_error(error: BaseException) -> bool:

@@ -64,9 +64,7 @@ def run_job(task: Task, notify: Notify) -> Record:
         artifacts=artifacts,
         notes=notes,
     )
-    record = store.add(task.key, record)
-    store.clear_attempts(task.key)
-    return record
+    return store.add(task.key, record)
 
 
 def _train_and_test(
@@ -100,7 +98,7 @@ def _train_and_test(
     }
     if examples := look_at(trained.model, test, task.examples, device):
         artifacts["examples"] = _save(task, store, "examples", examples)
-    notes += test.notes
+    notes += test.notes + answers.notes()
     if task.tensorboard:
         notes += write_events(
             store.events_folder(task.key, task.attempt, task.name), trained.curves

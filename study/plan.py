@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from study.environment import device_model
+from study.failure import reason_of_attempts
 from study.fingerprint import fingerprint_of
 from study.grid import Cell
 from study.identity import config_values
@@ -195,23 +196,30 @@ def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) 
     key = planned.key
     if others := store.others(key):
         why = _difference(others[-1], key)
-        if choice.accept_code:
+        if not store.has_finite_validation(others[-1]):
+            why += ", and diverged"
+        elif choice.accept_code:
             return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
         planned = dataclasses.replace(planned, reason=f"runs again: {why}")
     if why := choice.why_skipped(planned):
         return dataclasses.replace(planned, status="skipped", reason=why)
-    failed = store.failed(key)
-    if failed and not choice.retry_failed:
-        ended = dataclasses.replace(
-            planned, status="failed", record=failed[-1], reason=failed[-1].reason
-        )
-        if is_diverged(ended.outcome()):  # it would again, and is an answer
-            return ended
-    if len(failed) > study.run.max_retries and not choice.retry_failed:
-        last = failed[-1]
-        why = f"{last.reason} (tried {len(failed)} times; --retry-failed tries again)"
-        return dataclasses.replace(planned, status="failed", record=last, reason=why)
-    return planned
+    failed = () if choice.retry_failed else store.failed(key)
+    if not failed:
+        return planned
+    last, count = failed[-1], len(failed)
+    ended = dataclasses.replace(
+        planned,
+        status="failed",
+        reason=last.reason,
+        record=last,
+        failures=count,
+        log=store.log_of(last),
+    )
+    if is_diverged(ended.outcome()):  # it would again, and is an answer
+        return ended
+    status: PlannedStatus = "failed" if count > study.run.max_retries else "to run"
+    why = reason_of_attempts(last.reason, count, study.run.max_retries)
+    return dataclasses.replace(ended, status=status, reason=why)
 
 
 def choose_timings(

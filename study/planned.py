@@ -70,9 +70,11 @@ class Planned:
         status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
             "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
         reason: Why it runs again, is skipped, or failed.
-        record: What there is.
+        record: What there is: of a job to run, the last failed attempt.
         reference: Of a reused cost record: the baseline's in the same timing run.
         tried: Of a tune job: dotted key -> label of the value that it tries.
+        failures: Failed attempts that count.
+        log: Path of the log of the last of them; "" without one.
     """
 
     kind: Kind
@@ -84,6 +86,8 @@ class Planned:
     record: Record | None = None
     reference: Record | None = None
     tried: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failures: int = 0
+    log: str = ""
 
     @property
     def name(self) -> str:
@@ -91,14 +95,19 @@ class Planned:
         return job_name(self.cell.name, self.tried, self.seed)
 
     def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
-        """The job's row in a report, as it stands or with what a run has changed."""
+        """The job's row in a report, as it stands or with what a run has changed.
+
+        A job to run that has failed before is failed until it is run.
+        """
+        missing: Status = "failed" if self.record is not None else "not run"
         values: dict[str, Any] = {
-            "status": status or ("not run" if self.status in ("to run", "waits") else self.status),
+            "status": status or (missing if self.status in ("to run", "waits") else self.status),
             "reason": self.reason,
             "record": self.record,
             "reference": self.reference,
             "tried": self.tried,
             "reached": self.cell.matched.reached if self.cell.matched else None,
+            "log": self.log,
         }
         values |= changes
         return Outcome(

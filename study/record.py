@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,6 +31,9 @@ class Measurement:
         part: "f", "g", "h" or "head", "other"; None for the whole model.
         conditions: What the number holds under, such as {"batch_size": 8}.
         rounds: Timing round of each sample; empty where samples are not timings.
+
+    Raises:
+        ValueError: If a sample is NaN or infinite, or there is none.
     """
 
     metric: str
@@ -39,6 +43,13 @@ class Measurement:
     part: str | None = None
     conditions: Mapping[str, str | int | float] = field(default_factory=dict)
     rounds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the samples."""
+        if not self.samples:
+            raise ValueError(f"{self.metric}: has no sample")
+        if not all(map(math.isfinite, self.samples)):
+            raise ValueError(f"{self.metric}: not finite: {self.samples}")
 
 
 @dataclass(frozen=True)
@@ -93,9 +104,14 @@ class Record:
     notes: tuple[str, ...] = ()
 
     @property
+    def stem(self) -> str:
+        """Start of the names of its job's files (study/store.py)."""
+        return f"{self.identity}.{variant_of(self.fingerprint, self.config)}"
+
+    @property
     def file_name(self) -> str:
         """The name of its file among the records of a results folder (study/store.py)."""
-        name = f"{self.kind}-{self.identity}.{variant_of(self.fingerprint, self.config)}"
+        name = f"{self.kind}-{self.stem}"
         if self.status == "failed":
             return f"{name}.failed-{self.attempt}.json"
         return f"{name}.{self.timing_run}.json" if self.kind == "cost" else f"{name}.json"
@@ -174,6 +190,7 @@ class Outcome:
         elsewhere: Of a cost outcome: what the same cell costs on other devices.
         tried: Of a tune outcome: dotted key -> label of the value that it tries.
         reached: Of a cell that was scaled to a latency (`match`).
+        log: Path of the log of a failed attempt; "" without one.
     """
 
     kind: Kind
@@ -188,6 +205,7 @@ class Outcome:
     elsewhere: tuple["Elsewhere", ...] = ()
     tried: Mapping[str, str] = field(default_factory=dict)
     reached: Reached | None = None
+    log: str = ""
 
     @property
     def job(self) -> str:

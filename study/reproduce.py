@@ -167,6 +167,10 @@ def _compare_predictions(was: Arrays | None, now: Arrays | None, console: Consol
             console.print(f"{name}: {then.shape} then, {again.shape} now", highlight=False)
             same = False
             continue
+        if not np.isfinite(then).all():
+            console.print(f"{name}: then not finite: the run diverged", highlight=False)
+            same = False
+            continue
         equal = np.array_equal(then, again)
         same &= equal
         if equal:

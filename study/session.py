@@ -17,7 +17,7 @@ from study.executors.slurm_queue import ClusterError, JobState, ask_queue
 from study.executors.slurm_submit import check_needs, submit_alone
 from study.executors.slurm_worker import Alone
 from study.executors.submissions import Entry, Place, Submission
-from study.failure import reason_of
+from study.failure import reason_of, reason_of_attempts
 from study.grid import expand
 from study.kept import keep_study
 from study.latency_match import RatioOf, match_latency
@@ -196,9 +196,8 @@ class Session:
             if old.status != "to run":
                 continue
             record, reason = job.record, job.reason
-            if job.status == "to run":
-                failed = store.failed(job.key)
-                record, reason = (failed[-1], failed[-1].reason) if failed else (None, why)
+            if job.status == "to run" and record is None:
+                reason = why
             status: Status = "done" if job.status == "reused" else "failed"
             self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason)
 
@@ -237,9 +236,20 @@ class Session:
             records = run_cost(self.plan, self.store, notify)
         for job in missing:
             record, reference = records[job.cell.name]
-            self.ended[job.kind, job.name] = job.outcome(
-                record.status, record=record, reason=record.reason, reference=reference
-            )
+            self._end(job, record.status, record, reference)
+
+    def _end(
+        self, job: Planned, status: Status, record: Record, reference: Record | None = None
+    ) -> None:
+        """Keep how a job has ended; of a failure, whether a plain run tries it again."""
+        reason, log = record.reason, ""
+        if status == "failed":
+            log, retries = self.store.log_of(record), self.plan.study.run.max_retries
+            if not is_diverged(job.outcome(status, record=record, reason=reason)):
+                reason = reason_of_attempts(reason, job.failures + 1, retries)
+        self.ended[job.kind, job.name] = job.outcome(
+            status, record=record, reason=reason, reference=reference, log=log
+        )
 
     def _run_training(
         self, run_job: RunJob, estimates: Mapping[str, float], retry_failed: bool
@@ -285,9 +295,7 @@ class Session:
                     status: Status = record.status
                     if self.plan.study.run.executor != "slurm" and record.attempt != task.attempt:
                         status = "reused" if status == "done" else status  # another command's
-                    self.ended[job.kind, job.name] = job.outcome(
-                        status, record=record, reason=record.reason
-                    )
+                    self._end(job, status, record)
 
 
 def sum_up(outcomes: Sequence[Outcome]) -> str:

@@ -11,7 +11,7 @@ shared file system do not wait for each other and a reader never sees half a rec
     artifacts/<identity>.<variant>.<attempt>.<name>.npz     predictions, curves
     artifacts/<identity>.<variant>.<attempt>.tensorboard/   event files, where they were asked for
     artifacts/damaged/                                      set aside, named in a warning
-    attempts/<identity>.<variant>/<attempt>/                checkpoints of what is not done yet
+    attempts/<identity>.<variant>/<attempt>/                checkpoints and logs of unfinished jobs
     features/                                               of frozen backbones (vlf/features.py)
     leases/                                                 who is at what (study/lease.py)
     scaled/                                                 what `match` chose (study/scaling.py)
@@ -26,6 +26,7 @@ import os
 import re
 import shutil
 import uuid
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,6 +129,20 @@ class Store:
         names = [one for one in self._of(key) if ".failed-" not in one and key.variant not in one]
         return self._read(names)
 
+    def has_finite_validation(self, record: Record) -> bool:
+        """Whether no validation loss is NaN beside an accuracy, as code before this check left."""
+        artifact = record.artifacts.get("curves")
+        if artifact is None or not (path := self.root / artifact.path).is_file():
+            return True
+        import numpy as np  # not for every command
+
+        try:
+            with np.load(path, allow_pickle=False) as curves:
+                loss, top1 = curves["val_loss"], curves["val_top1"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # told by who reads them
+            return True
+        return bool((np.isfinite(loss) | ~np.isfinite(top1)).all())
+
     def all_done(self) -> list[Record]:
         """Complete records of every job, whatever code made them; the newest last."""
         return self._read([name for name in self._listing() if ".failed-" not in name])
@@ -146,6 +161,9 @@ class Store:
     def add(self, key: Key, record: Record) -> Record:
         """Write a record and wait until it is on disk.
 
+        The log of a failed attempt ends in its traceback and reason; a job that is done leaves no
+        checkpoints and logs.
+
         Returns:
             The record that counts: an earlier one if this job was done meanwhile by another.
         """
@@ -153,6 +171,7 @@ class Store:
         name = key.name
         if record.status == "failed":
             name += f".failed-{record.attempt}"
+            self._complete_log(record)
         elif key.kind == "cost":
             name += f".{record.timing_run}"
         path = self.records / f"{name}.json"
@@ -164,7 +183,26 @@ class Store:
         finally:
             draft.unlink(missing_ok=True)
         self.refresh()
+        if record.status == "done":
+            self.clear_attempts(key)
         return record
+
+    def log_of(self, record: Record) -> str:
+        """Path of the log of the attempt that a record is of; "" if there is none."""
+        path = self.log_path(record.stem, record.attempt)
+        return str(path) if path.is_file() else ""
+
+    def log_path(self, stem: str, attempt: str) -> Path:
+        """Where the output of an attempt goes, and what ended it."""
+        return self.root / "attempts" / stem / attempt / "log.txt"
+
+    def _complete_log(self, record: Record) -> None:
+        path = self.log_path(record.stem, record.attempt)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        output = path.read_text("utf-8", errors="replace") if path.exists() else ""
+        detail = "" if record.detail in output else f"{record.detail.rstrip()}\n"
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{detail}{record.reason}\n")
 
     def _publish(self, draft: Path, path: Path, record: Record) -> Record:
         """Give a draft its name; if there is a whole record of that name, that one counts."""

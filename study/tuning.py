@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from study.failure import AGAIN
 from study.levels import Factors, Level, Setting, read_factors
 from study.record import Outcome
 from study.sections import entries, read_seeds
@@ -41,7 +42,7 @@ class Score:
     Attributes:
         tried: Dotted key -> label of its value.
         values: Validation top-1 of each seed that ended well, in percent.
-        diverged: Seeds whose loss was no longer a number.
+        diverged: Seeds whose loss or scores were not finite.
         missing: Runs that have neither.
     """
 
@@ -176,8 +177,13 @@ class Tuning:
         return next((one.number or 0.0 for one in levels if one.label == score.tried[RATE]), 0.0)
 
 
+def values_of(score: Score) -> str:
+    """As "train.lr=1e-3, train.momentum=0.9"."""
+    return ", ".join(f"{key}={label}" for key, label in score.tried.items())
+
+
 def is_diverged(outcome: Outcome) -> bool:
-    """Whether a tuning run has ended with a loss that is no number: the worst result there is."""
+    """Whether a tuning run ended in NaN or infinity: the worst result there is."""
     reason = outcome.reason or (outcome.record.reason if outcome.record else "")
     return outcome.kind == "tune" and outcome.status == "failed" and reason.startswith("diverged")
 
@@ -188,7 +194,8 @@ def _why_missing(missing: Sequence[Outcome], runs: int) -> str:
         return f"waits for {len(missing)} of {runs} tuning runs"
     first = broken[0]
     reason = first.reason or (first.record.reason if first.record else "")
-    return f"not tuned: {len(broken)} of {runs} tuning runs failed; {first.job}: {reason}"
+    why = reason.removeprefix(AGAIN)
+    return f"not tuned: {len(broken)} of {runs} tuning runs failed; {first.job}: {why}"
 
 
 def read_tune(node: Node | None, factors: Factors, seeds: tuple[int, ...]) -> Tuning | None:

@@ -37,6 +37,7 @@ from vlf.data import Clips, Split
 from vlf.data.augment import Augment
 from vlf.data.seeds import rng
 from vlf.evaluate import autocast, normalize
+from vlf.finite import require_finite
 from vlf.models.freeze import find_backbone, weights_digest
 from vlf.models.pixels import pixels_of
 
@@ -75,11 +76,17 @@ class Frozen:
         return FeatureClips(clips, self.compute, store)
 
     def compute(self, clip: Tensor) -> Tensor:
-        """(T, 3, S, S) uint8 -> (T, C, H, W) or (T, C) float32, on the CPU."""
+        """(T, 3, S, S) uint8 -> (T, C, H, W) or (T, C) float32, on the CPU.
+
+        Raises:
+            DivergedError: If a feature is not finite.
+        """
         pixels = normalize(clip, self.device, self.pixels)
         with self._lock, torch.no_grad(), autocast(self.precision, self.device):
             features: Tensor = self.backbone.eval()(pixels)
-        return features.float().cpu().contiguous()
+        features = features.float().cpu().contiguous()
+        require_finite(features, "features of the frozen backbone")
+        return features
 
     def _identity(self, config: RunConfig) -> str:
         train = config.train
@@ -205,7 +212,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, name: str, source: int) -> Labelled | None:
-        """None if there are none, or the file is damaged, another's, or of another source."""
+        """None if there are none, or the file is damaged, not finite, or of another source."""
         try:
             content = (self.folder / name).read_bytes()
         except FileNotFoundError:
@@ -215,7 +222,7 @@ class Store:
             return None
         (label,) = LABEL.unpack_from(payload)
         array = np.load(io.BytesIO(payload[LABEL.size :]), allow_pickle=False)
-        return int(label), torch.from_numpy(array)
+        return (int(label), torch.from_numpy(array)) if np.isfinite(array).all() else None
 
     def write(self, name: str, source: int, found: Labelled) -> None:
         """Whole or not at all; not waited for, since a torn file is noticed when it is read.

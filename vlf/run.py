@@ -6,6 +6,7 @@ a generator: dropout's.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -18,13 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vlf.config import BackboneOptions, RunConfig
+from vlf.config import BackboneOptions, ConfigError, RunConfig
 from vlf.data import Clips, Views, open_clips
 from vlf.data.augment import Augment, Label, mix_clips
 from vlf.data.prefetch import load_ahead
 from vlf.data.seeds import derive, rng
 from vlf.evaluate import autocast, evaluate, normalize
 from vlf.features import Frozen
+from vlf.finite import DivergedError, broken_weights
 from vlf.heads import are_right, loss_of
 from vlf.models import build_model
 from vlf.models.freeze import find_backbone, freeze, hold, weights_digest
@@ -36,10 +38,6 @@ from vlf.recipe import build_optimizer, learning_rate, set_rate
 Curves = dict[str, list[float]]
 
 COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "lr", "seconds")
-
-
-class DivergedError(RuntimeError):
-    """The loss is no longer a finite number."""
 
 
 def set_determinism(config: RunConfig) -> None:
@@ -96,6 +94,8 @@ class Run:
         self.augment = Augment(config.data, self.clips.classes)
         torch.manual_seed(derive("weights", seed))
         self.model = build_model(config.model, config.data).to(device)
+        if broken := broken_weights(self.model):
+            raise ConfigError("model", f"{broken} before the first step")
         self.notes = self._published()
         self.held = freeze(self.model, config.train.freeze)
         if config.train.partial_bn:
@@ -157,18 +157,30 @@ class Run:
         loss_sum, right = self.group.sum(part.loss_sum), self.group.sum(part.right)
         mean_loss = float(loss_sum) / len(self.clips)
         self.epoch += 1
-        if not torch.isfinite(torch.tensor(mean_loss)):
-            raise DivergedError(
-                f"diverged: the training loss is {mean_loss} in epoch {self.epoch}; "
-                f"try a train.lr below {self.config.train.lr:g}"
-            )
-        val_loss, val_top1 = self._validate()
+        if not math.isfinite(mean_loss):
+            raise self._diverged(f"diverged: the training loss is {mean_loss}")
+        try:
+            val_loss, val_top1 = self._validate()
+        except DivergedError as error:
+            raise self._diverged(f"{error}: the validation loss is nan") from None
+        self._check_weights()
         values = (
             self.epoch, mean_loss, 100 * int(right) / len(self.clips), val_loss, val_top1, rate,
             part.seconds + time.perf_counter() - start,
         )  # fmt: skip
         for name, value in zip(COLUMNS, values, strict=True):
             self.curves[name].append(float(value))
+
+    def _check_weights(self) -> None:
+        """Refuse weights that the last step, a checkpoint or running statistics have broken."""
+        if self.group.rank:  # those of rank 0 are kept
+            return
+        if broken := broken_weights(self.model):
+            raise self._diverged(f"diverged: {broken}")
+
+    def _diverged(self, what: str) -> DivergedError:
+        lower = f"try a train.lr below {self.config.train.lr:g}"
+        return DivergedError(f"{what} in epoch {self.epoch}; {lower}")
 
     def _batches(self, first: int) -> Generator[Batch]:
         """From step `first` on; this process's share of each."""
@@ -221,7 +233,8 @@ class Run:
         if not len(self.validation) or self.group.rank:  # rank 0 answers for all
             return float("nan"), float("nan")
         precision = self.config.train.precision
-        answers = evaluate(self.answering, self.validation, self.device, precision, self.loaders)
+        given = self.validation, self.device, precision, self.loaders
+        answers = evaluate(self.answering, *given, "validation")
         top1 = answers.top(1)
         if self.config.train.select == "best" and top1 > self.best["val_top1"]:
             weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -274,8 +287,14 @@ class Run:
             torch.cuda.set_rng_state(state["cuda"], self.device)
 
     def choose(self) -> int:
-        """Take the reported weights, as `train.select` says; their epoch, counted from 1."""
+        """Take the reported weights, as `train.select` says; their epoch, counted from 1.
+
+        Raises:
+            DivergedError: If they are not finite, as a checkpoint may hold them.
+        """
+        epoch = self.epoch
         if self.config.train.select == "best" and self.best["epoch"]:
             self.model.load_state_dict(self.best["model"])
-            return int(self.best["epoch"])
-        return self.epoch
+            epoch = int(self.best["epoch"])
+        self._check_weights()
+        return epoch

@@ -13,8 +13,9 @@ from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import RunConfig
 from vlf.data import Clips, Split, Views
 from vlf.features import Frozen
+from vlf.finite import DivergedError
 from vlf.parallel import Group, run_in_group
-from vlf.run import Curves, DivergedError, Run
+from vlf.run import Curves, Run
 
 __all__ = ["DivergedError", "StoppedError", "Trained", "train_model"]
 
@@ -81,7 +82,7 @@ def train_model(
     Raises:
         StoppedError: If `should_stop` said so; a run resumed from the checkpoint ends in the same
             numbers as if it had not been stopped.
-        DivergedError: If the loss is not finite.
+        DivergedError: If the loss, a validation score, a feature or a weight is not finite.
         ConfigError: If data or model cannot be opened or built.
         ProcessesError: If one of `train.processes` died, or has no GPU.
     """

@@ -21,7 +21,6 @@ import time
 from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from pathlib import Path
 
 from study.executors.placement import Placement, variables
 from study.executors.queue import TaskQueue
@@ -145,17 +144,12 @@ def _die_with_parent(scratch: str) -> None:
 
 def _redirect_output(task: Task) -> int:
     """Send this process's output to the attempt's log, so that it cannot break the live view."""
-    path = log_path(task)
+    path = Store(task.root).log_path(task.key.stem, task.attempt)
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     return log
-
-
-def log_path(task: Task) -> Path:
-    """Where the output of a task's process goes; deleted when the task is done."""
-    return Store(task.root).attempt_folder(task.key, task.attempt) / "log.txt"
 
 
 def _ended(
@@ -215,7 +209,7 @@ def _write_death(job: _Running, placement: Placement) -> Record:
     reason = reason_of_exit(job.process.exitcode)
     if job.timed_out is not None:
         reason = f"timed out after {(placement.timeout_s or 0) / 60:g} min (run.timeout_min)"
-    path = log_path(job.task)
+    path = store.log_path(job.task.key.stem, job.task.attempt)
     most = LOG_CHARACTERS if job.timed_out is None else STACK_CHARACTERS
     detail = path.read_text("utf-8", errors="replace")[-most:] if path.exists() else ""
     record = failed_record(job.task, job.clock, reason, detail)

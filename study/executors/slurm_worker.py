@@ -65,6 +65,7 @@ class Pack:
             if not is_stop_requested():
                 record = self.run_job(attempt, _print)
                 print(f"{record.status} {attempt.name} {record.reason}", flush=True)
+                print(record.detail, end="", flush=True)
         except InterruptedError:
             print(f"stopped {attempt.name}", flush=True)
         if is_stop_requested() and not _has_ended(task):

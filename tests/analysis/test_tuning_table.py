@@ -13,7 +13,7 @@ from analysis.report import write_report
 from analysis.results import Results
 from analysis.tables import TABLES
 from analysis.tables.tuning import tuning_table
-from analysis.tuning import tuning_lines
+from analysis.tuning import diverged_lines, tuning_lines
 from study.record import Measurement
 from study.tuning import read_tune
 from study.yaml_file import read_text
@@ -114,6 +114,15 @@ def test_the_answer_says_how_it_was_tuned_and_who_stands_at_the_edge(maker, seve
         "beyond may be better, so that a comparison may do these cells less than justice.",
         "Tuning has made no choice for 1 cell (table tuning).",
     ]
+
+
+def test_the_answer_names_the_values_that_diverged(maker, seven_study, scored):
+    lines = diverged_lines(Results(tuned(seven_study), [*maker.seven(), *scored], maker.root))
+
+    assert lines == [
+        "Tuning runs diverged, and count as worst: TSN (train.lr=2e-3) and TSM (train.lr=4e-3)."
+    ]
+    assert diverged_lines(Results(seven_study, maker.seven(), maker.root)) == []
 
 
 def test_the_main_table_warns_beside_the_accuracy_of_a_cell_at_the_edge(maker, seven_study, scored):

@@ -31,6 +31,7 @@ from rich.progress import (
 )
 
 from vlf.config import ConfigError, DataConfig, ListedData
+from vlf.config.output import end_quietly
 from vlf.data import Clips, Split, open_clips
 from vlf.data.contact_sheet import draw_sheet
 from vlf.data.listed_clips import TELL, Item, ListedClips, find_fault, name_of
@@ -208,4 +209,4 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_quietly(main))

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vlf.config import MotionConfig
+from vlf.config.output import end_quietly
 from vlf.data import Split
 from vlf.data.motion import CLASSES, Motion, largest_shift
 from vlf.data.study_data import StudyDataError, read_base_data
@@ -129,4 +130,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_quietly(main))

@@ -32,6 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vlf.config import ConfigError
 from vlf.config.folder import pack_path
+from vlf.config.output import end_quietly
 from vlf.data.listed_clips import Item
 from vlf.data.pack_source import PackError, Source, find_source
 from vlf.data.packed import (
@@ -275,4 +276,4 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_quietly(main))

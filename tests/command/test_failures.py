@@ -1,0 +1,63 @@
+"""A study with a run that diverges: a failure everywhere, with its log, and a number nowhere."""
+
+import csv
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from study_runs import STUDY, copy_costs, run
+
+import run_study
+
+WILD = (
+    "wild: {train.lr: 100.0, train.optimizer: sgd, train.clip_norm: 0, train.warmup_epochs: 0,"
+    " train.momentum: 0.99, train.epochs: 8}"
+)
+
+
+@pytest.fixture
+def study(tmp_path, ran):
+    path = tmp_path / "order.yaml"
+    text = STUDY.replace("TSN: {model: {name: tsn}}", WILD).replace("seeds: [0, 1]", "seeds: [0]")
+    path.write_text(text.replace("report: {", "report: {figures: [], tables: [status], "), "utf-8")
+    copy_costs(ran.results, tmp_path / "results")
+    return path
+
+
+def ask(study, *options):
+    """Exit code of the command in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return run_study.main([study.name, *options])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_run_that_diverges_is_failed_for_the_run_the_status_and_the_plan(
+    study, capsys, monkeypatch
+):
+    out = run(study, code=1).stdout
+
+    (line,) = [one for one in out.splitlines() if one.startswith("train variant=wild, seed=0: ")]
+    assert "seed=0: failed, will be tried again: diverged: " in line
+    assert "4 planned = 1 done + 2 reused + 0 skipped + 1 failed + 0 not run" in out
+    log = Path(line.rpartition("(log: ")[2].rstrip(")"))
+    said = (study.parent / log).read_text("utf-8")
+    assert "Traceback" in said
+    assert "DivergedError" in said
+    rows = csv.DictReader((study.parent / "results/order/records.csv").read_text().splitlines())
+    assert [r["value"] for r in rows if (r["variant"], r["kind"]) == ("wild", "train")] == [""]
+
+    monkeypatch.chdir(study.parent)
+    monkeypatch.setenv("COLUMNS", "200")
+    capsys.readouterr()
+    assert ask(study, "--status") == 1
+    status = capsys.readouterr().out
+    assert line in status.splitlines()
+    assert "4 planned = 0 done + 3 reused + 0 skipped + 1 failed + 0 not run" in status
+    assert ask(study, "--status", "--json") == 1
+    jobs = json.loads(capsys.readouterr().out)["jobs"]
+    assert [job["log"] for job in jobs if job["status"] == "failed"] == [str(log)]
+    assert ask(study, "--plan") == 0
+    assert line in [one.strip() for one in capsys.readouterr().out.splitlines()]
