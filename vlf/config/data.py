@@ -6,7 +6,7 @@ One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -155,11 +155,16 @@ class ListedData(ClipData):
         return tuple(Path(self.root) / name for name in names if name)
 
     def _count_lines(self, name: str, header: int = 0) -> int:
-        """Lines of a file that are no remark, less its header, at most `limit`."""
+        """Lines of a file that are not empty and no remark, less its header, at most `limit`."""
         path = Path(self.root) / name
         lines = path.read_bytes().splitlines() if path.is_file() else []
-        count = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+        stripped = (line.decode("utf-8", "replace").strip() for line in lines)
+        count = sum(1 for line in stripped if line and not self.is_remark(line))
         return min(max(0, count - header), self.limit or count)
+
+    def is_remark(self, line: str) -> bool:
+        """Whether a line of a list is none of the list; publishers' lists have no such lines."""
+        return False
 
 
 class LabelledData(ListedData):
@@ -192,6 +197,8 @@ class OwnLists(LabelledData):
     test: str = "test.txt"
     class_names: str = ""
 
+    NUMBERS: ClassVar[tuple[int, int]] = (1, 3)  # that may stand behind a path
+
     def train_size(self) -> int:
         """Lines of the training list."""
         return self._count_lines(self.train)
@@ -202,19 +209,26 @@ class OwnLists(LabelledData):
 
     def digests(self) -> dict[str, str]:
         """With `skip`, which of the videos that the lists name are there."""
-        return self._present((1, 3))
+        return self._present()
+
+    def is_remark(self, line: str) -> bool:
+        """It begins with `#` and names nothing that is there."""
+        if not line.startswith("#"):
+            return False
+        names = (line.rsplit(maxsplit=count)[0] for count in (0, *self.NUMBERS))
+        return not any(_exists(self.path_of(name)) for name in names)
 
     def path_of(self, name: str) -> Path:
         """Where the video is that a list calls `name`."""
         return Path(self.root) / name
 
-    def _present(self, numbers: tuple[int, int]) -> dict[str, str]:
-        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
+    def _present(self) -> dict[str, str]:
+        """With `skip`, which of the paths before the numbers of a list's line are there."""
         if self.bad == "fail":
             return {}
         lists = (path for path in self._paths(self.train, self.val, self.test) if path.is_file())
         lines = (line for path in lists for line in path.read_bytes().splitlines())
-        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
+        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in self.NUMBERS)
         paths = {word[0].decode("utf-8", "replace") for word in words if word}
         return {"present": digest_of(path for path in paths if self.path_of(path).exists())}
 
@@ -266,6 +280,8 @@ class FramesConfig(OwnLists):
     first: int = Field(1, ge=0)
     stretch: Literal["end", "length"] = "end"
 
+    NUMBERS: ClassVar[tuple[int, int]] = (2, 3)
+
     @model_validator(mode="after")
     def _template_has_a_number(self) -> Self:
         try:
@@ -277,9 +293,13 @@ class FramesConfig(OwnLists):
             raise ValueError(f'template: must hold one number, as {example}; got "{self.template}"')
         return self
 
-    def digests(self) -> dict[str, str]:
-        """With `skip`, which of the folders that the lists name are there."""
-        return self._present((2, 3))
+
+def _exists(path: Path) -> bool:
+    """Whether a file or folder is there; not if no file system takes its name."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def digest_of(names: Iterable[str]) -> str:

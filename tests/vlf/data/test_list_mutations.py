@@ -39,7 +39,7 @@ def check(root, content):
     (root / "train.txt").write_bytes(content)
     config = VideoListConfig(root=str(root), train="train.txt", test="train.txt", num_classes=3)
     try:
-        items = read_list(config, "train")
+        items = read_list(config, "train")[0]
     except ConfigError as error:
         told, key = str(error), error.key
     else:
