@@ -103,7 +103,7 @@ def _cell_time(jobs: Sequence[Planned], expected: Estimate) -> str:
 def _wall_time(expected: Estimate) -> str:
     if expected.wall_s is None:
         return "in a time that is not known, since data are missing"
-    at_a_time = f", {expected.workers} at a time" if expected.workers > 1 else ""
+    at_a_time = f" with {expected.workers} jobs at a time" if expected.workers > 1 else ""
     return f"in about {duration(expected.wall_s)}{at_a_time} (an estimate)"
 
 

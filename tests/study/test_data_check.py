@@ -13,7 +13,8 @@ from study.data_check import inspect_data
 from study.display import print_plan
 from study.estimate import estimate
 from study.grid import expand
-from study.plan import Choice, make_plan
+from study.job import run_job
+from study.plan import Choice, make_plan, task_of
 from study.spec import StudyError, load_study
 from vlf.config import ConfigError, RunConfig
 from vlf.features import OnFeatures
@@ -225,8 +226,40 @@ def test_what_splits_share_is_said_by_plan_and_run(tmp_path, store, to_run):
     assert f"{said} epoch on the test" in text
 
 
+def test_the_record_says_what_splits_share_and_its_identity_does_not_change(tmp_path, store):
+    made = make_frames(tmp_path / "data", size=32)
+    data = (
+        f"{{name: frames, root: {made.root}, num_classes: 3, frames: 2, size: 32, val: test.txt}}"
+    )
+    text = STUDY.replace("epochs: 1,", "epochs: 1, select: best,")
+    plan = planned(tmp_path, store, data, text)
+    record = run_job(task_of(plan, plan.train[0], store.root), lambda event: None)
+    assert record.status == "done", record.detail
+    assert record.notes == (
+        "test split: 3 of 3 clips are in the val split, too: train.select: best chooses the epoch "
+        f"on the test; the first is {made.root}/test.txt:1 ({made.root}/test.txt:1)",
+    )
+    store.refresh()
+    assert planned(tmp_path, store, data, text).train[0].status == "reused"
+
+
+def test_a_test_list_that_is_gone_ends_a_job_before_it_trains(tmp_path, store):
+    made = make_frames(tmp_path / "data", size=32)
+    data = f'{{name: frames, root: {made.root}, num_classes: 3, frames: 2, size: 32, val: ""}}'
+    plan = planned(tmp_path, store, data)
+    (tmp_path / "data" / "test.txt").write_text("jpg/run/0001 80 0\n")
+    events = []
+    record = run_job(task_of(plan, plan.train[0], store.root), events.append)
+    assert record.status == "failed"
+    assert "test.txt:1: no such image" in record.reason
+    assert events == []
+
+
 def test_times_are_said_with_how_many_run_at_a_time(tmp_path, store):
     plan = planned(tmp_path, store, MOTION, STUDY + "run: {{workers: 2}}\n")
     counts = {job.cell.name: CellCounts(1000, 5e15) for job in plan.cost}
     text = printed(plan, counts, store)
-    assert "in about 191 days, 2 at a time (an estimate); timing of costs comes on top" in text
+    assert (
+        "in about 191 days with 2 jobs at a time (an estimate); timing of costs comes on top"
+        in text
+    )

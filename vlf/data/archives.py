@@ -34,7 +34,9 @@ def archive_hint(path: Path, root: Path | None = None) -> str:
 
 def _near(path: Path, root: Path | None) -> list[tuple[Path, str]]:
     """Archives and their names less what says that they are archives, the nearest first."""
-    above = [folder for folder in path.parents if folder.is_dir()]
+    above = [
+        folder for folder in path.parents if os.path.isdir(folder)
+    ]  # not raised for a name too long
     above = above[: above.index(root) + 1 if root in above else 1]
     archives = [archive for folder in above for archive in _archives_in(folder)]
     if not archives and above:

@@ -138,7 +138,8 @@ def _video_item(config: EpicKitchensConfig, row: dict[str, str], where: str, ind
     if config.source == "packed":
         path = config.pack_of(segment_name(video, (start, stop)))
         missing = "" if path.is_file() else f'video: "{path}"'
-        return Item(path, _labels(config, row), 0, None, where, missing)
+        parts = path.parent
+        return Item(path, _labels(config, row), 0, None, where, missing, (start, stop), parts)
     found_at = index(participant).get(video)
     path = Path(found_at or config.participant(participant) / f"{video}.MP4")
     missing = "" if found_at else f'video: "{path}"'

@@ -38,6 +38,7 @@ class Item:
         where: List and line, for messages.
         missing: What is not there, such as 'video: "a.mp4"'; "" if all of it is.
         seconds: From when to when of the film, where that is not said by frames.
+        whole: Folder of all parts of the film, where each part is a file of its own.
     """
 
     path: Path
@@ -47,6 +48,12 @@ class Item:
     where: str
     missing: str = ""
     seconds: tuple[float, float] | None = None
+    whole: Path | None = None
+
+    @property
+    def film(self) -> Path:
+        """What other items may have parts of, too."""
+        return self.whole or self.path
 
 
 @dataclass(frozen=True)

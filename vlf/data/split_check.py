@@ -91,8 +91,8 @@ def compare_splits(opened: Opened, select: str, limit: int | None = None) -> tup
 def _shared(opened: Mapping[Split, ListedClips], select: str) -> list[str]:
     pairs: list[tuple[Split, Split]] = [("test", "train"), ("test", "val"), ("val", "train")]
     items = [item for split in ("test", "val", "train") for item in opened[split].items]
-    splits = {split: {str(item.path) for item in clips.items} for split, clips in opened.items()}
-    keys, skipped = film_keys(dict.fromkeys(str(item.path) for item in items), [*splits.values()])
+    splits = [{str(item.film) for item in clips.items} for clips in opened.values()]
+    keys, skipped = film_keys(dict.fromkeys(str(item.film) for item in items), splits)
     notes = []
     for split, other in pairs:
         own, theirs = opened[split].items, opened[other].items
@@ -115,7 +115,7 @@ def _shared(opened: Mapping[Split, ListedClips], select: str) -> list[str]:
 def _chosen(select: str) -> str:
     if select == "best":
         return ": train.select: best chooses the epoch on the test"
-    return ": what tune chooses on validation is chosen on the test"
+    return ": choosing on validation, as tune does, is choosing on the test"
 
 
 def _overlaps(
@@ -124,11 +124,11 @@ def _overlaps(
     """Items that share time with one of the others, each with that; how many share a film alone."""
     films: dict[object, list[Item]] = defaultdict(list)
     for item in others:
-        films[keys[str(item.path)]].append(item)
+        films[keys[str(item.film)]].append(item)
     sorted_films = {key: _by_start(items) for key, items in films.items()}
     shared, parts = [], 0
     for item in own:
-        film = sorted_films.get(keys[str(item.path)])
+        film = sorted_films.get(keys[str(item.film)])
         if film is None:
             continue
         starts, latest = film
@@ -244,7 +244,7 @@ def check_films(opened: Opened, seconds: float) -> tuple[str, ...]:
 
 
 def _names_end(item: Item) -> bool:
-    return item.end is not None or item.seconds is not None
+    return item.end is not None or (item.seconds is not None and item.whole is None)
 
 
 def _fault(clips: ListedClips, item: Item) -> str:

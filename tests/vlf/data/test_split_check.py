@@ -10,6 +10,7 @@ from film_files import encode
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
+from vlf.data.pack import main as pack
 from vlf.data.same_films import film_keys
 from vlf.data.split_check import check_data, check_films
 
@@ -105,7 +106,8 @@ def test_validation_that_is_the_test_is_told_and_what_chooses_on_it(root):
     config = listed(root, ["a.mp4 0", "b.mp4 1"], ["c.mp4 0", "d.mp4 1"], ["d.mp4 1", "c.mp4 0"])
     said = "test split: 2 of 2 clips are in the val split, too"
     at = "the first is test.txt:1 (val.txt:2)"
-    assert notes(config) == [f"{said}: what tune chooses on validation is chosen on the test; {at}"]
+    why = "choosing on validation, as tune does, is choosing on the test"
+    assert notes(config) == [f"{said}: {why}; {at}"]
     assert notes(config, "best") == [
         f"{said}: train.select: best chooses the epoch on the test; {at}"
     ]
@@ -144,6 +146,19 @@ def test_segments_of_epic_overlap_in_seconds(tmp_path):
     between = rows[1].replace("00:00:00.00", "00:00:02.40").replace("00:00:00.80", "00:00:02.90")
     test.write_text("\n".join([rows[0], between]))
     assert notes(config) == ["test split: 1 of 1 clips are other parts of films of the train split"]
+
+
+def test_packed_segments_of_one_video_overlap_in_seconds(tmp_path):
+    config = make_epic_kitchens(tmp_path)
+    rows = (tmp_path / config.train).read_text().splitlines()
+    moved = rows[1].replace("00:00:00.80", "00:00:00.90")
+    (tmp_path / config.test).write_text("\n".join([rows[0], moved]))
+    study = tmp_path / "study.yaml"
+    data = f"{{name: epic_kitchens, root: {tmp_path}, num_verbs: 3, num_nouns: 3, size: 32}}"
+    study.write_text(f"question: q\nbase:\n  data: {data}\n")
+    assert pack([str(study), "--out", str(tmp_path / "packed"), "--size", "32"]) == 0
+    (note,) = notes(config.model_copy(update={"source": "packed"}))
+    assert note.startswith("test split: 1 of 1 clips are in the train split, too")
 
 
 def test_classes_of_the_test_that_training_never_has_are_told(root):
