@@ -80,7 +80,7 @@ def print_plan(
     if to_run:
         console.print(
             f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
-            f"{_wall_time(expected)}; timing of costs comes on top",
+            f"{_wall_time(plan, expected)}; timing of costs comes on top",
             soft_wrap=True,
         )
         _say_stages(plan, console)
@@ -100,10 +100,13 @@ def _cell_time(jobs: Sequence[Planned], expected: Estimate) -> str:
     return duration(seconds) if jobs else "-"
 
 
-def _wall_time(expected: Estimate) -> str:
+def _wall_time(plan: Plan, expected: Estimate) -> str:
     if expected.wall_s is None:
         return "in a time that is not known, since data are missing"
-    at_a_time = f" with {expected.workers} jobs at a time" if expected.workers > 1 else ""
+    jobs = "1 job" if expected.workers == 1 else f"{expected.workers} jobs"
+    device = "GPU" if plan.device == "cuda" else "core"
+    each = f"{expected.devices} {device}{'s' if expected.devices > 1 else ''}"
+    at_a_time = f", with {jobs} of {each} at a time" if expected.workers else ""
     return f"in about {duration(expected.wall_s)}{at_a_time} (an estimate)"
 
 

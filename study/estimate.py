@@ -28,6 +28,7 @@ class Estimate:
         unknown: Names of train jobs whose number of clips is not known, nor so their time.
         wall_s: Until all have ended, several at a time; None where that is not known.
         workers: Most jobs at a time.
+        devices: GPUs, or cores, of the job that has most.
     """
 
     seconds: Mapping[str, float]
@@ -38,6 +39,7 @@ class Estimate:
     unknown: frozenset[str] = frozenset()
     wall_s: float | None = 0.0
     workers: int = 0
+    devices: int = 1
 
 
 def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
@@ -83,8 +85,9 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
     wall_s = (
         None if unknown else sum(_stage_s(plan, jobs, seconds) for jobs in (plan.tune, plan.train))
     )
+    devices = max((_devices(job, plan.device) for job in to_run), default=1)
     assumed = _assumed_sizes(to_run)
-    return Estimate(seconds, hours, rates.basis, assumed, disk, unknown, wall_s, workers)
+    return Estimate(seconds, hours, rates.basis, assumed, disk, unknown, wall_s, workers, devices)
 
 
 def _stage_s(plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]) -> float:
