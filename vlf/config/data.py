@@ -4,6 +4,7 @@ One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -213,10 +214,17 @@ class OwnLists(LabelledData):
 
     def is_remark(self, line: str) -> bool:
         """It begins with `#` and names nothing that is there."""
-        if not line.startswith("#"):
+        return line.startswith("#") and not self.names(line)
+
+    def names(self, line: str) -> bool:
+        """Whether a line, less the numbers at its end, is the name of what is there."""
+        if not line.strip():
             return False
         names = (line.rsplit(maxsplit=count)[0] for count in (0, *self.NUMBERS))
-        return not any(_exists(self.path_of(name)) for name in names)
+        return any(self._is_there(self.path_of(name)) for name in names)
+
+    def _is_there(self, path: Path) -> bool:
+        return os.path.isfile(path)  # not raised for a name that no file system takes
 
     def path_of(self, name: str) -> Path:
         """Where the video is that a list calls `name`."""
@@ -282,6 +290,9 @@ class FramesConfig(OwnLists):
 
     NUMBERS: ClassVar[tuple[int, int]] = (2, 3)
 
+    def _is_there(self, path: Path) -> bool:
+        return os.path.isdir(path)
+
     @model_validator(mode="after")
     def _template_has_a_number(self) -> Self:
         try:
@@ -292,14 +303,6 @@ class FramesConfig(OwnLists):
             example = "img_{:05d}.jpg"
             raise ValueError(f'template: must hold one number, as {example}; got "{self.template}"')
         return self
-
-
-def _exists(path: Path) -> bool:
-    """Whether a file or folder is there; not if no file system takes its name."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def digest_of(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,21 +103,21 @@ def read_lines(path: Path, key: str, what: str = "file") -> Iterator[tuple[str, 
 
 
 def read_items(
-    path: Path, key: str, what: str, is_remark: Callable[[str], bool]
+    path: Path, key: str, what: str, config: OwnLists
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """The lines of an annotation list that name something: (("path:line", text), ...), and remarks.
 
     The second value has the places of remarks that are written as lines of a list, such as
-    `#clip.mp4 3`: their author may have meant them as that.
+    `#clip.mp4 3`, or `# clip.mp4 3` where there is a clip.mp4.
 
     Raises:
         ConfigError: As `read_file`.
     """
     items, remarks = [], []
     for where, text in read_lines(path, key, what):
-        if not is_remark(text):
+        if not config.is_remark(text):
             items.append((where, text))
-        elif _ITEM.fullmatch(text):
+        elif _ITEM.fullmatch(text) or config.names(text.lstrip("# ")):
             remarks.append(where)
     return items, remarks
 

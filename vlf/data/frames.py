@@ -55,7 +55,7 @@ def read_list(config: FramesConfig, split: Split) -> tuple[list[Item], tuple[str
     path = split_file(config, split, "a list")
     if path is None:
         return [], ()
-    lines, remarks = read_items(path, key, "list", config.is_remark)
+    lines, remarks = read_items(path, key, "list", config)
     items = []
     for where, text in lines:
         try:

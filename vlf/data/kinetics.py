@@ -79,7 +79,7 @@ def read_split(
         items.append(video_item(number, Path(video), bool(files), where))
     if not items:
         raise ConfigError(key, f"{path}: names no clip")
-    said = f"{split} split: {replaced} clips are read from the folder of replacements"
+    said = f"{split} split: clips that are read from the folder of replacements: {replaced}"
     return items, (said,) if replaced else ()
 
 

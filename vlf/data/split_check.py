@@ -100,6 +100,8 @@ def _shared(opened: Mapping[Split, ListedClips], select: str) -> list[str]:
         if shared:
             first, earlier = shared[0]
             said = f"{len(shared)} of {len(own)} clips are in the {other} split, too"
+            if changed := sum(item.label != earlier.label for item, earlier in shared):
+                said += f", {changed} of them with another label"
             at = f"the first is {first.where} ({earlier.where})"
             chosen = _chosen(select) if (split, other) == ("test", "val") else ""
             notes.append(f"{split} split: {said}{chosen}; {at}")
@@ -174,10 +176,9 @@ def _classes(opened: Opened, limit: int | None) -> list[str]:
         for split in ("val", "test"):
             labels = _column(opened[split], column)
             if unseen := [k for k in labels if k not in known]:
-                which = sorted(set(unseen))
-                said = f"{len(unseen)} of {len(labels)} clips are of {len(which)} {kind}"
-                what = f"{said} that training has no clip of: {_listed(train.classes, which)}"
-                notes.append(f"{split} split: {what}")
+                which = _listed(train.classes, sorted(set(unseen)))
+                said = f"{len(unseen)} of {len(labels)} clips are of {kind}"
+                notes.append(f"{split} split: {said} that training has no clip of: {which}")
         notes += _alike(names, kind)
         first += count
     return notes

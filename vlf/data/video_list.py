@@ -63,7 +63,7 @@ def read_list(config: OwnLists, split: Split) -> tuple[list[Item], tuple[str, ..
     path = split_file(config, split, "an annotation list")
     if path is None:
         return [], ()
-    lines, remarks = read_items(path, key, "annotation list", config.is_remark)
+    lines, remarks = read_items(path, key, "annotation list", config)
     items = []
     for where, text in lines:
         try:

@@ -20,7 +20,7 @@ def test_a_replacement_of_kinetics_is_read_in_place_of_the_broken_clip(tmp_path)
     clips = open_clips(config, "train")
     assert clips.items[1].path == folder / name
     assert levels_of(clips.load_views(1)) == [[20] * 4]
-    assert "train split: 1 clips are read from the folder of replacements" in clips.notes
+    assert "train split: clips that are read from the folder of replacements: 1" in clips.notes
     assert len(open_clips(config, "test").notes) == 1
 
 

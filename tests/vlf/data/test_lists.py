@@ -1,7 +1,7 @@
 """Lines of lists: what begins with #, what is named twice, and what of it the reader says."""
 
 import pytest
-from dataset_files import MAKERS, make_frames, make_jester, make_packed
+from dataset_files import make_frames, make_jester, make_packed
 from film_files import encode, save_images
 
 from vlf.config import ConfigError, FramesConfig, VideoListConfig
@@ -42,11 +42,12 @@ def test_a_line_that_begins_with_a_hash_and_names_a_file_is_that_file(tmp_path):
 @pytest.mark.parametrize("bad", ["fail", "skip"])
 def test_a_remark_that_reads_as_a_line_of_the_list_is_told(tmp_path, bad):
     films(tmp_path, "plain.mp4", "out.mp4")
-    config = listed(tmp_path, "# old ones: 3\n#out.mp4 1\n#gone.mp4 0 4 1\nplain.mp4 0\n", bad=bad)
+    lines = "# old ones: 3\n#out.mp4 1\n# out.mp4 0 4 1\n# gone.mp4 1\n#gone.mp4 1\nplain.mp4 0\n"
+    config = listed(tmp_path, lines, bad=bad)
     clips = open_clips(config, "train")
     assert names(clips) == ["plain.mp4"]
     assert clips.notes == (
-        "train split: 2 lines that begin with # name no file and are left out; "
+        "train split: 3 lines that begin with # name no file and are left out; "
         f"the first is {tmp_path}/train.txt:2",
     )
     assert config.train_size() == 1
@@ -89,12 +90,6 @@ def test_a_class_name_that_begins_with_a_hash_is_a_class_name(tmp_path):
     (tmp_path / "names.txt").write_text("#one\nplain\n")
     config = listed(tmp_path, "plain.mp4 0\n", class_names="names.txt")
     assert open_clips(config, "train").classes == ("#one", "plain")
-
-
-@pytest.mark.parametrize("name", ["ucf101", "hmdb51", "jester", "kinetics", "something"])
-def test_lists_of_publishers_have_no_remarks(tmp_path, name):
-    config = MAKERS[name](tmp_path)
-    assert not config.is_remark("#437_How_To.avi 1")
 
 
 def test_jesters_folders_that_begin_with_a_hash_are_counted(tmp_path):

@@ -47,6 +47,11 @@ def test_a_film_of_two_splits_is_told_with_both_lines(root):
     assert notes(apart) == []
 
 
+def test_a_film_that_has_another_label_in_the_test_is_told(root):
+    (note,) = notes(listed(root, ["a.mp4 0", "b.mp4 1"], ["a.mp4 0", "b.mp4 0"]))
+    assert "2 of 2 clips are in the train split, too, 1 of them with another label" in note
+
+
 @pytest.mark.parametrize(
     ("segment", "told"),
     [
@@ -165,7 +170,7 @@ def test_classes_of_the_test_that_training_never_has_are_told(root):
     config = listed(root, ["a.mp4 0", "b.mp4 2"], ["c.mp4 1", "d.mp4 0", "e.mp4 1"], num_classes=4)
     assert notes(config) == [
         "train split: 2 of 4 classes have no clip: 1, 3",
-        "test split: 2 of 3 clips are of 1 classes that training has no clip of: 1",
+        "test split: 2 of 3 clips are of classes that training has no clip of: 1",
     ]
 
 
@@ -173,7 +178,7 @@ def test_a_limit_that_leaves_the_first_classes_of_a_sorted_list_is_told(root):
     config = listed(root, ["a.mp4 0", "b.mp4 0", "c.mp4 1"], ["d.mp4 0", "e.mp4 1"], limit=2)
     assert notes(config) == [
         "train split: 1 of 2 classes have no clip (data.limit takes the first 2 clips): 1",
-        "test split: 1 of 2 clips are of 1 classes that training has no clip of: 1",
+        "test split: 1 of 2 clips are of classes that training has no clip of: 1",
     ]
 
 
@@ -183,9 +188,9 @@ def test_verbs_and_nouns_without_training_are_told_each(tmp_path):
     train.write_text("\n".join(train.read_text().splitlines()[:3]))
     assert notes(config) == [
         "train split: 1 of 3 verbs have no clip: let-go",
-        "test split: 1 of 3 clips are of 1 verbs that training has no clip of: let-go",
+        "test split: 1 of 3 clips are of verbs that training has no clip of: let-go",
         "train split: 1 of 3 nouns have no clip: salt",
-        "test split: 1 of 3 clips are of 1 nouns that training has no clip of: salt",
+        "test split: 1 of 3 clips are of nouns that training has no clip of: salt",
     ]
 
 
