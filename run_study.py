@@ -48,7 +48,7 @@ def answer(options: Options) -> int:
         return ANSWERS[options.action](plan, store, console, options)
     session = Session(plan, store, console, options.detach)
     if options.action == "plan" or (options.action == "run" and plan.to_run):
-        counts = counted(plan, options.action == "run", options.modules)
+        counts = counted(plan, options.action == "run", options.modules, console)
         if options.action == "plan":
             return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
         from analysis.statistics import median_ratio

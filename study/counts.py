@@ -26,6 +26,8 @@ class CellCounts:
         parameters: Learnable values.
         macs: Multiply-accumulates of one clip's forward pass.
         notes: What the MACs leave out.
+        data: What is known of the data, such as clips that two splits share.
+        missing: Which of the data is not on this machine; "" where all is.
         modules: Of `--modules`: (name, class, parameters, MACs) of each, parents first.
         frozen: What of it is not trained; None where all is, or only some stages are not.
     """
@@ -35,3 +37,5 @@ class CellCounts:
     notes: tuple[str, ...] = ()
     modules: tuple[tuple[str, str, int, int], ...] = ()
     frozen: FrozenCounts | None = None
+    data: tuple[str, ...] = ()
+    missing: str = ""

@@ -15,7 +15,6 @@ from study.grid import Cell
 from study.match_words import matched_words, ratio_to_target
 from study.needs import needs_as_values, needs_in_words
 from study.open_cells import latency_notes
-from study.placing import place
 from study.plan import Plan, Planned
 from study.progress import duration
 from study.record import Outcome
@@ -35,11 +34,10 @@ def print_plan(
     as_json: bool,
 ) -> int:
     """Cells with parameters, MACs and what is to run, then what that would take; 0."""
-    estimates = expected.seconds
-    wall_s = _wall_s(plan, estimates)
     if as_json:
-        print(json.dumps(_plan_values(plan, counts, expected, wall_s), indent=1))
+        print(json.dumps(_plan_values(plan, counts, expected), indent=1))
         return 0
+    print_warnings(data_warnings(plan, counts), console)
     match = plan.study.match
     matched = (f"matched ({match.metric_words})",) if match else ()
     levels = tuple(short_names(plan.study.factors).values())
@@ -53,7 +51,6 @@ def print_plan(
     for cost in plan.cost:
         jobs = [cost, *training.get(cost.cell.name, ())]
         to_run = [job for job in jobs if job.status in ("to run", "waits")]
-        seconds = sum(estimates[job.name] for job in to_run if job.kind != "cost")
         count = counts[cost.cell.name]
         for job in jobs:
             if job.reason and not job.reason.startswith("waits for"):
@@ -69,7 +66,7 @@ def print_plan(
                 *((matched_words(match, cost.cell, counts),) if match else ()),
                 *([str(sum(job.status == "reused" for job in jobs))] if reused else []),
                 str(len(to_run)),
-                duration(seconds) if to_run else "-",
+                _cell_time(to_run, expected),
             )
         )
     notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
@@ -85,7 +82,8 @@ def print_plan(
     if to_run:
         console.print(
             f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
-            f"in about {duration(wall_s)} (an estimate; timing of costs comes on top)"
+            f"{_wall_time(plan, expected)}; timing of costs comes on top",
+            soft_wrap=True,
         )
         _say_stages(plan, console)
         for line in needs_in_words(plan, expected):
@@ -94,6 +92,32 @@ def print_plan(
     else:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
     return 0
+
+
+def _cell_time(jobs: Sequence[Planned], expected: Estimate) -> str:
+    """Of a cell's jobs that are to run, one after the other."""
+    if any(job.name in expected.unknown for job in jobs):
+        return "not known"
+    seconds = sum(expected.seconds[job.name] for job in jobs if job.kind != "cost")
+    return duration(seconds) if jobs else "-"
+
+
+def _wall_time(plan: Plan, expected: Estimate) -> str:
+    if expected.wall_s is None:
+        return "in a time that is not known, since data are missing"
+    jobs = "1 job" if expected.workers == 1 else f"{expected.workers} jobs"
+    device = "GPU" if plan.device == "cuda" else "core"
+    each = f"{expected.devices} {device}{'s' if expected.devices > 1 else ''}"
+    at_a_time = f", with {jobs} of {each} at a time" if expected.workers else ""
+    return f"in about {duration(expected.wall_s)}{at_a_time} (an estimate)"
+
+
+def data_warnings(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
+    """What is missing of the data, then what is known of them; once where cells share it."""
+    missing = {cost.cell.name: counts[cost.cell.name].missing for cost in plan.cost}
+    lines = dict.fromkeys(text for text in missing.values() if text)
+    absent = [f"data are missing, and a run would be refused: {text}" for text in lines]
+    return absent + _by_cells(plan, {name: count.data for name, count in counts.items()})
 
 
 def _of_many(jobs: Sequence[Planned]) -> str:
@@ -119,10 +143,15 @@ def _say_more(number: int, what: str, console: Console) -> None:
 
 
 def _count_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
-    """What counts leave out and data miss; said once where several cells share it."""
+    """What counts leave out."""
+    return _by_cells(plan, {name: count.notes for name, count in counts.items()})
+
+
+def _by_cells(plan: Plan, notes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Notes of cells; said once where several cells share one."""
     cells: dict[str, list[str]] = {}
     for cost in plan.cost:
-        for note in counts[cost.cell.name].notes:
+        for note in notes[cost.cell.name]:
             cells.setdefault(note, []).append(cost.cell.name)
     return [
         f"{first} and {len(others)} more: {note}" if others else f"{first}: {note}"
@@ -146,26 +175,10 @@ def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Consol
         print_rows(headings, rows, console, title=cost.cell.name, words=2)
 
 
-def _wall_s(plan: Plan, estimates: Mapping[str, float]) -> float:
-    return sum(_stage_s(plan, jobs, estimates) for jobs in (plan.tune, plan.train))
-
-
-def _stage_s(plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]) -> float:
-    jobs = [job for job in jobs if job.status in ("to run", "waits")]
-    if not jobs:
-        return 0.0
-    workers = place(plan, jobs).workers
-    return max(
-        sum(estimates[job.name] for job in jobs) / workers,
-        max(estimates[job.name] for job in jobs),
-    )
-
-
 def _plan_values(
     plan: Plan,
     counts: Mapping[str, CellCounts],
     expected: Estimate,
-    wall_s: float,
 ) -> dict[str, Any]:
     estimates = expected.seconds
 
@@ -181,17 +194,20 @@ def _plan_values(
             "log": job.log,
             "tried": dict(job.tried),
             "identity": job.key.identity or None,  # not known before tuning has chosen
-            "estimate_s": round(estimates[job.name], 1) if job.kind != "cost" else None,
+            "estimate_s": None
+            if job.kind == "cost" or job.name in expected.unknown
+            else round(estimates[job.name], 1),
             "parameters": counts[job.cell.name].parameters,
             "macs": counts[job.cell.name].macs,
-            "notes": list(counts[job.cell.name].notes),
+            "notes": [*counts[job.cell.name].notes, *counts[job.cell.name].data],
             **_matched_values(plan.study, job.cell, counts),
         }
 
     return {
         "question": plan.study.question,
         "device": plan.device,
-        "estimate_s": round(wall_s, 1),
+        "estimate_s": None if expected.wall_s is None else round(expected.wall_s, 1),
+        "missing": [*dict.fromkeys(one.missing for one in counts.values() if one.missing)],
         **needs_as_values(plan, expected),
         "jobs": [values(job) for job in plan.jobs],
         "modules": {

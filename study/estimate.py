@@ -25,6 +25,10 @@ class Estimate:
         basis: What the rate of training is taken from.
         assumed: Lines on datasets that are not here.
         disk: What they will add to the results folder.
+        unknown: Names of train jobs whose number of clips is not known, nor so their time.
+        wall_s: Until all have ended, several at a time; None where that is not known.
+        workers: Most jobs at a time.
+        devices: GPUs, or cores, of the job that has most.
     """
 
     seconds: Mapping[str, float]
@@ -32,6 +36,10 @@ class Estimate:
     basis: str
     assumed: tuple[str, ...]
     disk: Disk
+    unknown: frozenset[str] = frozenset()
+    wall_s: float | None = 0.0
+    workers: int = 0
+    devices: int = 1
 
 
 def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
@@ -73,7 +81,24 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
     hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
     workers = min(len(to_run), place(plan, to_run).workers) if to_run else 0
     disk = disk_of(plan, counts, workers, store.root)
-    return Estimate(seconds, hours, rates.basis, _assumed_sizes(to_run), disk)
+    unknown = frozenset(job.name for job in to_run if not clips_of(job.cell.config.data).train)
+    wall_s = (
+        None if unknown else sum(_stage_s(plan, jobs, seconds) for jobs in (plan.tune, plan.train))
+    )
+    devices = max((_devices(job, plan.device) for job in to_run), default=1)
+    assumed = _assumed_sizes(to_run)
+    return Estimate(seconds, hours, rates.basis, assumed, disk, unknown, wall_s, workers, devices)
+
+
+def _stage_s(plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]) -> float:
+    jobs = [job for job in jobs if job.status in ("to run", "waits")]
+    if not jobs:
+        return 0.0
+    workers = place(plan, jobs).workers
+    return max(
+        sum(estimates[job.name] for job in jobs) / workers,
+        max(estimates[job.name] for job in jobs),
+    )
 
 
 def _seconds(job: Planned, step: float, rates: Rates, device: str) -> float:

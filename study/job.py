@@ -22,7 +22,8 @@ from study.store import Store
 from study.task import Event, Notify, Task
 from study.tensorboard import write_events
 from vlf.checkpoint import DIGEST_BYTES
-from vlf.data import open_clips
+from vlf.data import Clips, Split, open_clips
+from vlf.data.split_check import compare_splits
 from vlf.evaluate import Predictions, evaluate
 from vlf.examples import look_at
 from vlf.features import stored_bytes
@@ -74,6 +75,9 @@ def _train_and_test(
     checkpoints = store.checkpoints(task.key)
     loaders = loaders_of(task, device)
     resume_from = next((one for one in checkpoints if _is_whole(one)), None)
+    test = open_clips(
+        task.config.data, "test"
+    )  # what is wrong with it ends the job before training
     trained = train_model(
         task.config,
         task.seed,
@@ -89,7 +93,6 @@ def _train_and_test(
     notes = _notes(checkpoints, resume_from) + trained.notes
     if task.key.kind == "tune":  # the test split has no say in what is chosen
         return _measure_training(trained), {"curves": curves}, notes
-    test = open_clips(task.config.data, "test")
     model, clips = trained.reading(test, "test")
     answers = evaluate(model, clips, device, task.config.train.precision, loaders)
     artifacts = {
@@ -98,12 +101,22 @@ def _train_and_test(
     }
     if examples := look_at(trained.model, test, task.examples, device):
         artifacts["examples"] = _save(task, store, "examples", examples)
-    notes += test.notes + answers.notes()
+    notes += test.notes + answers.notes() + _split_notes(task, test)
     if task.tensorboard:
         notes += write_events(
             store.events_folder(task.key, task.attempt, task.name), trained.curves
         )
     return _measure(answers, trained), artifacts, notes
+
+
+def _split_notes(task: Task, test: Clips) -> tuple[str, ...]:
+    """What the splits of listed clips share, and which classes training lacks."""
+    data = task.config.data
+    if not data.files():
+        return ()
+    opened: dict[Split, Clips] = {"test": test}
+    opened |= {split: open_clips(data, split) for split in ("train", "val")}
+    return compare_splits(opened, task.config.train.select, data.limit)
 
 
 def _is_whole(checkpoint: Path) -> bool:

@@ -12,8 +12,10 @@ DEVICE = {"cuda": "GPU-hours", "cpu": "CPU-hours (hours of one core)"}
 def needs_in_words(plan: Plan, expected: Estimate) -> list[str]:
     """Lines below the table of a plan that has something to run."""
     disk = expected.disk
-    hours = f"{_number(expected.device_hours)} {DEVICE[plan.device]}"
-    lines = [f"training: about {hours}, by {expected.basis}"] if plan.study.seeds else []
+    hours = f"about {_number(expected.device_hours)} {DEVICE[plan.device]}"
+    if expected.unknown:
+        hours = "not known how long, since the number of clips is not known"
+    lines = [f"training: {hours}, by {expected.basis}"] if plan.study.seeds else []
     lines += expected.assumed
     records, artifacts = size(disk.records), size(disk.artifacts)
     features = f", features of frozen backbones {size(disk.features)}" if disk.features else ""
@@ -34,7 +36,7 @@ def needs_as_values(plan: Plan, expected: Estimate) -> dict[str, Any]:
     """The same for a script."""
     disk = expected.disk
     return {
-        "device_hours": round(expected.device_hours, 3),
+        "device_hours": None if expected.unknown else round(expected.device_hours, 3),
         "device_hours_are": "GPU-hours" if plan.device == "cuda" else "core-hours",
         "device_hours_by": expected.basis,
         "assumed": list(expected.assumed),

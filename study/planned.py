@@ -9,7 +9,7 @@ from study.grid import Cell
 from study.record import Kind, Outcome, Record, Status, job_name
 from study.spec import Study, StudyError
 from study.store import Key
-from vlf.config import nearest
+from vlf.config import RunConfig, nearest
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
 
@@ -160,16 +160,19 @@ class Plan:
         return [job for job in self.jobs if job.status == "to run"]
 
     @property
-    def reads_files(self) -> bool:
-        """Whether a job that is missing reads files of data, of which some may be missing."""
-        return any(
-            job.status in ("to run", "waits") and job.cell.config.data.files()
-            for job in self.training
-        )
+    def needs_a_look(self) -> bool:
+        """Whether a job that is missing reads files, or may have a batch of one clip."""
+        missing = (j.cell.config for j in self.training if j.status in ("to run", "waits"))
+        return any(config.data.files() or _has_small_batch(config) for config in missing)
 
     def outcomes(self) -> list[Outcome]:
         """The report's rows if nothing more were run."""
         return [job.outcome() for job in self.jobs]
+
+
+def _has_small_batch(config: RunConfig) -> bool:
+    size, clips = config.train.batch_size, config.data.train_size()
+    return min(size, clips % size or size) < 2 * config.train.processes
 
 
 def check_only(study: Study, only: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Before anything runs: build every cell on the meta device, count it, check its data."""
+"""Before anything runs: build every cell on the meta device, count it, check what it reads."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from study.counts import CellCounts, FrozenCounts
+from study.data_check import inspect_data
 from study.grid import Cell
 from study.identity import file_digests, section_text
 from study.metrics.macs import count, count_modules
@@ -14,7 +15,7 @@ from study.plan import Plan, Planned
 from study.spec import Study, locate
 from study.tensorboard import is_installed
 from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, RunConfig
-from vlf.data import check_data, open_clips
+from vlf.data import open_clips
 from vlf.models import build_model
 from vlf.models.backbones import check_pretrained
 from vlf.models.freeze import find_backbone, freeze
@@ -34,47 +35,27 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
 def inspect(
     plan: Plan, known: Mapping[str, CellCounts], to_run: bool, depth: int = 0
 ) -> dict[str, CellCounts]:
-    """Find out now what would fail later; counts by cell name.
+    """Find out now what would fail later; counts by cell name, with what is known of the data.
 
     Args:
         plan: Of which every cell that has no counts is built.
         known: Counts that are in records of the same code (study/estimate.py).
-        to_run: Check the data too; a study of data that are elsewhere can be planned, and of data
-            that are here the plan's notes tell what is missing.
+        to_run: All must be there; a plan can be made of data that are on another machine.
         depth: Count every module too, so many levels of names deep.
 
     Raises:
-        StudyError: If a cell cannot be built or its data cannot be read.
+        StudyError: If a cell cannot be built, its data cannot be read, or its batches not trained.
     """
     cells = [job.cell for job in plan.cost if job.cell.name not in known]
     counts = {**known, **count_cells(plan.study, cells, depth)}
     if to_run:
         check_device(plan)
         check_events(plan)
+    for name, data in inspect_data(plan, to_run).items():
+        counts[name] = dataclasses.replace(counts[name], data=data.notes, missing=data.missing)
+    if to_run:
         check_inputs(plan)
-        return counts
-    return {**counts, **_with_data_notes(plan, counts)}
-
-
-def _with_data_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, CellCounts]:
-    """What a plan says of data that are here, such as how many videos are missing.
-
-    Where each video would be decoded first (`bad: skip`), the record will say it.
-    """
-    seen: dict[DataConfig, tuple[str, ...]] = {}
-    found = {}
-    for job in plan.training:
-        data, name = job.cell.config.data, job.cell.name
-        if job.status == "to run" and name in counts and getattr(data, "bad", "") != "skip":
-            if data not in seen:
-                try:
-                    seen[data] = check_data(data)
-                except ConfigError:  # of data that are not here; a run is refused with this line
-                    seen[data] = ()
-            if seen[data]:
-                notes = (*counts[name].notes, *seen[data])
-                found[name] = dataclasses.replace(counts[name], notes=notes)
-    return found
+    return counts
 
 
 def count_cells(study: Study, cells: Sequence[Cell], depth: int = 0) -> dict[str, CellCounts]:
@@ -168,21 +149,19 @@ def check_events(plan: Plan) -> None:
 
 
 def check_inputs(plan: Plan) -> None:
-    """Read annotation lists and weight files of what is to run, so that a bad one stops us now.
+    """Read weight files of what is to run, so that a bad one stops us now.
 
     Published weights of backbones are fetched, once for all jobs.
 
     Raises:
         StudyError: Naming the key of the study file, and the line of the list or the layers.
     """
-    data_seen, weights_seen, tuned, backbones_seen = set(), set(), set(), set()
+    weights_seen, tuned, backbones_seen = set(), set(), set()
     for job in plan.training:
         model, data = job.cell.config.model, job.cell.config.data
         if job.status != "to run":
             continue
         try:
-            if data not in data_seen:
-                check_data(data)
             if job.kind == "tune" and data not in tuned:
                 _check_validation(plan, job, data)
                 tuned.add(data)
@@ -197,7 +176,6 @@ def check_inputs(plan: Plan) -> None:
                     fit_weights(module, model, data, model.weights)
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None
-        data_seen.add(data)
         backbones_seen.add(backbone)
         weights_seen.add((model.model_dump_json(), data))
 

@@ -159,9 +159,12 @@ def _left_words(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Words for a time: "45 s", "12 min", "3.5 h"."""
+    """Words for a time: "45 s", "12 min", "3.5 h", "12 days", "5.7 years"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    days = seconds / 86400
+    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:,.1f} years"

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from study.cluster import cancel_study, outcomes_in_queue, settle
 from study.counts import CellCounts
-from study.display import print_status
+from study.display import data_warnings, print_status, print_warnings
 from study.environment import resolve_device
 from study.estimate import recorded_counts
 from study.executors.slurm_queue import ClusterError
@@ -57,19 +57,21 @@ def _make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: 
     return plan
 
 
-def counted(plan: Plan, is_run: bool, modules: int) -> dict[str, CellCounts]:
+def counted(plan: Plan, is_run: bool, modules: int, console: Console) -> dict[str, CellCounts]:
     """Parameters and MACs by cell name; torch is loaded only where no record tells them.
 
-    Before a run, and where data or weights are read, all is looked at.
+    Before a run, and where data or weights are read or batches are small, all is looked at; a run
+    is told here what is known of its data.
 
     Raises:
         StudyError: As study/preflight.py.
     """
     counts = {} if modules else recorded_counts(plan)
-    if is_run or len(counts) < len(plan.cost) or plan.reads_files:
+    if is_run or len(counts) < len(plan.cost) or plan.needs_a_look:
         from study.preflight import inspect  # loads torch
 
         counts = inspect(plan, counts, is_run, modules)
+        print_warnings(data_warnings(plan, counts) if is_run else [], console)
     return counts
 
 

@@ -36,7 +36,15 @@ MAY_IMPORT = {
     "study.latency_process": {"study"},
     "study.scaling": {"study", "vlf.config"},
     "study.standing": {"study", "study.preflight", "vlf.config"},  # preflight where it is needed
-    "study.preflight": {"study", "vlf.config", "vlf.models", "vlf.data", "vlf.weights"},
+    "study.preflight": {
+        "study",
+        "study.data_check",
+        "vlf.config",
+        "vlf.models",
+        "vlf.data",
+        "vlf.weights",
+    },
+    "study.data_check": {"study", "vlf.config", "vlf.data", "vlf"},
     "study.cost_process": {"study"},
     "study.cost": {"study"},
     "study.job": {"study", "vlf"},

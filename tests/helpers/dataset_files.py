@@ -1,6 +1,7 @@
 """Each dataset in miniature, laid out and annotated as its publisher does.
 
-Every maker fills a folder and returns its config; a video of class k is grey of level 40 k + 20.
+Every maker fills a folder and returns its config; a video of class k is grey of level 40 k + 20,
+of the test of three more, since a copy of a training video in the test is told.
 """
 
 import csv
@@ -25,14 +26,14 @@ SHAPE = {"frames": 4, "size": 32}
 LENGTH = 8
 
 
-def levels(label):
-    return [40 * label + 20] * LENGTH
+def levels(label, is_test=False):
+    return [40 * label + 20 + 3 * is_test] * LENGTH
 
 
 def make_frames(root, **changes):
     for label, name in enumerate(["run", "sit down", "wave"]):
         for number in range(2):
-            save_images(root / "jpg" / name / f"{number:04d}", levels(label))
+            save_images(root / "jpg" / name / f"{number:04d}", levels(label, number))
     (root / "train.txt").write_text(
         "# path num_frames label\n\njpg/run/0000 8 0\njpg/sit down/0000 8 1\njpg/wave/0000 1 8 2\n"
     )
@@ -47,7 +48,7 @@ def make_packed(root, **changes):
     films = root / "films"
     for split, number in (("train", 0), ("test", 1)):
         for label, name in enumerate(names):
-            encode(films / name / f"{number}.mp4", levels(label))
+            encode(films / name / f"{number}.mp4", levels(label, number))
         lines = [f"{name}/{number}.mp4 {label}\n" for label, name in enumerate(names)]
         (films / f"{split}.txt").write_text("".join(lines))
         pack(find_source(films / f"{split}.txt", None), root, Packing(37))
@@ -97,9 +98,8 @@ def make_something(root, **changes):
     )
     for entry in [*SOMETHING_TRAIN, *held_out]:
         label = int(SOMETHING_LABELS[entry["template"].replace("[", "").replace("]", "")])
-        encode(
-            root / "20bn-something-something-v2" / f"{entry['id']}.webm", levels(label), "libvpx"
-        )
+        path = root / "20bn-something-something-v2" / f"{entry['id']}.webm"
+        encode(path, levels(label, entry in held_out), "libvpx")
     return SomethingConfig(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
 
 
@@ -113,7 +113,8 @@ def make_jester(root, **changes):
         rows = "".join(f"{first + k};{name}\n" for k, name in enumerate(JESTER))
         (root / "labels" / f"{split}.csv").write_text(rows)
         for k in range(3):
-            save_images(root / "20bn-jester-v1" / str(first + k), levels(k), "{:05d}.jpg")
+            folder = root / "20bn-jester-v1" / str(first + k)
+            save_images(folder, levels(k, split != "train"), "{:05d}.jpg")
     return JesterConfig(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
 
 
@@ -138,7 +139,7 @@ def make_kinetics(root, **changes):
                 if place is not None:
                     name = f"{one}_{start:06d}_{end:06d}.mp4"
                     folder = root / place.format(split=split)
-                    encode(folder / name, levels(names.index(label)))
+                    encode(folder / name, levels(names.index(label), split == "val"))
     return KineticsConfig(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
 
 
@@ -154,7 +155,7 @@ def make_ucf101(root, **changes):
     for number, name in enumerate(UCF101, start=1):
         for group in (1, 8):
             video = f"{name}/v_{name}_g{group:02d}_c01.avi"
-            encode(root / "UCF-101" / video, levels(number - 1), "mpeg4")
+            encode(root / "UCF-101" / video, levels(number - 1, group == 1), "mpeg4")
         train += f"{name}/v_{name}_g08_c01.avi {number}\r\n"
         test += f"{name}/v_{name}_g01_c01.avi\r\n"
     (splits / "trainlist01.txt").write_bytes(train.encode())
@@ -175,8 +176,8 @@ def make_hmdb51(root, **changes):
     for label, (name, videos) in enumerate(HMDB51.items()):
         lines = "".join(f"{video} {mark} \n" for video, mark in zip(videos, (1, 2, 0), strict=True))
         (splits / f"{name}_test_split1.txt").write_text(lines)
-        for video in videos[:2]:
-            encode(root / "hmdb51_org" / name / video, levels(label), "mpeg4")
+        for number, video in enumerate(videos[:2]):
+            encode(root / "hmdb51_org" / name / video, levels(label, number), "mpeg4")
     return HMDB51Config(root=str(root), **{"num_classes": 3, **SHAPE, **changes})
 
 

@@ -35,7 +35,7 @@ def make_epic_kitchens(root, source="videos", **changes):
                 video, start, stop, verb, noun = segment
                 video += ending
                 first, last = round(10 * start), round(10 * stop)
-                films.setdefault(video, [200] * 30)[first:last] = levels(verb)
+                films.setdefault(video, [200] * 30)[first:last] = levels(verb, ending == "9")
                 moments = [f"00:00:{second:05.2f}" for second in (start, stop)]
                 place = [f"{video}_{number}", video.partition("_")[0], video, "00:00:00.100"]
                 said = f'{VERBS[verb]} the "{NOUNS[noun]}", slowly'

@@ -24,16 +24,16 @@ def test_at_first_everything_is_to_run_and_nothing_is_written(study, store):
     assert not store.root.exists()
 
 
-def test_only_a_plan_that_reads_files_asks_what_of_them_is_missing(study, store, tmp_path):
-    assert not plan(study, store).reads_files
+def test_only_a_plan_that_reads_files_or_has_small_batches_is_looked_at(study, store, tmp_path):
+    assert not plan(study, store).needs_a_look
     path = tmp_path / "ucf.yaml"
     path.write_text(STUDY.replace("base:\n", "base:\n  data: {name: ucf101, root: ucf}\n"), "utf-8")
     ucf = load_study(path)
-    assert plan(ucf, store).reads_files
+    assert plan(ucf, store).needs_a_look
     assert "no such file: ucf/ucfTrainTestlist/classInd.txt" in plan(ucf, store).train[0].reason
     for job in plan(ucf, store).train:
         store.add(job.key, record_for(job))
-    assert not plan(ucf, store).reads_files
+    assert not plan(ucf, store).needs_a_look
 
 
 def test_a_job_with_a_record_of_its_own_is_reused(study, store):

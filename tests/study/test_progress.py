@@ -59,6 +59,16 @@ def test_in_a_terminal_a_failure_stays_on_the_screen():
     assert "failed: one: diverged" in out.getvalue()
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(4.4, "4 s"), (300, "5 min"), (3 * 3600, "3.0 h")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (4.4, "4 s"),
+        (300, "5 min"),
+        (3 * 3600, "3.0 h"),
+        (49 * 3600, "2 days"),
+        (729 * 86400, "729 days"),
+        (50178.1 * 3600, "5.7 years"),
+    ],
+)
 def test_durations_are_in_words(seconds, words):
     assert duration(seconds) == words

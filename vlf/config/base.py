@@ -12,16 +12,18 @@ class ConfigError(ValueError):
     Attributes:
         key: Dotted key at fault inside the run ("model.width"), or "" where none is to blame.
         message: What is wrong, what was given, and what is allowed; without file or key.
+        is_missing: Whether a file or folder is not there, which it may be on another machine.
     """
 
-    def __init__(self, key: str, message: str) -> None:
+    def __init__(self, key: str, message: str, is_missing: bool = False) -> None:
         super().__init__(f"{key}: {message}" if key else message)
         self.key = key
         self.message = message
+        self.is_missing = is_missing
 
-    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, str, bool]]:
         """Cross process borders: the default would pass the joined text alone."""
-        return (type(self), (self.key, self.message))
+        return (type(self), (self.key, self.message, self.is_missing))
 
 
 class Config(BaseModel):

@@ -4,9 +4,10 @@ One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticKnownError
@@ -165,11 +166,16 @@ class ListedData(ClipData):
         return tuple(Path(self.root) / name for name in names if name)
 
     def _count_lines(self, name: str, header: int = 0) -> int:
-        """Lines of a file that are no remark, less its header, at most `limit`."""
+        """Lines of a file that are not empty and no remark, less its header, at most `limit`."""
         path = Path(self.root) / name
         lines = path.read_bytes().splitlines() if path.is_file() else []
-        count = sum(1 for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+        stripped = (line.decode("utf-8", "replace").strip() for line in lines)
+        count = sum(1 for line in stripped if line and not self.is_remark(line))
         return min(max(0, count - header), self.limit or count)
+
+    def is_remark(self, line: str) -> bool:
+        """Whether a line of a list is none of the list; publishers' lists have no such lines."""
+        return False
 
 
 class LabelledData(ListedData):
@@ -202,6 +208,8 @@ class OwnLists(LabelledData):
     test: str = "test.txt"
     class_names: str = ""
 
+    NUMBERS: ClassVar[tuple[int, int]] = (1, 3)  # that may stand behind a path
+
     def train_size(self) -> int:
         """Lines of the training list."""
         return self._count_lines(self.train)
@@ -212,19 +220,33 @@ class OwnLists(LabelledData):
 
     def digests(self) -> dict[str, str]:
         """With `skip`, which of the videos that the lists name are there."""
-        return self._present((1, 3))
+        return self._present()
+
+    def is_remark(self, line: str) -> bool:
+        """It begins with `#` and names nothing that is there."""
+        return line.startswith("#") and not self.names(line)
+
+    def names(self, line: str) -> bool:
+        """Whether a line, less the numbers at its end, is the name of what is there."""
+        if not line.strip():
+            return False
+        names = (line.rsplit(maxsplit=count)[0] for count in (0, *self.NUMBERS))
+        return any(self._is_there(self.path_of(name)) for name in names)
+
+    def _is_there(self, path: Path) -> bool:
+        return os.path.isfile(path)  # not raised for a name that no file system takes
 
     def path_of(self, name: str) -> Path:
         """Where the video is that a list calls `name`."""
         return Path(self.root) / name
 
-    def _present(self, numbers: tuple[int, int]) -> dict[str, str]:
-        """With `skip`, which of the paths before `numbers` numbers of a list's line are there."""
+    def _present(self) -> dict[str, str]:
+        """With `skip`, which of the paths before the numbers of a list's line are there."""
         if self.bad == "fail":
             return {}
         lists = (path for path in self._paths(self.train, self.val, self.test) if path.is_file())
         lines = (line for path in lists for line in path.read_bytes().splitlines())
-        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in numbers)
+        words = (line.rsplit(maxsplit=count)[:1] for line in lines for count in self.NUMBERS)
         paths = {word[0].decode("utf-8", "replace") for word in words if word}
         return {"present": digest_of(path for path in paths if self.path_of(path).exists())}
 
@@ -276,6 +298,11 @@ class FramesConfig(OwnLists):
     first: int = Field(1, ge=0)
     stretch: Literal["end", "length"] = "end"
 
+    NUMBERS: ClassVar[tuple[int, int]] = (2, 3)
+
+    def _is_there(self, path: Path) -> bool:
+        return os.path.isdir(path)
+
     @model_validator(mode="after")
     def _template_has_a_number(self) -> Self:
         try:
@@ -286,10 +313,6 @@ class FramesConfig(OwnLists):
             example = "img_{:05d}.jpg"
             raise ValueError(f'template: must hold one number, as {example}; got "{self.template}"')
         return self
-
-    def digests(self) -> dict[str, str]:
-        """With `skip`, which of the folders that the lists name are there."""
-        return self._present((2, 3))
 
 
 def digest_of(names: Iterable[str]) -> str:

@@ -56,24 +56,6 @@ class Clips(Views, Protocol):
         """A training clip, sampled and augmented by `rng`: (T, 3, H, W) uint8."""
 
 
-def check_data(config: DataConfig) -> tuple[str, ...]:
-    """Read what a dataset is listed in; notes on what is left out.
-
-    No clip is decoded, but with `bad: skip` once to see whether it can be.
-
-    Raises:
-        ConfigError: As `open_clips` and `Augment`.
-    """
-    from vlf.data.augment import Augment
-
-    if not config.files():  # what is made from a seed has nothing to check
-        return ()
-    splits: tuple[Split, ...] = ("train", "val", "test")
-    opened = [open_clips(config, split) for split in splits]
-    Augment(config, opened[0].classes)
-    return tuple(note for clips in opened for note in clips.notes)
-
-
 def open_clips(config: DataConfig, split: Split) -> Clips:
     """Open one split.
 

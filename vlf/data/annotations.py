@@ -6,6 +6,8 @@ A byte order mark is taken off and lines may end in CR, LF or both, as publisher
 import csv
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from vlf.config import (
     nearest,
 )
 from vlf.data import Split
+from vlf.data.archives import archive_hint
+
+_ITEM = re.compile(r"#\S.*\s\d+")  # a remark that reads as `path label`
 
 
 def open_root(config: ListedData) -> Path:
@@ -34,7 +39,7 @@ def open_root(config: ListedData) -> Path:
     if not root.is_dir():
         made = " (clips cut from films are made by `python -m vlf.data.footage FOLDER`)"
         hint = made if isinstance(config, VideoListConfig) else ""
-        raise ConfigError("data.root", f'no such folder: "{root}"{hint}')
+        raise ConfigError("data.root", f'no such folder: "{root}"{hint}', is_missing=True)
     return root
 
 
@@ -74,7 +79,8 @@ def read_file(path: Path, key: str, what: str = "file") -> str:
         ConfigError: If the file is missing, unreadable or no UTF-8.
     """
     if not path.is_file():
-        raise ConfigError(key, f'no such {what}: "{path}"')
+        said = f'no such {what}: "{path}"{archive_hint(path)}'
+        raise ConfigError(key, said, is_missing=True)
     try:
         return path.read_text("utf-8-sig")
     except OSError as error:
@@ -96,6 +102,35 @@ def read_lines(path: Path, key: str, what: str = "file") -> Iterator[tuple[str, 
             yield f"{path}:{number}", text
 
 
+def read_items(
+    path: Path, key: str, what: str, config: OwnLists
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The lines of an annotation list that name something: (("path:line", text), ...), and remarks.
+
+    The second value has the places of remarks that are written as lines of a list, such as
+    `#clip.mp4 3`, or `# clip.mp4 3` where there is a clip.mp4.
+
+    Raises:
+        ConfigError: As `read_file`.
+    """
+    items, remarks = [], []
+    for where, text in read_lines(path, key, what):
+        if not config.is_remark(text):
+            items.append((where, text))
+        elif _ITEM.fullmatch(text) or config.names(text.lstrip("# ")):
+            remarks.append(where)
+    return items, remarks
+
+
+def remark_notes(split: Split, remarks: Sequence[str]) -> tuple[str, ...]:
+    """That lines were taken for remarks which a person may have meant as items."""
+    if not remarks:
+        return ()
+    what = "1 line that begins" if len(remarks) == 1 else f"{len(remarks)} lines that begin"
+    said = "names no file and is" if len(remarks) == 1 else "name no file and are"
+    return (f"{split} split: {what} with # {said} left out; the first is {remarks[0]}",)
+
+
 def read_names(path: Path, key: str, classes: int) -> tuple[str, ...]:
     """Class names, one a line.
 
@@ -108,11 +143,14 @@ def read_names(path: Path, key: str, classes: int) -> tuple[str, ...]:
 def check_names(
     path: Path, key: str, names: Sequence[str], classes: int, count: str = "num_classes"
 ) -> tuple[str, ...]:
-    """The names, if they are `classes`, as the config's `count` says.
+    """The names, if they are `classes`, as the config's `count` says, and no two are the same.
 
     Raises:
         ConfigError: If they are not.
     """
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise ConfigError(key, f'{path} names the class "{twice[0]}" {names.count(twice[0])} times')
     if len(names) != classes:
         message = f"{path} has {len(names)} names, data.{count} is {classes}"
         raise ConfigError(key, message)

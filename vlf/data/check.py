@@ -37,6 +37,7 @@ from vlf.data.contact_sheet import draw_sheet
 from vlf.data.listed_clips import TELL, Item, ListedClips, find_fault, name_of
 from vlf.data.prefetch import load_ahead
 from vlf.data.seeds import rng
+from vlf.data.split_check import compare_splits
 from vlf.data.study_data import StudyDataError, read_all_data
 
 TOLD = 5  # names of what is missing or broken, a split
@@ -49,19 +50,19 @@ class Findings:
 
     Attributes:
         listed: Items that its list names.
-        films: Different ones that are there; a film that two lines name counts once.
         opened: Films decoded so far.
         missing: "list:line: path" of each item that is not there.
         broken: "list:line: reason" of each film that cannot be decoded.
         labels: Items of each label.
+        notes: What its reader says of the list besides.
     """
 
     listed: int
-    films: int
     opened: int = 0
     missing: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     labels: Counter[int] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What a person reads, the first names only."""
@@ -70,8 +71,7 @@ class Findings:
             f"{self.listed} listed, {self.opened} opened, {len(self.missing)} missing, "
             f"{len(self.broken)} broken; {len(self.labels)} labels of {fewest} to {most} clips"
         ]
-        if repeated := self.listed - len(self.missing) - self.films:
-            told.append(f"{repeated} lines name what an earlier line names")
+        told += [note.partition(" split: ")[2] for note in self.notes]
         for what, names in (("missing", self.missing), ("broken", self.broken)):
             told += [f"{what}: {' '.join(name.split())}" for name in names[:TOLD]]
             if len(names) > TOLD:
@@ -90,9 +90,9 @@ def look(clips: ListedClips) -> Findings:
     every = [*clips.items, *clips.lost]
     return Findings(
         len(every),
-        len({name_of(item) for item in clips.items}),
         missing=[f"{item.where}: {item.path}" for item in clips.lost],
         labels=Counter(label for item in every for label in _labels_of(item)),
+        notes=tuple(note for note in clips.notes if "missing and left out" not in note),
     )
 
 
@@ -142,6 +142,8 @@ def check(config: ListedData, args: argparse.Namespace, console: Console) -> boo
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     opened = {split: open_to_tell(config, split) for split in get_args(Split)}
+    for note in compare_splits(opened, "last", config.limit):
+        print(f"  {note}", flush=True)
     found = {split: look(clips) for split, clips in opened.items() if clips.items or clips.lost}
     try:
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

@@ -49,14 +49,20 @@ class EpicKitchens(ListedClips):
             packs = Packs(config.pack_index(), "data.packs", config.pack_of)
             items, open_film, room = packs.look_up(items, config, split), packs.open, 0
         listing = settle(config, split, classes, items, open_film, kind="segments")
-        super().__init__(config, split, listing, open_film, room)
+        image_name = name_image if config.source == "rgb_frames" else None
+        super().__init__(config, split, listing, open_film, room, image_name)
 
 
 def open_segment(item: Item) -> Film:
     """A part of a video by its time stamps, or of a folder of images."""
     if item.seconds is None:
-        return ImageFolder(item.path, lambda number: IMAGE.format(number + 1))
+        return ImageFolder(item.path, name_image)
     return VideoStretch(item.path, *item.seconds)
+
+
+def name_image(number: int) -> str:
+    """File name of a frame, counted from 0."""
+    return IMAGE.format(number + 1)
 
 
 def read_classes(config: EpicKitchensConfig, kind: str, count: int) -> tuple[str, ...]:
@@ -79,8 +85,7 @@ def read_split(config: EpicKitchensConfig, split: Split) -> list[Item]:
     """The items of one split; none for a split without a csv.
 
     Raises:
-        ConfigError: If the csv is missing or a row cannot be read; with `bad: fail`, if the last
-            image of a row is not there.
+        ConfigError: If the csv is missing or a row cannot be read.
     """
     key = f"data.{split}"
     path = split_file(config, split, "a csv")
@@ -132,10 +137,13 @@ def _video_item(config: EpicKitchensConfig, row: dict[str, str], where: str, ind
     participant, video = row["participant_id"], row["video_id"]
     if config.source == "packed":
         path = config.pack_of(segment_name(video, (start, stop)))
-        return Item(path, _labels(config, row), 0, None, where, path.is_file())
+        missing = "" if path.is_file() else f'video: "{path}"'
+        parts = path.parent
+        return Item(path, _labels(config, row), 0, None, where, missing, (start, stop), parts)
     found_at = index(participant).get(video)
     path = Path(found_at or config.participant(participant) / f"{video}.MP4")
-    return Item(path, _labels(config, row), 0, None, where, bool(found_at), (start, stop))
+    missing = "" if found_at else f'video: "{path}"'
+    return Item(path, _labels(config, row), 0, None, where, missing, (start, stop))
 
 
 def _image_item(config: EpicKitchensConfig, row: dict[str, str], where: str, _: Index) -> Item:
@@ -148,8 +156,7 @@ def _image_item(config: EpicKitchensConfig, row: dict[str, str], where: str, _: 
     if stop < start:
         raise ValueError(f"stop_frame must be at least start_frame {start}, got {stop}")
     folder = config.participant(row["participant_id"]) / row["video_id"]
-    last = folder / IMAGE.format(stop)
-    found = last.is_file()
-    if not found and config.bad == "fail" and folder.is_dir():
-        raise ValueError(f'no such image: "{last}"')
-    return Item(folder, _labels(config, row), start - 1, stop, where, found)
+    last, missing = folder / name_image(stop - 1), ""
+    if not last.is_file():
+        missing = f'image: "{last}"' if folder.is_dir() else f'video: "{folder}"'
+    return Item(folder, _labels(config, row), start - 1, stop, where, missing)

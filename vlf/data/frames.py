@@ -2,19 +2,20 @@
 
 A line is `path num_frames label`, or `path start NUMBER label`, where NUMBER is the number of the
 last image (`stretch: end`) or how many there are (`length`). Paths are relative to the root and may
-hold spaces; `start` counts as the file names do. Empty lines and lines that begin with `#` are left
-out.
+hold spaces; `start` counts as the file names do. Empty lines are left out, and lines that begin
+with `#` and name no folder.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from vlf.config import ConfigError, FramesConfig
 from vlf.data import Split
-from vlf.data.annotations import open_root, read_lines, split_file
+from vlf.data.annotations import open_root, read_items, remark_notes, split_file
 from vlf.data.film import Film, ImageFolder
 from vlf.data.listed_clips import Item, ListedClips, settle
-from vlf.data.video_list import is_whole, read_classes
+from vlf.data.video_list import MAX_TOLD, is_whole, read_classes
 
 FORM = "`path num_frames label` or `path start {} label`"
 
@@ -28,37 +29,43 @@ class FrameFolders(ListedClips):
     """
 
     def __init__(self, config: FramesConfig, split: Split) -> None:
-        open_film = partial(_open_folder, config)
-        items = read_list(config, split)
-        listing = settle(config, split, read_classes(config), items, open_film)
-        super().__init__(config, split, listing, open_film)
+        image_name = partial(name_image, config)
+        open_film = partial(_open_folder, image_name)
+        items, notes = read_list(config, split)
+        listing = settle(config, split, read_classes(config), items, open_film, notes=notes)
+        super().__init__(config, split, listing, open_film, image_name=image_name)
 
 
-def _open_folder(config: FramesConfig, item: Item) -> Film:
-    return ImageFolder(item.path, lambda number: config.template.format(number + config.first))
+def name_image(config: FramesConfig, number: int) -> str:
+    """File name of a frame, counted from 0."""
+    return config.template.format(number + config.first)
 
 
-def read_list(config: FramesConfig, split: Split) -> list[Item]:
-    """The items of one split; none for a split without a list.
+def _open_folder(image_name: Callable[[int], str], item: Item) -> Film:
+    return ImageFolder(item.path, image_name)
+
+
+def read_list(config: FramesConfig, split: Split) -> tuple[list[Item], tuple[str, ...]]:
+    """The items of one split, and notes on its list; none for a split without a list.
 
     Raises:
-        ConfigError: If the list is missing or a line cannot be read; with `bad: fail`, if a line
-            names a folder or image that is not there.
+        ConfigError: If the list is missing or a line cannot be read.
     """
     key, root = f"data.{split}", open_root(config)
     path = split_file(config, split, "a list")
     if path is None:
-        return []
+        return [], ()
+    lines, remarks = read_items(path, key, "list", config)
     items = []
-    for where, text in read_lines(path, key, "list"):
-        if not text.startswith("#"):
-            try:
-                items.append(_read_line(text, root, config, where))
-            except ValueError as error:
-                raise ConfigError(key, f"{where}: {error}") from None
+    for where, text in lines:
+        try:
+            items.append(_read_line(text, root, config, where))
+        except (ValueError, OSError) as error:  # OSError: a name that no file system takes
+            raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
+    notes = remark_notes(split, remarks)
     if not items:
-        raise ConfigError(key, f"{path}: has no line that names a folder")
-    return items
+        raise ConfigError(key, "; ".join([f"{path}: has no line that names a folder", *notes]))
+    return items, notes
 
 
 def _read_line(text: str, root: Path, config: FramesConfig, where: str) -> Item:
@@ -81,9 +88,9 @@ def _read_line(text: str, root: Path, config: FramesConfig, where: str) -> Item:
             f"must be at least one image, from number {config.first} (data.first) on; "
             f"got {first} to {last}"
         )
-    image = root / name / config.template.format(end - 1 + config.first)
-    found = image.is_file()
-    if not found and config.bad == "fail":
-        missing = "image" if (root / name).is_dir() else "folder"
-        raise ValueError(f'no such {missing}: "{image if missing == "image" else root / name}"')
-    return Item(root / name, label, start, end, where, found)
+    folder = root / name
+    image = folder / name_image(config, end - 1)
+    missing = ""
+    if not image.is_file():
+        missing = f'image: "{image}"' if folder.is_dir() else f'folder: "{folder}"'
+    return Item(folder, label, start, end, where, missing)

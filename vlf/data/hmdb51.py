@@ -9,7 +9,7 @@ from vlf.config import ConfigError, HMDB51Config
 from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.annotations import check_names, open_root, read_lines
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle, video_item
 
 KEY = "data.splits"
 MARKS = {"train": "1", "test": "2"}
@@ -65,7 +65,7 @@ def read_split(config: HMDB51Config, split: Split, classes: tuple[str, ...]) -> 
             if mark == MARKS[split]:
                 stem = f"{name}/{Path(video.strip()).stem}"
                 file = Path(found.get(stem, f"{videos}/{name}/{video.strip()}"))
-                items.append(Item(file, number, 0, None, where, stem in found))
+                items.append(video_item(number, file, stem in found, where))
     if not items:
         raise ConfigError(KEY, f'"{folder}" marks no video for the {split} split')
     return items

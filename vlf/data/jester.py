@@ -8,7 +8,7 @@ from vlf.config.folder import list_folders
 from vlf.data import Split
 from vlf.data.annotations import number_of, open_root, read_names, read_pairs, split_file
 from vlf.data.film import Film, ImageFolder
-from vlf.data.listed_clips import Item, ListedClips, settle
+from vlf.data.listed_clips import Item, ListedClips, settle, video_item
 
 
 class Jester(ListedClips):
@@ -45,7 +45,7 @@ def read_split(config: JesterConfig, split: Split, classes: tuple[str, ...]) -> 
     items = []
     for where, one, label in read_pairs(path, key):
         number = number_of(label, numbers, key, where, config.labels)
-        items.append(Item(videos / one, number, 0, None, where, one in there))
+        items.append(video_item(number, videos / one, one in there, where))
     if not items:
         raise ConfigError(key, f"{path}: names no video")
     return items

@@ -4,7 +4,6 @@ Shapes: N items, T frames, S pixels of the clip's side.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from vlf.config import ConfigError, ListedData
 from vlf.data import Split
+from vlf.data.archives import archive_hint
 from vlf.data.decode_check import check_once
 from vlf.data.film import Film, TimedVideo
 from vlf.data.sampling import Indices, draw_indices, fixed_indices
@@ -36,8 +36,9 @@ class Item:
         start: First frame.
         end: First frame after it; None runs to the end of the film.
         where: List and line, for messages.
-        found: Whether the film is there.
+        missing: What is not there, such as 'video: "a.mp4"'; "" if all of it is.
         seconds: From when to when of the film, where that is not said by frames.
+        whole: Folder of all parts of the film, where each part is a file of its own.
     """
 
     path: Path
@@ -45,8 +46,14 @@ class Item:
     start: int
     end: int | None
     where: str
-    found: bool = True
+    missing: str = ""
     seconds: tuple[float, float] | None = None
+    whole: Path | None = None
+
+    @property
+    def film(self) -> Path:
+        """What other items may have parts of, too."""
+        return self.whole or self.path
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,11 @@ class Listing:
     items: list[Item]
     notes: tuple[str, ...] = ()
     lost: tuple[Item, ...] = ()
+
+
+def video_item(label: int, path: Path, is_there: bool, where: str) -> Item:
+    """A whole video, of one class."""
+    return Item(path, label, 0, None, where, "" if is_there else f'video: "{path}"')
 
 
 OpenFilm = Callable[[Item], Film]
@@ -87,6 +99,7 @@ class ListedClips:
         listing: The items.
         open_film: How to come by an item's frames.
         cache_bytes: Most bytes of decoded frames to keep.
+        image_name: Name of an image file by its frame's number, where items are folders of them.
 
     Raises:
         ConfigError: From `load` and `load_views`, if a film cannot be decoded.
@@ -99,6 +112,7 @@ class ListedClips:
         listing: Listing,
         open_film: OpenFilm,
         cache_bytes: int = CACHE_BYTES,
+        image_name: Callable[[int], str] | None = None,
     ) -> None:
         self.config, self.split = config, split
         self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
@@ -107,7 +121,7 @@ class ListedClips:
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views * config.crops
         self.side = config.short_side or short_side(config.size)
-        self.open_film = open_film
+        self.open_film, self.image_name = open_film, image_name
         self._films: dict[int, Film] = {}
         self._lengths: dict[int, int] = {}
         self._cache: dict[int, Tensor] = {}
@@ -185,21 +199,25 @@ def settle(
     open_film: OpenFilm,
     missing_is_normal: bool = False,
     kind: str = "videos",
+    notes: Sequence[str] = (),
 ) -> Listing:
     """The items that can be used, as `bad` says, and notes on those that cannot.
 
-    `limit` takes the first of those that are there; `kind` is what notes call the items.
+    `limit` takes the first of those that are there; `kind` is what notes call the items, and
+    `notes` are those of who has read the list.
 
     Raises:
         ConfigError: If one is missing or broken and `bad` is `fail`, or if none is left.
     """
     key = f"data.{split}"
-    there = [item for item in items if item.found]
-    lost = [item for item in items if not item.found]
+    there = [item for item in items if not item.missing]
+    lost = [item for item in items if item.missing]
+    hint = archive_hint(lost[0].path, Path(config.root)) if lost else ""
     if lost and config.bad == "fail" and not missing_is_normal:
         more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
-        raise ConfigError(key, f'{lost[0].where}: no such video: "{lost[0].path}"{more}')
-    notes = []
+        said = f"{lost[0].where}: no such {lost[0].missing}{more}{hint}"
+        raise ConfigError(key, said, is_missing=True)
+    notes = list(notes)
     if lost:
         notes.append(f"{split} split: {len(lost)} of {len(items)} {kind} are missing and left out")
     there = there[: config.limit]
@@ -214,11 +232,25 @@ def settle(
             notes.append(f"{split} split: {say}; the first is {first}")
         there = [item for item in there if not why[name_of(item)]]
     if items and not there and config.bad != TELL:
-        raise ConfigError(key, f"none of its {len(items)} {kind} can be used; {notes[-1]}")
-    twice = sum(count - 1 for count in Counter(name_of(item) for item in there).values())
-    if twice:
-        notes.append(f"{split} split: {twice} lines name what an earlier line names")
-    return Listing(classes, there, tuple(notes), tuple(lost))
+        said = f"none of its {len(items)} {kind} can be used; {notes[-1]}{hint}"
+        raise ConfigError(key, said, is_missing=len(lost) == len(items))
+    return Listing(classes, there, (*notes, *_repeats(split, there)), tuple(lost))
+
+
+def _repeats(split: Split, items: Sequence[Item]) -> list[str]:
+    """Notes on lines that name what an earlier line names, and on their labels if these differ."""
+    first: dict[str, Item] = {}
+    again = [(item, first.setdefault(name_of(item), item)) for item in items]
+    again = [(item, earlier) for item, earlier in again if item is not earlier]
+    if not again:
+        return []
+    notes = [f"{split} split: {len(again)} lines name what an earlier line names"]
+    other = [(item, earlier) for item, earlier in again if item.label != earlier.label]
+    if other:
+        item, earlier = other[0]
+        at = f"the first is {item.where}, against {earlier.where}"
+        notes.append(f"{split} split: {len(other)} of these lines give it another label; {at}")
+    return notes
 
 
 def find_fault(item: Item, open_film: OpenFilm) -> str:

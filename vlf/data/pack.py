@@ -231,6 +231,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         packing = Packing(args.size, args.quality, args.chroma)
         source = find_source(args.source, args.root)
+        for note in source.notes:
+            print(f"note: {note}", file=sys.stderr)
         found = pack(source, args.out, packing, args.workers, args.skip_broken, console)
         is_whole = args.skip_broken or not found.broken  # else there is no index to check
         wrong = [*found.broken.values(), *(check(args.out) if args.check and is_whole else [])]

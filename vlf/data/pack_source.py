@@ -31,6 +31,7 @@ class Source:
         classes: Names; empty if they are not known.
         open_film: How to come by the frames of an item's video, as its dataset does.
         has_own_lists: Whether the dataset's lists name what is packed, and none need be written.
+        notes: What is left out of the lists.
     """
 
     root: Path
@@ -38,6 +39,7 @@ class Source:
     classes: tuple[str, ...] = ()
     open_film: OpenFilm = open_by_number
     has_own_lists: bool = False
+    notes: tuple[str, ...] = ()
 
     def videos(self) -> dict[str, Item]:
         """Name -> an item of that video, each once, in the order of the lists."""
@@ -56,8 +58,8 @@ class Source:
         if not path.is_relative_to(os.path.normpath(self.root)):
             raise PackError(f'{item.where}: "{item.path}" is not inside of "{self.root}"')
         name = path.relative_to(os.path.normpath(self.root)).as_posix()
-        if len(name.splitlines()) != 1 or name != name.strip() or name.startswith("#"):
-            text = "a name that begins with `#` or a space, or holds a line break"
+        if len(name.splitlines()) != 1 or name != name.strip():
+            text = "a name that begins or ends with a space, or holds a line break"
             raise PackError(f"{item.where}: {text}, cannot stand in a list: {name!r}")
         return name
 
@@ -74,7 +76,11 @@ def find_source(path: Path, root: Path | None) -> Source:
     if path.suffix not in (".yaml", ".yml"):
         folder = str(root or path.parent)
         listed = VideoListConfig(root=folder, train=str(path.resolve()), num_classes=ANY_LABEL)
-        return Source(Path(folder), {path.name: read_list(listed, "train")})
+        items, notes = read_list(listed, "train")
+        missing = next((item for item in items if item.missing), None)
+        if missing is not None:
+            raise PackError(f"{missing.where}: no such {missing.missing}")
+        return Source(Path(folder), {path.name: items}, notes=notes)
     try:
         config = read_base_data(path, root)
     except StudyDataError as error:
@@ -95,4 +101,5 @@ def _source_of(config: DataConfig, path: Path) -> Source:
     first = splits["train"]
     if not first.items or isinstance(first.open_film(first.items[0]), ImageFolder):
         raise nothing
-    return Source(Path(config.root), lists, first.classes, first.open_film, has_own_lists)
+    notes = tuple(note for clips in splits.values() for note in clips.notes)
+    return Source(Path(config.root), lists, first.classes, first.open_film, has_own_lists, notes)

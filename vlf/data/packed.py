@@ -123,8 +123,9 @@ class Packed(ListedClips):
 
     def __init__(self, config: PackedConfig, split: Split) -> None:
         packs = Packs(open_root(config) / config.index, "data.index", config.path_of)
-        items = packs.look_up(read_list(config, split), config, split)
-        listing = settle(config, split, read_classes(config), items, packs.open)
+        items, notes = read_list(config, split)
+        items = packs.look_up(items, config, split)
+        listing = settle(config, split, read_classes(config), items, packs.open, notes=notes)
         super().__init__(config, split, listing, packs.open, cache_bytes=0)
 
 
@@ -153,7 +154,7 @@ class Packs:
         return PackFile(item.path, self._entries[item.path])
 
     def look_up(self, items: Iterable[Item], config: ListedData, split: Split) -> list[Item]:
-        """The items, found if they are in the index too.
+        """The items, missing if they are not in the index.
 
         Raises:
             ConfigError: With `bad: fail`, if one is there and not in the index, or is too short.
@@ -161,14 +162,16 @@ class Packs:
         looked_up = []
         for item in items:
             entry, fault = self._entries.get(item.path), ""
-            if item.found and entry is None:
+            if not item.missing and entry is None:
                 fault = f'"{item.path}" is not in {self._index.name}'
+                missing = f'line of {self._index.name}: "{item.path}"'
+                item = dataclasses.replace(item, missing=missing)
             elif entry and item.end is not None and item.end > entry.frames:
                 asked = f"frame {item.end - 1} was asked for"
                 fault = f'"{item.path}" has {entry.frames} frames; {asked}'
             if fault and config.bad == "fail":
                 raise ConfigError(f"data.{split}", f"{item.where}: {fault}")
-            looked_up.append(dataclasses.replace(item, found=item.found and entry is not None))
+            looked_up.append(item)
         return looked_up
 
 

@@ -21,7 +21,7 @@ from vlf.data.annotations import (
     read_pairs,
     split_file,
 )
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle, video_item
 
 
 class Something(ListedClips):
@@ -75,7 +75,7 @@ def read_split(config: SomethingConfig, split: Split, classes: tuple[str, ...]) 
     for where, one, label in entries:
         number = number_of(label, numbers, key, where, config.labels)
         video = found.get(one, f"{videos}/{one}.webm")
-        items.append(Item(Path(video), number, 0, None, where, one in found))
+        items.append(video_item(number, Path(video), one in found, where))
     if not items:
         raise ConfigError(key, f"{path}: names no video")
     return items

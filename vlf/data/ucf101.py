@@ -10,7 +10,7 @@ from vlf.config import ConfigError, UCF101Config, nearest
 from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.annotations import check_names, open_root, read_lines
-from vlf.data.listed_clips import Item, ListedClips, open_video, settle
+from vlf.data.listed_clips import Item, ListedClips, open_video, settle, video_item
 
 KEY = "data.splits"
 
@@ -70,7 +70,7 @@ def read_split(config: UCF101Config, split: Split, classes: tuple[str, ...]) -> 
             raise ConfigError(KEY, f"{where}: {said}")
         stem = str(Path(video).with_suffix("").as_posix())
         file = Path(found.get(stem, f"{videos}/{video}"))
-        items.append(Item(file, number_of[name], 0, None, where, stem in found))
+        items.append(video_item(number_of[name], file, stem in found, where))
     if not items:
         raise ConfigError(KEY, f"{path}: names no video")
     return items

@@ -2,12 +2,12 @@
 
 A line is `path label` or `path start_frame end_frame label`: paths are relative to the root and may
 hold spaces, frames count from 0, and `end_frame` is the first that no longer belongs to the clip.
-Empty lines and lines that begin with `#` are left out.
+Empty lines are left out, and lines that begin with `#` and name no file.
 """
 
 from vlf.config import ConfigError, OwnLists, VideoListConfig
 from vlf.data import Split
-from vlf.data.annotations import open_root, read_lines, read_names, split_file
+from vlf.data.annotations import open_root, read_items, read_names, remark_notes, split_file
 from vlf.data.film import Film, VideoFile
 from vlf.data.listed_clips import CACHE_BYTES, Item, ListedClips, settle
 
@@ -30,9 +30,9 @@ class VideoList(ListedClips):
     def __init__(
         self, config: VideoListConfig, split: Split, cache_bytes: int = CACHE_BYTES
     ) -> None:
-        listing = settle(
-            config, split, read_classes(config), read_list(config, split), open_by_number
-        )
+        items, notes = read_list(config, split)
+        classes = read_classes(config)
+        listing = settle(config, split, classes, items, open_by_number, notes=notes)
         super().__init__(config, split, listing, open_by_number, cache_bytes)
 
 
@@ -53,27 +53,27 @@ def read_classes(config: OwnLists) -> tuple[str, ...]:
     return read_names(path, "data.class_names", config.num_classes)
 
 
-def read_list(config: OwnLists, split: Split) -> list[Item]:
-    """The items of one split; none for a split without a list.
+def read_list(config: OwnLists, split: Split) -> tuple[list[Item], tuple[str, ...]]:
+    """The items of one split, and notes on its list; none for a split without a list.
 
     Raises:
-        ConfigError: If the list is missing or a line cannot be read; with `bad: fail`, if a line
-            names a video that is not there.
+        ConfigError: If the list is missing or a line cannot be read.
     """
     key = f"data.{split}"
     path = split_file(config, split, "an annotation list")
     if path is None:
-        return []
+        return [], ()
+    lines, remarks = read_items(path, key, "annotation list", config)
     items = []
-    for where, text in read_lines(path, key, "annotation list"):
-        if not text.startswith("#"):
-            try:
-                items.append(_read_line(text, config, where))
-            except (ValueError, OSError) as error:  # OSError: a name that no file system takes
-                raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
+    for where, text in lines:
+        try:
+            items.append(_read_line(text, config, where))
+        except (ValueError, OSError) as error:  # OSError: a name that no file system takes
+            raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
+    notes = remark_notes(split, remarks)
     if not items:
-        raise ConfigError(key, f"{path}: has no line that names a video")
-    return items
+        raise ConfigError(key, "; ".join([f"{path}: has no line that names a video", *notes]))
+    return items, notes
 
 
 def _read_line(text: str, config: OwnLists, where: str) -> Item:
@@ -92,10 +92,8 @@ def _read_line(text: str, config: OwnLists, where: str) -> Item:
         if not 0 <= start < end:
             raise ValueError(f"frames must have 0 <= start < end, got {start} and {end}")
     path = config.path_of(name)
-    found = path.is_file()
-    if not found and config.bad == "fail":
-        raise ValueError(f'no such video: "{path}"')
-    return Item(path, int(label), start, end, where, found)
+    missing = "" if path.is_file() else f'video: "{path}"'
+    return Item(path, int(label), start, end, where, missing)
 
 
 def is_whole(word: str) -> bool:

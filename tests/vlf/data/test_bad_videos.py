@@ -17,8 +17,9 @@ from film_files import encode, encode_sound, levels_of
 from PIL import Image
 
 from vlf.config import ConfigError, VideoListConfig
-from vlf.data import check_data, open_clips
+from vlf.data import open_clips
 from vlf.data.decode_check import FILE
+from vlf.data.split_check import check_data
 
 PLAYLIST = b"""\
 #EXTM3U
@@ -115,7 +116,7 @@ def test_a_bad_test_video_is_no_part_of_the_accuracy(tmp_path):
     clips = open_clips(config, "test")
     assert len(clips) == 2
     assert clips.labels.tolist() == [1, 2]
-    assert check_data(config) == clips.notes
+    assert check_data(config).notes == clips.notes
 
 
 def test_each_video_is_looked_at_once_until_it_changes(tmp_path):

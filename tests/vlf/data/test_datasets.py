@@ -9,9 +9,10 @@ from film_files import levels_of, save_images
 
 from study.identity import file_digests, train_identity
 from vlf.config import ConfigError, FramesConfig, KineticsConfig, RunConfig
-from vlf.data import DATASETS, check_data, open_clips
+from vlf.data import DATASETS, open_clips
 from vlf.data.prefetch import load_ahead
 from vlf.data.seeds import rng
+from vlf.data.split_check import check_data
 
 CLASSES = {
     "packed": ("run", "sit down", "wave"),
@@ -162,24 +163,24 @@ def test_a_byte_order_mark_and_either_end_of_line_change_nothing(made):
 
 def test_missing_clips_of_kinetics_are_counted_and_told(tmp_path):
     config = MAKERS["kinetics"](tmp_path)
-    assert check_data(config) == (
+    assert check_data(config).notes == (
         "train split: 1 of 4 videos are missing and left out",
         "test split: 1 of 4 videos are missing and left out",
     )
-    assert open_clips(config, "train").notes == check_data(config)[:1]
+    assert open_clips(config, "train").notes == check_data(config).notes[:1]
 
 
 @pytest.mark.parametrize("name", [name for name in MAKERS if name != "kinetics"])
 def test_of_another_dataset_a_missing_video_is_an_error_or_counted(tmp_path, name):
     config = MAKERS[name](tmp_path)
-    assert check_data(config) == ()
+    assert check_data(config).notes == ()
     gone = open_clips(config, "train").items[1].path
     gone.rename(gone.with_name("elsewhere"))
     with pytest.raises(ConfigError, match=r":\d+: no such (video|folder)") as caught:
         check_data(config)
     assert gone.name in str(caught.value)
     lenient = config.model_copy(update={"bad": "skip"})
-    assert check_data(lenient) == ("train split: 1 of 3 videos are missing and left out",)
+    assert check_data(lenient).notes[0] == "train split: 1 of 3 videos are missing and left out"
     assert open_clips(lenient, "train").labels.tolist() == [LABELS[name][0], LABELS[name][2]]
 
 
@@ -333,8 +334,8 @@ def test_lines_are_found_again_in_json_of_any_layout(tmp_path):
 def test_two_files_of_one_clip_are_told_and_none_at_all_is_an_error(tmp_path):
     config = MAKERS["kinetics"](tmp_path)
     name = "--nQbRBEz2s_000104_000114.mp4"
-    (tmp_path / "replacement").mkdir()
-    (tmp_path / "replacement" / name).write_bytes((tmp_path / "train" / name).read_bytes())
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / name).write_bytes((tmp_path / "train" / name).read_bytes())
     with pytest.raises(ConfigError, match=r"train\.csv:3: two files are clip --nQbRBEz2s_"):
         open_clips(config, "train")
     empty = KineticsConfig(**{**config.model_dump(), "videos": "annotations"})

@@ -9,9 +9,10 @@ from epic_files import NOUNS, VERBS, make_epic_kitchens
 from film_files import encode, levels, levels_of
 
 from vlf.config import ConfigError, EpicKitchensConfig
-from vlf.data import check_data, open_clips
+from vlf.data import open_clips
 from vlf.data.augment import Augment, mix_clips
 from vlf.data.seeds import rng
+from vlf.data.split_check import check_data
 from vlf.data.stretch import VideoStretch
 from vlf.data.video import VideoError
 
@@ -71,14 +72,14 @@ def test_the_size_of_training_is_told_without_reading_videos(made):
 @pytest.mark.parametrize("source", SOURCES)
 def test_missing_videos_are_an_error_or_counted_by_their_segments(tmp_path, source):
     config = make_epic_kitchens(tmp_path, source)
-    assert check_data(config) == ()
+    assert check_data(config).notes == ()
     gone = open_clips(config, "train").items[0].path
     lenient = config.model_copy(update={"bad": "skip"})
     before = lenient.digests()
     gone.rename(gone.with_name("P01_77"))
     with pytest.raises(ConfigError, match=r"train\.csv:2: no such video: .*P01_01.* \(and 1 more"):
         check_data(config)
-    assert check_data(lenient) == ("train split: 2 of 3 segments are missing and left out",)
+    assert check_data(lenient).notes[0] == "train split: 2 of 3 segments are missing and left out"
     assert open_clips(lenient, "train").labels.tolist() == LABELS[2:]
     assert lenient.digests() != before
     assert config.digests() == {}
@@ -90,7 +91,7 @@ def test_a_segment_that_ends_behind_the_images_is_told_by_its_image(tmp_path):
     with pytest.raises(ConfigError, match=r'csv:4: no such image: ".*/frame_0000000031\.jpg"'):
         check_data(config)
     lenient = config.model_copy(update={"bad": "skip"})
-    assert check_data(lenient) == ("train split: 1 of 3 segments are missing and left out",)
+    assert check_data(lenient).notes[0] == "train split: 1 of 3 segments are missing and left out"
 
 
 @pytest.mark.parametrize("how", ["noise", "of no bytes", "cut off"])
@@ -157,7 +158,7 @@ def test_what_cannot_be_read_is_one_line_with_file_and_line(tmp_path, file, old,
     config = make_epic_kitchens(tmp_path)
     replace(tmp_path / NOTES / f"EPIC_100_{file}.csv", old, new)
     if not message:
-        assert check_data(config) == ()
+        assert check_data(config).notes == ()
         return
     with pytest.raises(ConfigError, match=message) as caught:
         check_data(config)

@@ -8,10 +8,11 @@ from film_files import encode, levels_of
 
 from study.identity import file_digests
 from vlf.config import ConfigError, RunConfig
-from vlf.data import check_data, open_clips
+from vlf.data import open_clips
 from vlf.data.pack import main
 from vlf.data.packed import read_index
 from vlf.data.seeds import rng
+from vlf.data.split_check import check_data
 
 NAMES = ["P01_01/0.0-0.8", "P01_01/0.8-1.6", "P22_107/1.6-2.4"]
 
@@ -106,7 +107,7 @@ def test_what_is_not_packed_is_an_error_or_counted(tmp_path, capsys):
         check_data(packed)
     lenient = packed.model_copy(update={"bad": "skip"})
     before = lenient.digests()
-    assert check_data(lenient) == ("train split: 1 of 3 segments are missing and left out",)
+    assert check_data(lenient).notes[0] == "train split: 1 of 3 segments are missing and left out"
     assert open_clips(lenient, "train").labels.tolist() == [[0, 4], [1, 3]]
     lenient.pack_of(NAMES[0]).unlink()
     assert open_clips(lenient, "train").labels.tolist() == [[1, 3]]
@@ -136,4 +137,7 @@ def test_rows_of_one_segment_share_its_frames(tmp_path):
     clips = open_clips(config.model_copy(update={"source": "packed"}), "train")
     assert clips.labels[[0, 3]].tolist() == [[0, 4], [1, 5]]
     assert torch.equal(clips.load_views(0), clips.load_views(3))
-    assert clips.notes == ("train split: 1 lines name what an earlier line names",)
+    assert clips.notes[0] == "train split: 1 lines name what an earlier line names"
+    assert clips.notes[1].startswith(
+        "train split: 1 of these lines give it another label; the first"
+    )

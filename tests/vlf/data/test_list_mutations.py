@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from vlf.config import ConfigError, VideoListConfig
-from vlf.data.video_list import read_list
+from vlf.data import open_clips
 
 LIST = """\
 # path label
@@ -39,7 +39,7 @@ def check(root, content):
     (root / "train.txt").write_bytes(content)
     config = VideoListConfig(root=str(root), train="train.txt", test="train.txt", num_classes=3)
     try:
-        items = read_list(config, "train")
+        items = open_clips(config, "train").items
     except ConfigError as error:
         told, key = str(error), error.key
     else:

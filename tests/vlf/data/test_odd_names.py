@@ -8,7 +8,8 @@ from epic_files import make_epic_kitchens
 from film_files import levels_of
 
 from vlf.config import ConfigError, VideoListConfig
-from vlf.data import check_data, open_clips
+from vlf.data import open_clips
+from vlf.data.split_check import check_data
 
 ODD = "a  'b' \"c\" #d\nå;e, f"
 EVERY = {**MAKERS, "epic_kitchens": make_epic_kitchens}
@@ -30,7 +31,7 @@ def test_videos_of_odd_names_are_found_where_a_list_can_hold_them(tmp_path, name
     for file in ("train.txt", "test.txt"):
         path = tmp_path / "frames" / file
         path.write_text(path.read_text().replace("jpg/run/", f"jpg/{name}/"))
-    assert check_data(made) == ()
+    assert check_data(made).notes == ()
     source = make_something(tmp_path / "something")
     videos = tmp_path / "something" / source.videos
     (videos / "3.webm").rename(videos / f"{name}.webm")
