@@ -1,7 +1,6 @@
 """What a weight file or its folder says of a model that its weights do not show."""
 
 import re
-
 from collections.abc import Mapping
 from typing import Any
 

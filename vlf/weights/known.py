@@ -30,9 +30,7 @@ KNOWN = (
     Known("VTN (Kozlov et al.)", "vtn", (r"h\.blocks\.0\.qkv\.", r"h\.blocks\.0\.mlp_norm\.")),
     Known("VTN (Neimark et al.)", "vtn_longformer", (r"temporal_encoder\.encoder\.layer\.",)),
     Known("VTN (Neimark et al.)", "vtn_longformer", (r"h\.layers\.0\.", r"h\.kind\.")),
-    Known(
-        "TimeSformer", "timesformer", (r".*(temporal_attn|temporal_attention|time_attention)\.",)
-    ),
+    Known("TimeSformer", "timesformer", (r".*(temporal_attn|temporal_attention|time_attention)",)),
     Known("TimeSformer", "timesformer", (r".*time_embed$",)),
     Known("TimeSformer", "timesformer", (r".*embeddings\.time_embeddings",)),
     Known("TimeSformer", "timesformer", (r"h\.space_position", r"h\.class_token", r"f\.bias")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vlf.config import ModelConfig
+from vlf.config.shared import Weights
 from vlf.weights.files import Stored
 
 Triple = tuple[float, float, float]
@@ -29,11 +29,11 @@ LISTED = re.compile(
 
 
 def without_buffers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict without the constants of a data preprocessor, which `check_normalisation` reads."""
+    """A state dict without the constants of a data preprocessor (`check_normalisation`)."""
     return {key: tensor for key, tensor in state.items() if not BUFFER.fullmatch(key)}
 
 
-def check_normalisation(config: ModelConfig, stored: Stored, ours: Normalisation) -> None:
+def check_normalisation(config: Weights, stored: Stored, ours: Normalisation) -> None:
     """Refuse weights of clips normalised otherwise than ours, unless the config says a mean itself.
 
     Args:

@@ -118,7 +118,8 @@ def _pop_reduce_with_keywords(self: Any) -> None:
 
 def _pop_inst(self: Any) -> None:
     path = ".".join(self.readline()[:-1].decode("utf-8", "replace") for _ in range(2))
-    self.append(_make(Name(path), tuple(self.pop_mark())))
+    args = tuple(self.pop_mark())  # changes what self.append appends to
+    self.append(_make(Name(path), args))
 
 
 def _pop_obj(self: Any) -> None:

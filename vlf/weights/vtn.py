@@ -3,8 +3,8 @@
 - Kozlov et al. 2019 (openvinotoolkit/training_extensions, `pytorch_toolkit/action_recognition`):
   a ResNet as a list of its layers, heads apart in `w_qs`, `w_ks` and `w_vs`, norms named `a_2` and
   `b_2`, an MLP of convolutions of one place, a table of positions whose first row is padding.
-- Neimark et al. 2021 (bomri/SlowFast, `slowfast/models/{video_model_builder,vtn_helper}.py`): timm's
-  ViT, a Longformer of transformers, an MLP.
+- Neimark et al. 2021 (bomri/SlowFast, `slowfast/models/{video_model_builder,vtn_helper}.py`):
+  timm's ViT, a Longformer of transformers, an MLP.
 
 Shapes: T frames, H heads, D width, d = D / H.
 """
