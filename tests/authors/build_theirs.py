@@ -83,6 +83,7 @@ def timesformer(checkout, attention):
 def authors_tsm(checkout, base, shift):
     sys.path.insert(0, str(checkout))
     models = importlib.import_module("ops.models")
+    models.TSN.print_spec = False  # is looked up for MobileNetV2 and never set
     options = {"base_model": base, "is_shift": shift, "pretrain": None, "print_spec": False}
     model = models.TSN(K, T, "RGB", dropout=0.5, partial_bn=False, **options)
 
@@ -98,7 +99,7 @@ def authors_tsm(checkout, base, shift):
 def mmaction2(checkout, backbone, shift):
     sys.path.insert(0, str(checkout))
     root = checkout / "mmaction/models"
-    for part in ("", ".backbones", ".heads", ".recognizers", ".data_preprocessors"):
+    for part in ("", ".backbones", ".heads", ".recognizers", ".data_preprocessors", ".losses"):
         stand_in(f"mmaction.models{part}", root / part.removeprefix("."))
     stand_in("mmaction.evaluation", top_k_accuracy=None)
     for part in (
@@ -106,6 +107,7 @@ def mmaction2(checkout, backbone, shift):
         "backbones.resnet_tsm",
         "backbones.mobilenet_v2",
         "backbones.mobilenet_v2_tsm",
+        "losses.cross_entropy_loss",
         "heads.tsn_head",
         "heads.tsm_head",
         "recognizers.recognizer2d",
@@ -128,6 +130,8 @@ def mmaction2(checkout, backbone, shift):
         "cls_head": {**head, "in_channels": 1280 if mobile else 2048},
         "data_preprocessor": {"type": "ActionDataPreprocessor", "mean": mean, "std": std},
     }
+    scope = importlib.import_module("mmengine.registry").DefaultScope
+    scope.get_instance("authors", scope_name="mmaction")
     model = registry.build(config)
 
     def run(clip):
@@ -142,7 +146,11 @@ def mmaction2(checkout, backbone, shift):
             default_scope="mmaction",
             cfg=mmengine.Config({"model": config}),
             experiment_name="authors",
+            train_dataloader=torch.utils.data.DataLoader([0]),
+            train_cfg={"by_epoch": True, "max_epochs": 1},
+            optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
         )
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         runner.message_hub.update_scalar("train/loss", 1.5)
         runner.save_checkpoint(str(path.parent), path.with_suffix(".pth").name, by_epoch=False)
         return path.with_suffix(".pth")
@@ -238,13 +246,14 @@ def main():
         model.self_attention_decoder.position_encoding.enc.weight.data[0] = 0  # it is padding
     side = 224 if "kozlov" in name else S  # their pooling is of 7x7 places
     clip = torch.randn(2, T, 3, side, side, generator=torch.Generator().manual_seed(1))
-    clip.requires_grad_()
+    clip = clip.double().requires_grad_()
+    path = save(out / "weights")
+    model.double()  # so that a difference in what is computed stands out from rounding
     logits = run(clip)
     weights = torch.linspace(-1, 1, logits.numel()).view_as(logits)
     (logits * weights).sum().backward()
     grads = {key: value.grad for key, value in model.named_parameters() if value.grad is not None}
     found = {"clip": clip.detach(), "logits": logits.detach(), "clip_grad": clip.grad}
-    path = save(out / "weights")
     torch.save({**found, "grads": grads, "path": str(path)}, out / "theirs.pt")
 
 

@@ -85,7 +85,7 @@ def test_a_file_of_the_authors_gives_the_logits_and_gradients_of_their_code(name
     clip = theirs["clip"].requires_grad_()
     data = VideoListConfig(root="videos", frames=T, size=clip.shape[-1], num_classes=K)
 
-    model = build_model(config, data).eval()
+    model = build_model(config, data).eval().double()
     logits = model(clip)
     weights = torch.linspace(-1, 1, logits.numel()).view_as(logits)
     (logits * weights).sum().backward()

@@ -74,9 +74,9 @@ def fit_weights(
         _check_values(config, stored)
         kept = _kept_values(own, state, config.new_head)
         state = {k: v for k, v in state.items() if not (config.new_head and k.startswith(HEAD))}
-        _check_classes(own, state, data.classes)
         fix = explain(stored.state, config.name) or _advice(config)
         _check_keys(own, {**kept, **state}, fix)
+        _check_classes(own, state, data.classes)
         _check_shapes(own, {k: v for k, v in state.items() if "position" not in k}, fix)
         if config.name in POSITIONS:
             (fit,) = _functions(POSITIONS[config.name])

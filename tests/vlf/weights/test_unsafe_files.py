@@ -136,7 +136,7 @@ def test_a_module_of_the_old_container_writes_no_patch(tmp_path, monkeypatch):
 
 
 HUGE = 2**60
-NESTED = 300_000
+NESTED = 100_000
 CLAIMS = {  # pickles that ask for more than there is, or for ever
     "a dictionary that holds itself": b"\x80\x02}q\x00Vmodel\nh\x00s.",
     "a config that holds itself": b"\x80\x02}q\x00Vcfg\nh\x00s.",
