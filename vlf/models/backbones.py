@@ -4,7 +4,6 @@ Shapes: B frames, C channels, S side of a frame, H and W of the feature map.
 """
 
 import sys
-import textwrap
 from typing import Any, NamedTuple
 
 import torch
@@ -12,9 +11,11 @@ from torch import Tensor, nn
 
 from vlf.config import BackboneOptions, ConfigError, nearest
 from vlf.config.extras import EXTRAS
-from vlf.models.pixels import Pixels, set_pixels
+from vlf.models.pixels import IMAGENET, Pixels, set_pixels
 from vlf.weights.backbone import fit_backbone, is_counter
-from vlf.weights.convert import name_keys
+from vlf.weights.convert import name_keys, printable
+from vlf.weights.files import read_weights
+from vlf.weights.normalisation import check_normalisation
 
 TINY_CHANNELS = (16, 32, 64, 128)
 TINY_STAGES = (2, 3)
@@ -177,7 +178,7 @@ def _build_tiny(config: BackboneOptions) -> nn.Module:
         raise ConfigError("model.pretrained", message)
     backbone = Tiny(stage)
     if isinstance(config.pretrained, str) and not _on_meta():
-        backbone.load_state_dict(_read(config, backbone, "tiny", ()), strict=False)
+        backbone.load_state_dict(_read(config, backbone, "tiny", (), IMAGENET), strict=False)
     return backbone
 
 
@@ -194,6 +195,7 @@ def _timm_net(config: BackboneOptions, size: int, options: dict[str, Any]) -> nn
 
     name = config.backbone.removeprefix("timm:")
     published = _published(name)
+    pixels = Pixels(tuple(published.mean), tuple(published.std))
     if published.fixed_input_size:
         options["img_size"] = size  # of models with position embeddings: ViT, Swin
     if config.pretrained is True and not published.has_weights:
@@ -205,13 +207,13 @@ def _timm_net(config: BackboneOptions, size: int, options: dict[str, Any]) -> nn
     except Exception as error:  # whatever timm, its hub client or a model's own code raise
         raise _why_not_built(config, name, options, error) from error
     if isinstance(config.pretrained, str) and not _on_meta():
-        _load_file(net, config, name)
+        _load_file(net, config, name, pixels)
     if config.pretrained:
-        set_pixels(net, Pixels(tuple(published.mean), tuple(published.std)))
+        set_pixels(net, pixels)
     return net
 
 
-def _load_file(net: nn.Module, config: BackboneOptions, name: str) -> None:
+def _load_file(net: nn.Module, config: BackboneOptions, name: str, pixels: Pixels) -> None:
     """Load what a net that may be cut at a stage has of the whole network's file."""
     import timm
 
@@ -220,7 +222,7 @@ def _load_file(net: nn.Module, config: BackboneOptions, name: str) -> None:
     cfg: dict[str, Any] = getattr(whole, "pretrained_cfg", {})
     heads = cfg.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    state = _read(config, whole, name.partition(".")[0], heads)
+    state = _read(config, whole, name.partition(".")[0], heads, pixels)
     inner: nn.Module = getattr(net, "model", net)  # a net that is cut wraps what is left
     # What brings position embeddings to another size, of networks that have some.
     resize = getattr(sys.modules[type(inner).__module__], "checkpoint_filter_fn", None)
@@ -234,12 +236,14 @@ def _load_file(net: nn.Module, config: BackboneOptions, name: str) -> None:
 
 
 def _read(
-    config: BackboneOptions, whole: nn.Module, arch: str, heads: tuple[str, ...]
+    config: BackboneOptions, whole: nn.Module, arch: str, heads: tuple[str, ...], pixels: Pixels
 ) -> dict[str, Tensor]:
     path = config.backbone_file()
     assert path is not None
     try:
-        return fit_backbone(whole.state_dict(), arch, heads, path)
+        stored = read_weights(path)
+        check_normalisation(config, stored, pixels)
+        return fit_backbone(whole.state_dict(), arch, heads, stored)
     except ValueError as error:
         raise ConfigError("model.pretrained", f'"{config.pretrained}" {error}') from error
 
@@ -290,4 +294,4 @@ def _on_meta() -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return textwrap.shorten(str(error) or type(error).__name__, 160, placeholder=" ...")
+    return printable(str(error)) or type(error).__name__

@@ -6,7 +6,6 @@ both at once differs from peer to peer, and a cut that we chose would be no one'
 Shapes: B clips, T frames, D features, K classes, S side of a frame.
 """
 
-import textwrap
 from collections.abc import Callable
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig
 from vlf.models.blocks import check_clip
+from vlf.weights.convert import printable
 
 Parts = tuple[nn.Module, nn.Module]  # f and head
 
@@ -71,5 +71,5 @@ def on_meta() -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, short enough for a complaint."""
-    return textwrap.shorten(str(error) or type(error).__name__, 160, placeholder=" ...")
+    """What an exception says, on one line."""
+    return printable(str(error)) or type(error).__name__

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-Triple = tuple[float, float, float]
+from vlf.weights import normalisation
+from vlf.weights.normalisation import Triple
 
 
 class Pixels(NamedTuple):
@@ -14,7 +15,7 @@ class Pixels(NamedTuple):
     std: Triple
 
 
-IMAGENET = Pixels((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+IMAGENET = Pixels(*normalisation.IMAGENET)
 
 
 def pixels_of(model: nn.Module) -> Pixels:

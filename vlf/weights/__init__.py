@@ -13,9 +13,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, ModelConfig
-from vlf.weights.convert import Converter, name_keys
-from vlf.weights.described import check_described
-from vlf.weights.files import read_weights
+from vlf.weights.convert import Converter, name_keys, unwrapped
+from vlf.weights.described import check_described, check_said
+from vlf.weights.files import Stored, read_weights
+from vlf.weights.known import explain
+from vlf.weights.normalisation import IMAGENET, check_normalisation, without_buffers
+from vlf.weights.vtn import heads_of
 
 # Architecture -> "module:function,function". Our own layout needs none.
 CONVERTERS: dict[str, str] = {
@@ -23,6 +26,8 @@ CONVERTERS: dict[str, str] = {
     "tsm": "vlf.weights.resnet:from_mmaction2,from_authors",
     "timesformer": "vlf.weights.timesformer:from_transformers,from_official",
     "vivit": "vlf.weights.vivit:from_transformers",
+    "vtn": "vlf.weights.vtn:from_kozlov",
+    "vtn_longformer": "vlf.weights.vtn:from_neimark",
 }
 
 # Architecture -> what brings its positions to other frames and sizes than the file's.
@@ -34,7 +39,9 @@ POSITIONS: dict[str, str] = {
 HEAD = "head."
 PARTS = ("f.", "g.", "h.", HEAD)  # what every key of ours starts with
 NEW_HEAD = "say model.new_head: true to start with a new classifier"
-OTHER_MODEL = "give model.depth, width, patch and the like the values that the file was made with"
+# Keys of configs that change no tensor's name or shape; the others may be why a file does not fit.
+SHAPELESS = {"name", "weights", "new_head", "mean", "std", "pretrained", "dropout", "head_dropout"}
+SHAPELESS |= {"heads", "shift_div", "activation", "frame_step"}
 
 
 def load_weights(model: nn.Module, config: ModelConfig, data: DataConfig, path: str | Path) -> None:
@@ -63,17 +70,18 @@ def fit_weights(
     own = model.state_dict()
     try:
         stored = read_weights(Path(path))
-        state = _convert(config, stored.state)
-        check_described(config, stored.described)
+        state = _convert(config, without_buffers(stored.state))
+        _check_values(config, stored)
         kept = _kept_values(own, state, config.new_head)
         state = {k: v for k, v in state.items() if not (config.new_head and k.startswith(HEAD))}
+        fix = explain(stored.state, config.name) or _advice(config)
+        _check_keys(own, {**kept, **state}, fix)
         _check_classes(own, state, data.classes)
-        _check_keys(own, {**kept, **state})
-        _check_shapes(own, {k: v for k, v in state.items() if "position" not in k})
+        _check_shapes(own, {k: v for k, v in state.items() if "position" not in k}, fix)
         if config.name in POSITIONS:
             (fit,) = _functions(POSITIONS[config.name])
             state = fit(state, config, data, stored.described)
-        _check_shapes(own, state)
+        _check_shapes(own, state, "data.frames and data.size must be those of the file")
     except ValueError as error:
         raise ConfigError("model.weights", f'"{path}" {error}') from error
     return {**kept, **state}
@@ -90,22 +98,32 @@ def _functions(entry: str) -> list[Any]:
 
 
 def _convert(config: ModelConfig, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if all(key.startswith(PARTS) for key in stored):
-        return dict(stored)
-    for convert in converters(config.name):
-        if (state := convert(stored)) is not None:
-            return state
-    known = ", ".join(["ours", *(convert.__name__ for convert in converters(config.name))])
-    others = [
-        name
-        for name in CONVERTERS
-        if any(convert(stored) is not None for convert in converters(name))
-    ]
-    hint = f"; it looks like one of {others[0]}: say model.name: {others[0]}" if others else ""
+    for state in unwrapped(stored):
+        if state and all(key.startswith(PARTS) for key in state):
+            return dict(state)
+        for convert in converters(config.name):
+            if (converted := convert(state)) is not None:
+                return converted
+    layouts = ", ".join(["ours", *(convert.__name__ for convert in converters(config.name))])
+    fix = explain(stored, config.name)
     raise ValueError(
-        f"has none of the layouts known for {config.name} ({known}), but keys such as "
-        f"{name_keys(stored)}{hint}"
+        f"has none of the layouts known for {config.name} ({layouts}), but keys such as "
+        f"{name_keys(stored)}" + (f"; {fix}" if fix else "")
     )
+
+
+def _check_values(config: ModelConfig, stored: Stored) -> None:
+    """Compare what the file says and no shape shows."""
+    heads = heads_of(stored.state)
+    check_described(config, stored.described or {"num_attention_heads": heads})
+    check_said(config, stored.config)
+    check_normalisation(config, stored, IMAGENET)
+
+
+def _advice(config: ModelConfig) -> str:
+    *most, last = [key for key in type(config).model_fields if key not in SHAPELESS]
+    keys = f"{', '.join(most)} and {last}" if most else last
+    return f"give model.{keys} the values that the file was made with"
 
 
 def _kept_values(
@@ -127,18 +145,18 @@ def _check_classes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], class
             raise ValueError(f"has {len(state[key])} classes and the data {classes}; {NEW_HEAD}")
 
 
-def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:
     missing = [key for key in own if key not in state]
     extra = [key for key in state if key not in own]
     faults = [f"lacks {name_keys(missing)}"] if missing else []
     faults += [f"has {name_keys(extra)}, which the model has not"] if extra else []
     if faults:
         headless = not extra and all(key.startswith(HEAD) for key in missing)
-        raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else OTHER_MODEL}")
+        raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else fix}")
 
 
-def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:
     for key, tensor in state.items():
         if tensor.shape != own[key].shape:
             shapes = f"{tuple(tensor.shape)} where the model has {tuple(own[key].shape)}"
-            raise ValueError(f"has {key} of {shapes}; {OTHER_MODEL}")
+            raise ValueError(f"has {key} of {shapes}; {fix}")

@@ -11,12 +11,12 @@ library), since these are in no tensor: torchvision's MobileNetV3 has another ep
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from torch import Tensor
 
-from vlf.weights.convert import name_keys
-from vlf.weights.files import read_weights
+from vlf.weights.convert import name_keys, unwrapped
+from vlf.weights.files import Stored
+from vlf.weights.normalisation import without_buffers
 
 # A key of the layout -> the architectures of timm whose tensors it has in the same order.
 IN_ORDER = {
@@ -26,7 +26,7 @@ IN_ORDER = {
 
 
 def fit_backbone(
-    own: Mapping[str, Tensor], arch: str, heads: Sequence[str], path: Path
+    own: Mapping[str, Tensor], arch: str, heads: Sequence[str], stored: Stored
 ) -> dict[str, Tensor]:
     """The tensors of a file under timm's names, found to be those of the network.
 
@@ -34,19 +34,20 @@ def fit_backbone(
         own: State dict of the whole network with its classifier, which may be on the meta device.
         arch: Its name in timm, without a tag.
         heads: Names of its classifiers, which are left out and may be of other classes.
-        path: The file.
+        stored: The file.
 
     Raises:
-        ValueError: If it cannot be read, or keys or shapes are not the network's; its text goes on
-            from the path's name.
+        ValueError: If keys or shapes are not the network's; its text goes on from the path's name.
     """
-    stored = read_weights(path).state
-    state = _without(_in_order(own, arch, stored) or stored, heads)
     wanted = _without(own, heads)
-    if not state.keys() & wanted.keys():
+    for named in unwrapped(without_buffers(stored.state)):
+        state = _without(_in_order(own, arch, named) or named, heads)
+        if state.keys() & wanted.keys():
+            break
+    else:
         raise ValueError(
             f"has no layout known for {arch} (timm's; for some networks torchvision's), but keys "
-            f"such as {name_keys(stored)}"
+            f"such as {name_keys(stored.state)}"
         )
     _check(wanted, state, arch)
     return state

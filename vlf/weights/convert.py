@@ -1,12 +1,13 @@
 """What converters of layouts share: their type, renaming by a table, keys in an error."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from torch import Tensor
 
 Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor] | None]
 SHOWN = 3  # keys named in an error
+LONGEST = 120  # characters of a key in an error
 
 
 def rename(state: Mapping[str, Tensor], table: Mapping[str, str]) -> dict[str, Tensor]:
@@ -36,8 +37,27 @@ def strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): tensor for key, tensor in state.items()}
 
 
+def unwrapped(state: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """A state dict as it is, then without the first part of its names while all share one.
+
+    So a module around the model (`model.` of Lightning) need not be known.
+    """
+    yield state
+    while len(starts := {key.partition(".")[0] for key in state}) == 1 and all(
+        "." in key for key in state
+    ):
+        state = strip(state, f"{starts.pop()}.")
+        yield state
+
+
+def printable(text: str) -> str:
+    """Text of a file or a library on one line, without what a terminal would obey."""
+    text = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def name_keys(keys: Iterable[str]) -> str:
     """The first of some keys, and how many more there are, for an error."""
-    names = list(keys)
+    names = [printable(key[:LONGEST]) + ("..." if len(key) > LONGEST else "") for key in keys]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

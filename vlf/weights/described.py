@@ -1,5 +1,6 @@
-"""What the config.json of a transformers folder says that its weights do not show."""
+"""What a weight file or its folder says of a model that its weights do not show."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,30 @@ ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
 }
+
+# What the text of a training config says -> the value of ours that no shape shows.
+SAID = {
+    ("tsm", "shift_div"): r"\bshift_div['\"]?\s*[:=]\s*(\d+)",
+    ("vtn_longformer", "heads"): r"\bNUM_ATTENTION_HEADS:\s*(\d+)",
+    ("vtn_longformer", "window"): r"\bATTENTION_WINDOW:\s*(?:[-\[]\s*)?(\d+)",
+}
+
+
+def check_said(config: ModelConfig, text: str) -> None:
+    """Refuse weights whose training config says another value of what no shape shows.
+
+    Args:
+        config: The architecture.
+        text: The training config, as text; may be empty.
+
+    Raises:
+        ValueError: If it says one, once or always the same, and `config` another.
+    """
+    for (name, key), pattern in SAID.items():
+        values = set(re.findall(pattern, text)) if name == config.name else set()
+        own = getattr(config, key, None)
+        if len(values) == 1 and int(theirs := values.pop()) != own:
+            raise ValueError(f"was made with {key} {theirs}: say model.{key}: {theirs}, not {own}")
 
 
 def check_described(config: ModelConfig, described: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Read the tensors of a weight file or of a local folder of transformers; runs no code of it."""
 
 import json
-import textwrap
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,24 @@ import torch
 from torch import Tensor
 
 from vlf.config.shared import weight_files
+from vlf.weights.convert import name_keys, printable
+from vlf.weights.pickled import Inert
+from vlf.weights.torch_file import read_torch_file
 
-PICKLED = (".pt", ".pth", ".pyth", ".bin", ".tar")
+PICKLED = (".pt", ".pth", ".pyth", ".ckpt", ".bin", ".tar")
 SAFE = ".safetensors"
 # Keys under which training code stores the state dict beside its optimiser and the like:
-# PySlowFast and TimeSformer, timm and mmaction2, ours and most others.
-WRAPPERS = ("model_state", "state_dict", "model")
+# PySlowFast and TimeSformer, timm, mmaction2 and Lightning, ours and most others, DeepSpeed. Where
+# a file has averaged weights as well (timm's state_dict_ema), these are those without the average.
+WRAPPERS = ("model_state", "state_dict", "model", "model_state_dict", "module")
+# Parts that wrappers of torch add to names: torch.compile, FSDP, checkpointed activations.
+WRAPPED = re.compile(r"(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# Values that take no part in logits: the count of averaged models of torch's AveragedModel, weights
+# of classes in a loss, token indices that transformers used to store.
+UNUSED = re.compile(r"n_averaged|(.*\.)?(loss_cls|criterion|loss_fn)\..*|.*\.position_ids")
+# Where training code stores its config, as text or values: PySlowFast, mmaction2, Lightning.
+DEEPEST = 4  # dictionaries around a state dict; one may hold itself
+CONFIGS = ("cfg", "config", "meta", "args", "hyper_parameters")
 
 
 @dataclass(frozen=True)
@@ -24,12 +36,16 @@ class Stored:
     """What is on disk.
 
     Attributes:
-        state: The state dict, on the CPU, without the "module." of data-parallel training.
+        state: The state dict, on the CPU, without the names that wrappers of training add.
         described: The values of config.json, of a folder that has one.
+        prepared: The values of preprocessor_config.json, of a folder that has one.
+        config: Text of the training config, of a file that has one.
     """
 
     state: Mapping[str, Tensor]
     described: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Mapping[str, Any] = field(default_factory=dict)
+    config: str = ""
 
 
 def read_weights(path: Path) -> Stored:
@@ -44,37 +60,110 @@ def read_weights(path: Path) -> Stored:
     if files == [path] and path.is_dir():
         raise ValueError("holds neither model*.safetensors nor pytorch_model*.bin")
     state: dict[str, Tensor] = {}
+    config = ""
     for file in files:
-        state |= _read_file(file)
-    config = path / "config.json"
-    described = json.loads(config.read_text("utf-8")) if config.is_file() else {}
-    return Stored({key.removeprefix("module."): v for key, v in state.items()}, described)
+        content = _read_file(file)
+        state |= _state_dict(content)
+        config += "\n".join(_config_text(content))
+    described, prepared = (
+        _read_json(path / name) for name in ("config.json", "preprocessor_config.json")
+    )
+    return Stored(state, described, prepared, config)
 
 
-def _read_file(file: Path) -> dict[str, Tensor]:
+def _read_file(file: Path) -> Any:
     if file.suffix not in (*PICKLED, SAFE):
         allowed = ", ".join((*PICKLED, SAFE))
         raise ValueError(f"must be a folder or end in one of {allowed}")
     try:
-        content = _load(file)
-    except Exception as error:  # torch, pickle and safetensors raise what they like for a bad file
-        why = textwrap.shorten(str(error) or type(error).__name__, 120, placeholder=" ...")
+        if file.suffix == SAFE:
+            from safetensors.torch import load_file
+
+            return load_file(file)
+        return read_torch_file(file)
+    except Exception as error:  # readers of zip, pickle and safetensors raise anything
+        why = printable(str(error)) or type(error).__name__
+        why = why if isinstance(error, ValueError) else f"{type(error).__name__}: {why}"
         raise ValueError(f"cannot be read as weights ({why})") from error
-    while isinstance(content, Mapping):
-        inner = [content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)]
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"has a {file.name} that is no JSON ({printable(str(error))})") from error
+    return values if isinstance(values, dict) else {}
+
+
+def _state_dict(content: Any) -> dict[str, Tensor]:
+    """The tensors by name, under the dictionary that holds them.
+
+    Raises:
+        ValueError: If there are none, several dictionaries hold some, or some are of a kind that no
+            model here has.
+    """
+    found = _find_state(content)
+    odd = [
+        key
+        for key, value in found.items()
+        if (isinstance(value, Inert) and re.search(r"_rebuild_|^a |DTensor", value.path))
+        or (isinstance(value, Tensor) and value.layout is not torch.strided)
+    ]
+    if odd:
+        kinds = "sparse, quantised or sharded tensors"
+        raise ValueError(f"holds {kinds} ({name_keys(odd)}); save them as plain ones")
+    state = {key: value for key, value in found.items() if isinstance(value, Tensor)}
+    if not state:
+        made = f" but an object of {printable(found.path)}" if isinstance(found, Inert) else ""
+        raise ValueError(f"holds no state dict{made}: save model.state_dict() with torch.save")
+    return {name: value for key, value in state.items() if not UNUSED.fullmatch(name := _bare(key))}
+
+
+def _find_state(content: Any) -> Mapping[str, Any]:
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        held = {name: value for name, value in content.items() if _is_mapping(value)}
+        inner = [name for name in WRAPPERS if name in held]
+        if not inner and not _holds_tensors(content):
+            inner = [name for name, value in held.items() if _holds_tensors(value)]
+            if len(inner) > 1:
+                raise ValueError(f"holds {len(inner)} state dicts ({name_keys(inner)}); save one")
         if not inner:
             break
-        content = inner[0]
-    tensors = content.items() if isinstance(content, Mapping) else ()
-    state = {str(key): value for key, value in tensors if isinstance(value, Tensor)}
-    if not state:
-        raise ValueError("holds no state dict: save model.state_dict() with torch.save")
-    return state
+        content = held[inner[0]]
+    return content if isinstance(content, Mapping) else {}
 
 
-def _load(file: Path) -> Any:
-    if file.suffix == SAFE:
-        from safetensors.torch import load_file
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and (isinstance(value, Inert) or len(value) > 0)
 
-        return load_file(file)
-    return torch.load(file, map_location="cpu", weights_only=True)
+
+def _holds_tensors(values: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, Tensor) for value in values.values())
+
+
+def _bare(key: str) -> str:
+    """A name without the parts that data-parallel training and other wrappers add."""
+    key = WRAPPED.sub("", key)
+    while key.startswith("module."):
+        key = WRAPPED.sub("", key.removeprefix("module."))
+    return key
+
+
+def _config_text(content: Any, deepest: int = 2) -> Iterator[str]:
+    """Text of configs, and `key: value` of those stored as values."""
+    if not isinstance(content, Mapping) or not deepest:
+        return
+    for name in CONFIGS:
+        value = content.get(name)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _config_text(value, deepest - 1)
+            values = value.state if isinstance(value, Inert) else value
+            for key, item in values.items() if isinstance(values, Mapping) else ():
+                if isinstance(item, bool | int | float):
+                    yield f"{key}: {item}"

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from study.metrics.macs import count
-from vlf.config import TSMConfig, TSNConfig, VideoListConfig, VLFConfig, VTNLongformerConfig
+from vlf.config import (
+    TSMConfig,
+    TSNConfig,
+    VideoListConfig,
+    VLFConfig,
+    VTNConfig,
+    VTNLongformerConfig,
+)
 from vlf.models import build_model
 
 RESNET50, MOBILENET = "timm:resnet50", "timm:mobilenetv2_100"
@@ -62,6 +69,33 @@ def test_vtn_on_longformer_has_the_macs_that_are_published_but_for_attention_in_
     # The 4218 "GFLOPs" of 250 frames leave out the two products of attention in each of 12 blocks.
     products = 250 * 12 * 2 * 197**2 * 768
     assert (sum(counts.macs.values()) - products) / 1e9 == pytest.approx(4218, rel=0.005)
+
+
+def test_vtn_costs_what_open_model_zoo_publishes():
+    """Of action-recognition-0001, whose program has norms inside of convolutions.
+
+    Its decoder is counted without the weights of queries, keys and values, and without their MACs:
+    they are no layers of the program but constants that are multiplied.
+    """
+    config = VTNConfig(backbone="timm:resnet34", width=512, heads=8)
+    with torch.device("meta"):
+        data = VideoListConfig(root="videos", frames=16, size=224, num_classes=400)
+        model = build_model(config, data)
+    counts = counted(config, classes=400, frames=16)
+
+    def size(*kinds):
+        layers = (m for m in model.modules() if isinstance(m, kinds))
+        return sum(p.numel() for layer in layers for p in layer.parameters())
+
+    norms = [m.num_features for m in model.f.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    encoder = counts.parameters["f"] - 2 * sum(norms) + sum(norms)  # a bias for each channel
+    queries = 4 * 3 * 512 * 512
+    decoder = size(torch.nn.Linear) - queries
+    assert encoder / 1e6 == pytest.approx(21.276, abs=0.0005)
+    assert decoder / 1e6 == pytest.approx(4.405, abs=0.001)
+    assert 2 * counts.macs["f"] / 16 / 1e9 == pytest.approx(7.340, rel=0.005)
+    layers = 2 * 16 * (decoder - 4 * (1024 + 512) - 400) / 1e9
+    assert layers == pytest.approx(0.147, rel=0.05)  # the rest are norms, sums and products
 
 
 def test_vlf_costs_what_a_closed_form_says_part_by_part():
