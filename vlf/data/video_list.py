@@ -7,9 +7,9 @@ Empty lines and lines that begin with `#` are left out.
 
 from vlf.config import ConfigError, OwnLists, VideoListConfig
 from vlf.data import Split
-from vlf.data.film import Film, VideoFile
-from vlf.data.listed_clips import CACHE_BYTES, Item, ListedClips, settle
 from vlf.data.annotations import open_root, read_lines, read_names, split_file
+from vlf.data.listed_clips import CACHE_BYTES, Item, ListedClips, settle
+from vlf.data.readers.films import Film, VideoFile
 
 MAX_TOLD = 500  # characters of a line's complaint
 

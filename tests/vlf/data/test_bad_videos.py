@@ -152,7 +152,11 @@ def test_splits_add_to_each_other_s_answers(tmp_path):
     assert len(json.loads((tmp_path / FILE).read_text())["films"]) == 6
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"av": "0.1", "films": {}}', "[1]"])
+# An answer of the same decoder to another rule of what a frame is: the first training video.
+OF_OTHER_RULES = json.dumps({"av": av.__version__, "films": {}})
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"av": "0.1", "films": {}}', "[1]", OF_OTHER_RULES])
 def test_a_damaged_or_old_list_of_answers_is_made_anew(tmp_path, content):
     config = MAKERS["ucf101"](tmp_path, bad="skip")
     (tmp_path / FILE).write_text(content)

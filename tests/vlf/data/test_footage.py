@@ -3,11 +3,13 @@ from importlib import metadata
 import numpy as np
 import pytest
 import torch
+from film_files import plain_frames
 
 from vlf.config import VideoListConfig
 from vlf.data import footage, open_clips
 from vlf.data.footage import FRAMES, PAN, SIDE, STRETCHES, TASKS, WINDOW, Film, plan_cuts
-from vlf.data.video import VideoError, decode_frames, write_video
+from vlf.data.readers.container import VideoError
+from vlf.data.write_video import write_video
 
 FILM = Film(path="film.mp4", frames=200, height=144, width=256)
 
@@ -44,7 +46,7 @@ def clips_of(folder, split):
     names = (folder / "classes.txt").read_text().splitlines()
     for line in (folder / f"{split}.txt").read_text().splitlines():
         path, label = line.rsplit(maxsplit=1)
-        yield names[int(label)], decode_frames(folder / path, range(FRAMES))
+        yield names[int(label)], plain_frames(folder / path)[:FRAMES]
 
 
 def test_a_window_that_pans_right_sees_the_picture_move_left(cut):
