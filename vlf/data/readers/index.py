@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, open_stream
 from vlf.data.readers.packets import (
+    NOT_CODED,
     WHOLE,
     LostError,
     Scan,
@@ -76,10 +77,7 @@ def read_index(path: Path) -> FrameIndex:
             header promises.
     """
     scan = scan_file(path, HEAD)
-    index = _from_packets(scan)
-    if index is None:
-        scan = scan_file(path, None)
-        index = _from_pictures(scan)
+    index = _from_packets(scan) or _decode_index(path)
     if not len(index.shown):
         raise VideoError(f'"{path}" has no frame')
     if scan.container == "gif" and len(index.shown) == 1:
@@ -93,13 +91,27 @@ def read_settled(path: Path, index: FrameIndex) -> FrameIndex:
     Raises:
         VideoError: If less than nine tenths of the frames can be decoded.
     """
-    came = _from_pictures(scan_file(path, None)).shown
-    count = len(index.shown)
-    if len(came) < WHOLE * count:
-        said = f"{len(came)} of its {count} frames can be decoded"
-        raise VideoError(f'"{path}" is damaged: {said}')
+    came = _decode_index(path).shown
     pictures = np.maximum(np.searchsorted(came, index.shown, side="right") - 1, 0)
     return replace(index, keys=np.zeros(1, np.int64), pictures=pictures.astype(np.int64))
+
+
+def _decode_index(path: Path) -> FrameIndex:
+    """Index of the pictures that come when the whole film is decoded.
+
+    Raises:
+        VideoError: If they are less than nine tenths of those that packets announce.
+    """
+    scan = scan_file(path, None)
+    if scan.codec not in NOT_CODED and not scan.is_interlaced:
+        first = scan.pictures[0] if scan.pictures else None
+        announced = [packet for packet in scan.packets if packet.pictures]
+        if scan.container not in UNTIMED and first is not None:  # those before it were cut off
+            announced = [one for one in announced if one.pts is not None and one.pts >= first]
+        if len(scan.pictures) < WHOLE * len(announced):
+            said = f"{len(scan.pictures)} of its {len(announced)} frames can be decoded"
+            raise VideoError(f'"{path}" is damaged: {said}')
+    return _from_pictures(scan)
 
 
 def _from_packets(scan: Scan) -> FrameIndex | None:
@@ -193,12 +205,17 @@ def read_part(path: Path, start: float, stop: float) -> tuple[FrameIndex, int, i
     if index is None:
         index, ended = _read_whole(path), True
         first = int(index.shown[0])
-    low, high = (first + round(moment / index.base) for moment in (start, stop))
+    low, high = (_stamp_of(moment, first, index.base) for moment in (start, stop))
     if ended and index.end - low < WHOLE * (high - low) - _usual(index.shown):
         said = f"ends at {float((index.end - first) * index.base):.2f} s, before the part"
         raise VideoError(f'"{path}" {said} from {start:.2f} to {stop:.2f} s')
     begin = max(0, int(np.searchsorted(index.shown, low, side="right")) - 1)
     return index, begin, int(np.searchsorted(index.shown, high))
+
+
+def _stamp_of(moment: float, first: int, base: Fraction) -> float:
+    """Stamp of a moment; not whole, since the unit of AVI is as long as a frame."""
+    return first + round(float(moment / base), 3)
 
 
 def _read_around(
@@ -208,9 +225,9 @@ def _read_around(
     found: list[Stamp] = []
     with open_stream(path) as (container, stream):
         base, codec = stream.time_base or Fraction(1), stream.codec_context.codec.canonical_name
-        low, high = (first + round(moment / base) for moment in (start, stop))
+        low, high = (_stamp_of(moment, first, base) for moment in (start, stop))
         ended = True
-        for packet in packets_before(container, stream, low):
+        for packet in packets_before(container, stream, int(low)):
             if not packet.size or packet.is_discard:
                 continue
             if packet.dts is not None and packet.dts >= high:

@@ -60,6 +60,7 @@ class Scan:
         moments: When packets of these pictures are decoded, in order: of containers that have no
             other stamps, when pictures are shown.
         waiting: The same of packets whose pictures the decoder holds back.
+        is_interlaced: Whether a picture may be two fields, of a packet each.
     """
 
     container: str
@@ -72,6 +73,7 @@ class Scan:
     pictures: list[int | None] = field(default_factory=list)
     moments: list[int | None] = field(default_factory=list)
     waiting: list[int | None] = field(default_factory=list)
+    is_interlaced: bool = False
 
 
 def scan_file(path: Path | str, pictures: int | None) -> Scan:
@@ -93,7 +95,7 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
         clock, read = _Clock(), 0
         for packet in container.demux():
             clock.note(packet)
-            if packet.stream_index == stream.index:
+            if packet.stream is stream:  # the last packet of each stream, to flush it, has no index
                 read += bool(packet.size)
                 is_kept = bool(packet.size and not packet.is_discard)
                 if is_kept:
@@ -109,7 +111,8 @@ def _decode(scan: Scan, stream: VideoStream, packet: Packet[Any], is_kept: bool)
         scan.waiting.append(packet.dts)
     for frame in stream.codec_context.decode(packet):
         scan.pictures.append(frame.pts)
-        scan.moments.append(scan.waiting.pop(0) if scan.waiting else None)
+        scan.is_interlaced |= frame.interlaced_frame
+        scan.moments.append(scan.waiting.pop(0) if scan.waiting else frame.pts)
     # A decoder holds one picture back where there are B-frames. It has more: none came of this one.
     delay = int(stream.codec_context.has_b_frames)
     if is_kept and scan.codec in NOT_CODED and len(scan.waiting) > delay:
