@@ -17,7 +17,7 @@ from vlf.data.readers.bitstream import HIDING, count_shown
 from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, open_stream
 
 WHOLE = 0.9  # of what a header promises; containers round, and some codecs skip a frame
-LENGTH_IN_HEADER = (MOV, MATROSKA, "flv", "asf")  # of other containers FFmpeg estimates it
+LENGTH_IN_HEADER = (MOV, MATROSKA, "flv")  # of other containers FFmpeg estimates it
 NOT_CODED = ("mpeg4",)  # codecs with packets that say: the picture before this stays
 
 

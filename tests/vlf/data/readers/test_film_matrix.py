@@ -52,7 +52,7 @@ CODECS = {  # name -> encoder, pixel format, options
     "vp8 hidden": ("libvpx", "yuv420p", HIDDEN),
     "vp9": ("libvpx-vp9", "yuv420p", FAST),
     "vp9 hidden": ("libvpx-vp9", "yuv420p", HIDDEN),
-    "av1": ("libsvtav1", "yuv420p", {"preset": "12", "g": "12", "crf": "12"}),
+    "av1": ("libsvtav1", "yuv420p", {"preset": "8", "g": "12", "crf": "5"}),
     "mpeg4": ("mpeg4", "yuv420p", {"g": "12", "q": "2"}),
     "mpeg4 b": ("mpeg4", "yuv420p", {"g": "12", "bf": "2"}),
     "mpeg2": ("mpeg2video", "yuv420p", {"g": "12"}),
@@ -105,13 +105,22 @@ KINDS = [
     for codec in codecs
     for rate in RATES
     if not (rate == "turned" and suffix not in ("mp4", "mov", "mkv"))
-    and not (rate == "sound" and suffix in ("webm", "ivf", "gif", "apng", "wmv", "nut"))
+    and not (
+        rate == "sound" and suffix in ("webm", "avi", "mpg", "ivf", "gif", "apng", "wmv", "nut")
+    )
     and not (rate == "late" and suffix in ("avi", "ivf", "gif", "apng"))
 ]
 SHORT = [
     *("h264 b, 29.97.mp4", "h264 open, late.mkv", "h264 open, .ts", "h264 refresh, .mkv"),
     *("hevc open, .mp4", "vp8 hidden, .webm", "vp9 hidden, late.mkv", "av1, .webm"),
-    *("h264 b, sound.avi", "mpeg4 b, .avi", "mpeg4 b, turned.mp4", "mpeg2 b, .mpg", "mjpeg, .avi"),
+    *(
+        "h264 b, .avi",
+        "mpeg4, sound.mp4",
+        "mpeg4 b, .avi",
+        "mpeg4 b, turned.mp4",
+        "mpeg2 b, .mpg",
+        "mjpeg, .avi",
+    ),
     *("h264 interlaced, .mkv", "h264 b, .flv", "vp8 hidden, .ivf", "gif, .gif"),
 ]
 
