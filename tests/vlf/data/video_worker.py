@@ -36,7 +36,7 @@ def bare(path):
     try:
         with av.open(path, metadata_errors="replace") as container:
             stream = container.streams.best("video")
-            if stream.codec_context is None:
+            if stream is None or stream.codec_context is None:
                 return frames, True
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             frames += (frame.to_ndarray(format="rgb24") for frame in container.decode(stream))
