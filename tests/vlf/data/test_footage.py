@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from film_files import plain_frames
+from numbered_films import write_numbered
 
 from vlf.config import VideoListConfig
 from vlf.data import footage, open_clips
@@ -125,6 +126,12 @@ def test_a_film_too_short_and_a_missing_film_are_told_in_one_line(tmp_path, caps
     assert "too short (40 frames): its stretch for val has 8 frames, pan needs 12" in error
     assert footage.main([str(tmp_path / "out"), str(tmp_path / "none.mp4")]) == 2
     assert "no such video" in capsys.readouterr().err
+
+
+def test_clips_are_cut_from_films_as_they_are_shown(tmp_path):
+    # Stored 64 high and 96 wide, shown turned by a quarter: windows pan over the upright picture.
+    film = footage.open_film(write_numbered(tmp_path / "film.mp4", 40, exif=6))
+    assert (film.height, film.width) == (216, 144)
 
 
 def test_without_the_wheel_the_line_says_how_to_go_on(monkeypatch):

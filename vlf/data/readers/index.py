@@ -152,7 +152,9 @@ def _from_pictures(scan: Scan) -> FrameIndex:
     """The index of a film that was decoded to its end."""
     count = len(scan.pictures)
     step = max(1, round(1 / (scan.rate * scan.base)))
-    stamps = scan.moments if scan.container in UNTIMED else scan.pictures
+    stamps = scan.pictures
+    if scan.container in UNTIMED or _falls(stamps, scan):
+        stamps = scan.moments
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) == count:
         shown = _unroll(np.array(known, dtype=np.int64), scan)
@@ -162,6 +164,12 @@ def _from_pictures(scan: Scan) -> FrameIndex:
     if scan.container == AVI:
         end = max(end, scan.promised)  # the last picture stays, too
     return FrameIndex(shown, scan.base, end, np.zeros(1, np.int64), np.arange(count))
+
+
+def _falls(stamps: Sequence[int | None], scan: Scan) -> bool:
+    """Whether stamps of pictures are not those of when they are shown, as copied from AVI."""
+    known = [stamp for stamp in stamps if stamp is not None]
+    return scan.container not in RESTARTING and known != sorted(known)
 
 
 def _unroll(stamps: Numbers, scan: Scan) -> Numbers:

@@ -71,26 +71,23 @@ class FrameReader:
         if not wanted or wanted[0] < 0:
             raise ValueError(f"frame numbers must be at least 0 and at least one, got {wanted}")
         count, done = len(self.index.shown), 0
-        there = [number for number in wanted if number < count]
-        while done < len(there):
+        if wanted[-1] >= count:
+            asked = f"frame {wanted[-1]} was asked for"
+            raise VideoError(f'"{self.path}" has {count} frames; {asked}')
+        while done < len(wanted):
             try:
-                for found in iterate_frames(self.path, self.index, there[done:]):
-                    yield found
+                for frame in iterate_frames(self.path, self.index, wanted[done:]):
+                    yield frame
                     done += 1
             except LostError:
                 self._index = self._weaken(self.index)
-        if len(there) < len(wanted):
-            asked = f"frame {wanted[-1]} was asked for"
-            raise VideoError(f'"{self.path}" has {count} frames; {asked}')
 
     def _weaken(self, index: FrameIndex) -> FrameIndex:
         """The index without what has failed: first seeks, then that every frame comes."""
         if len(index.keys) > 1 or (index.is_part and len(index.keys)):
             return replace(index, keys=np.empty(0, np.int64))
         if index.is_part or index.pictures is not None:
-            seconds = index.seconds() - index.seconds()[0]
-            part = f"a frame of {seconds[-1]:.2f} s" if index.is_part else "a frame"
-            raise VideoError(f'"{self.path}" is damaged: {part} cannot be decoded')
+            raise VideoError(f'"{self.path}" is damaged: a frame cannot be decoded')
         return read_settled(self.path, index)
 
 
