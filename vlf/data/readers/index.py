@@ -120,7 +120,7 @@ def _from_packets(scan: Scan) -> FrameIndex | None:
     if scan.container not in STORED or not (scan.is_intra or scan.codec in CODECS) or not packets:
         return None
     jump = JUMP_S / scan.base if scan.container in RESTARTING else None
-    index = _in_order(packets, scan.base, jump)
+    index = _in_order(packets, scan.base, scan.reorders, jump)
     if index is None or not scan.pictures or scan.pictures[0] is None:
         return None
     # Leading pictures that refer to what was cut off are announced, and no decoder gives them.
@@ -131,7 +131,9 @@ def _from_packets(scan: Scan) -> FrameIndex | None:
     return replace(index, shown=index.shown[first:], keys=keys)
 
 
-def _in_order(packets: Sequence[Stamp], base: Fraction, jump: Fraction | None) -> FrameIndex | None:
+def _in_order(
+    packets: Sequence[Stamp], base: Fraction, reorders: bool, jump: Fraction | None = None
+) -> FrameIndex | None:
     """Index of packets whose stamps are unique and make sense, else None."""
     decoded = [packet.dts for packet in packets if packet.dts is not None]
     steps = [after - before for before, after in pairwise(decoded)]
@@ -140,6 +142,8 @@ def _in_order(packets: Sequence[Stamp], base: Fraction, jump: Fraction | None) -
     if any(packet.pictures > 1 or packet.pts is None for packet in packets):
         return None
     ordered = sorted(packets, key=lambda packet: packet.pts or 0)
+    if reorders and len(packets) > 2 and ordered == packets:
+        return None  # stamps of when packets are decoded, as copied from AVI
     shown = np.array([packet.pts for packet in ordered], dtype=np.int64)
     if (np.diff(shown) <= 0).any():
         return None
@@ -234,7 +238,7 @@ def _read_around(
     with open_stream(path) as (container, stream):
         base, codec = stream.time_base or Fraction(1), stream.codec_context.codec.canonical_name
         low, high = (_stamp_of(moment, first, base) for moment in (start, stop))
-        ended = True
+        reorders, ended = bool(stream.codec_context.has_b_frames), True
         for packet in packets_before(container, stream, int(low)):
             if not packet.size or packet.is_discard:
                 continue
@@ -245,7 +249,7 @@ def _read_around(
     shown = [
         stamp for stamp in found if stamp.pictures and (stamp.pts is None or stamp.pts >= first)
     ]
-    index = _in_order(shown, base, None) if shown else None
+    index = _in_order(shown, base, reorders) if shown else None
     return index and replace(index, is_part=True), ended
 
 

@@ -55,6 +55,7 @@ class Scan:
         base: Unit of stamps in seconds.
         rate: Pictures a second, as the header says.
         promised: Pictures (in AVI, moments) that the header promises; 0 if it does not say.
+        reorders: Whether pictures may be shown in another order than that of their packets.
         packets: Of the video stream, those to discard left out.
         pictures: Stamps of the pictures that were decoded, in the order in which they are shown.
         moments: When packets of these pictures are decoded, in order: of containers that have no
@@ -69,6 +70,7 @@ class Scan:
     base: Fraction
     rate: Fraction
     promised: int
+    reorders: bool
     packets: list[Stamp] = field(default_factory=list)
     pictures: list[int | None] = field(default_factory=list)
     moments: list[int | None] = field(default_factory=list)
@@ -91,6 +93,7 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
             stream.time_base or Fraction(1, av.time_base),
             stream.average_rate or stream.guessed_rate or Fraction(25),
             stream.frames,
+            bool(stream.codec_context.has_b_frames),
         )
         clock, read = _Clock(), 0
         for packet in container.demux():

@@ -101,6 +101,26 @@ def test_a_film_in_avi_is_read_by_time_although_it_has_no_stamps_of_its_own(tmp_
         assert numbers_of(part.iterate(0, part.count())) == [*range(begin, end)]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_stamps_in_the_order_of_decoding_are_not_believed(tmp_path, suffix):
+    # As tools copy films from AVI.
+    film = write_numbered(tmp_path / "film.mkv", 60, options={**B_FRAMES, "g": "15"})
+    path = tmp_path / f"copied.{suffix}"
+    with av.open(str(film)) as source, av.open(str(path), "w") as container:
+        stream = source.streams.video[0]
+        copied = container.add_stream_from_template(stream)
+        for place, packet in enumerate(p for p in source.demux(stream) if p.size):
+            packet.pts = packet.dts = 40 * place
+            packet.stream = copied
+            container.mux(packet)
+    for kind in (VideoFile, TimedVideo):
+        assert numbers_of(kind(path).iterate(0, 60)) == [*range(60)]
+        for number in (59, 31, 46):
+            assert number_of(kind(path).decode(np.array([number]))[0]) == number
+    part = VideoStretch(path, 30.5 / 25, 34.5 / 25)
+    assert numbers_of(part.iterate(0, part.count())) == [30, 31, 32, 33, 34]
+
+
 def test_recordings_put_behind_each_other_go_on_in_time(tmp_path):
     for name, first in (("one", 0), ("two", 30)):
         write_numbered(
