@@ -45,10 +45,12 @@ from vlf.data.pack import pack
 from vlf.data.pack_source import find_source
 from vlf.data.packed import Packed, Packing
 from vlf.data.prefetch import load_ahead
+from vlf.data.readers.container import VideoError, open_stream
+from vlf.data.readers.films import VideoFile
+from vlf.data.readers.index import read_index
+from vlf.data.readers.picture import Frames, to_rgb
 from vlf.data.sampling import fixed_indices
-from vlf.data.seek import read_index
 from vlf.data.transforms import crop_clip, resize_frames
-from vlf.data.video import Frames, VideoError, count_frames, decode_frames, iterate_frames
 from vlf.data.video_list import VideoList
 
 FRAMES, SIDE, SIZE = 8, 128, 112
@@ -82,7 +84,8 @@ def make_files(folder: Path, films: Sequence[Path], args: argparse.Namespace) ->
     length = round(args.seconds * args.fps)
     paths = []
     for number in range(args.videos):
-        frames = [*islice(iterate_frames(films[number % len(films)]), length)]
+        film = VideoFile(films[number % len(films)])
+        frames = [*film.iterate(0, min(length, film.count()))]
         there_and_back = islice(cycle([*frames, *frames[-2:0:-1]]), number, number + length)
         paths.append(folder / f"{number}.mp4")
         encode(paths[-1], there_and_back, args)
@@ -115,7 +118,13 @@ def of_pyav(files: Files) -> Read:
 
 def of_start(files: Files) -> Read:
     """PyAV from each video's start, as it is without seeks."""
-    return of_frames(files, lambda path, wanted: decode_frames(path, wanted))
+
+    def decode(path: Path, wanted: Sequence[int]) -> Frames:
+        with open_stream(path) as (container, stream):
+            frames = enumerate(islice(container.decode(stream), wanted[-1] + 1))
+            return np.stack([to_rgb(frame) for number, frame in frames if number in wanted])
+
+    return of_frames(files, decode)
 
 
 def of_packed(use_simplejpeg: bool) -> Callable[[Files], Read]:
@@ -139,7 +148,7 @@ def of_packed(use_simplejpeg: bool) -> Callable[[Files], Read]:
 def of_frames(files: Files, decode: Callable[[Path, Sequence[int]], Frames]) -> Read:
     """Another library's frames, (T, H, W, 3), made into the same clip."""
     how = files.config(VideoListConfig, files.folder)
-    chosen = [fixed_indices(count_frames(path), how)[0].tolist() for path in files.paths]
+    chosen = [fixed_indices(VideoFile(path).count(), how)[0].tolist() for path in files.paths]
 
     def read(number: int) -> Tensor:
         frames = decode(files.paths[number], chosen[number])
@@ -231,12 +240,12 @@ def exact(files: Files, read: Read) -> tuple[int, float]:
     how = files.config(VideoListConfig, files.folder)
     wrong, differences = 0, []
     for number, path in enumerate(files.paths):
-        length = count_frames(path)
+        length = VideoFile(path).count()
         chosen, clip = fixed_indices(length, how)[0].tolist(), read(number).float()
         wanted = {i + shift for i in chosen for shift in (-1, 0, 1)}
         near = {
             i: crop_clip(resize_frames(frame[None], SIDE), SIZE, None)[0].float()
-            for i, frame in enumerate(iterate_frames(path, 0, min(length, max(wanted) + 1)))
+            for i, frame in enumerate(VideoFile(path).iterate(0, min(length, max(wanted) + 1)))
             if i in wanted
         }
         for frame, i in zip(clip, chosen, strict=True):

@@ -37,8 +37,9 @@ from vlf.data.footage import find_films
 from vlf.data.pack import pack
 from vlf.data.pack_source import find_source
 from vlf.data.packed import Packing
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import VideoFile
 from vlf.data.transforms import resize_frames
-from vlf.data.video import VideoError, iterate_frames
 from vlf.evaluate import normalize
 from vlf.models import build_model
 
@@ -54,7 +55,8 @@ def save_images(files: Files, side: int) -> Path:
     for path in files.paths:
         folder = root / path.stem
         folder.mkdir(parents=True)
-        for number, frame in enumerate(iterate_frames(path), start=1):
+        film = VideoFile(path)
+        for number, frame in enumerate(film.iterate(0, film.count()), start=1):
             small = resize_frames(frame[None], side)[0].permute(1, 2, 0).numpy()
             Image.fromarray(small).save(folder / f"img_{number:05d}.jpg", quality=90)
         lines.append(f"{path.stem} {number} 0\n")

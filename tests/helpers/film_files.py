@@ -47,6 +47,13 @@ def encode(path, levels, codec="libx264", stamps=None, sides=SIDES, **how):
     return write_film(path, (grey(x, sides) for x in levels), codec, stamps=stamps, **how)
 
 
+def plain_frames(path):
+    """All pictures of a film as PyAV alone decodes them, in one pass: (T, H, W, 3) uint8."""
+    with av.open(str(path)) as container:
+        stream = container.streams.best("video")
+        return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(stream)])
+
+
 def encode_sound(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:

@@ -15,7 +15,10 @@ from typing import Any
 
 import av
 
+from vlf.data.readers import RULES
+
 FILE = "checked_videos.json"
+MADE_BY = {"av": av.__version__, "rules": RULES}
 WRITE_S = 60.0  # an interruption loses so much work
 
 
@@ -54,17 +57,17 @@ def check_once(
 def _read(path: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         stored = json.loads(path.read_text("utf-8"))
-        if isinstance(stored, dict) and stored.get("av") == av.__version__:
+        if isinstance(stored, dict) and MADE_BY.items() <= stored.items():
             films = stored.get("films")
             return films if isinstance(films, dict) else {}
-    return {}  # missing, damaged, or of a decoder that may say otherwise
+    return {}  # missing, damaged, or of readers that may say otherwise
 
 
 def _write(path: Path, new: Mapping[str, Any]) -> None:
     films = {**_read(path), **new}  # other jobs may have written meanwhile
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(json.dumps({"av": av.__version__, "films": films}), "utf-8")
+        part.write_text(json.dumps({**MADE_BY, "films": films}), "utf-8")
         os.replace(part, path)
     except OSError:
         with contextlib.suppress(OSError):

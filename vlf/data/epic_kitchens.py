@@ -15,10 +15,10 @@ from vlf.config import ConfigError, EpicKitchensConfig
 from vlf.config.folder import index_videos, segment_name
 from vlf.data import Split
 from vlf.data.annotations import check_names, open_root, read_csv, split_file
-from vlf.data.film import Film, ImageFolder
 from vlf.data.listed_clips import CACHE_BYTES, Item, ListedClips, settle
 from vlf.data.packed import Packs
-from vlf.data.stretch import VideoStretch
+from vlf.data.readers.films import Film, VideoStretch
+from vlf.data.readers.images import ImageFolder
 
 IMAGE = "frame_{:010d}.jpg"  # numbered from 1
 COLUMNS = ("participant_id", "video_id", "verb_class", "noun_class")

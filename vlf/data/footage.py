@@ -29,9 +29,12 @@ from numpy.typing import NDArray
 
 from vlf.config.output import end_quietly
 from vlf.data import Split
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import VideoFile
+from vlf.data.readers.picture import Frames
 from vlf.data.seeds import rng
 from vlf.data.transforms import resize_frames
-from vlf.data.video import Frames, VideoError, count_frames, iterate_frames, write_video
+from vlf.data.write_video import write_video
 
 TASKS: dict[str, tuple[str, ...]] = {
     "pan": ("pan left", "pan right", "pan up", "pan down"),
@@ -115,9 +118,9 @@ def open_film(path: Path) -> Film:
     Raises:
         VideoError: If it cannot be decoded.
     """
-    frames = count_frames(path)
-    first = _shrink(next(iterate_frames(path)))
-    return Film(path, frames, first.shape[0], first.shape[1])
+    video = VideoFile(path)
+    first = _shrink(next(video.iterate(0, 1)))
+    return Film(path, video.count(), first.shape[0], first.shape[1])
 
 
 def plan_cuts(films: Sequence[Film], task: str, split: Split, clips: int, seed: int) -> list[Cut]:
@@ -173,7 +176,7 @@ def _write_cuts(out: Path, film: Film, cuts: Sequence[Cut]) -> None:
     if not wanted:
         return
     clips = np.zeros((len(cuts), FRAMES, SIDE, SIDE, 3), np.uint8)
-    for time, frame in enumerate(iterate_frames(film.path, 0, max(wanted) + 1)):
+    for time, frame in enumerate(VideoFile(film.path).iterate(0, max(wanted) + 1)):
         if time in wanted:
             small = _shrink(frame)
             for number, position in wanted[time]:

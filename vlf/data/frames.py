@@ -13,8 +13,9 @@ from pathlib import Path
 from vlf.config import ConfigError, FramesConfig
 from vlf.data import Split
 from vlf.data.annotations import open_root, read_items, remark_notes, split_file
-from vlf.data.film import Film, ImageFolder
 from vlf.data.listed_clips import Item, ListedClips, settle
+from vlf.data.readers.films import Film
+from vlf.data.readers.images import ImageFolder
 from vlf.data.video_list import MAX_TOLD, is_whole, read_classes
 
 FORM = "`path num_frames label` or `path start {} label`"

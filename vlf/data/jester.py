@@ -7,8 +7,9 @@ from vlf.config import ConfigError, JesterConfig
 from vlf.config.folder import list_folders
 from vlf.data import Split
 from vlf.data.annotations import number_of, open_root, read_names, read_pairs, split_file
-from vlf.data.film import Film, ImageFolder
 from vlf.data.listed_clips import Item, ListedClips, settle, video_item
+from vlf.data.readers.films import Film
+from vlf.data.readers.images import ImageFolder
 
 
 class Jester(ListedClips):

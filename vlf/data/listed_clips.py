@@ -16,10 +16,10 @@ from vlf.config import ConfigError, ListedData
 from vlf.data import Split
 from vlf.data.archives import archive_hint
 from vlf.data.decode_check import check_once
-from vlf.data.film import Film, TimedVideo
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import Film, TimedVideo
 from vlf.data.sampling import Indices, draw_indices, fixed_indices
 from vlf.data.transforms import crop_clip, crop_scaled, crop_views, resize_frames, short_side
-from vlf.data.video import VideoError
 
 CACHE_BYTES = 512 * 2**20
 TELL = "tell"  # as `bad`, of vlf/data/check.py alone: nothing is raised and nothing decoded

@@ -44,7 +44,7 @@ from vlf.data.packed import (
     write_index,
     write_pack,
 )
-from vlf.data.video import VideoError
+from vlf.data.readers.container import VideoError
 
 INDEX, JOURNAL, CLASSES = "index.jsonl", "index.journal", "classes.txt"
 

@@ -9,8 +9,8 @@ from typing import cast, get_args
 from vlf.config import DataConfig, EpicKitchensConfig, ListedData, VideoListConfig
 from vlf.config.folder import segment_name
 from vlf.data import Split, open_clips
-from vlf.data.film import ImageFolder
 from vlf.data.listed_clips import Item, ListedClips, OpenFilm
+from vlf.data.readers.images import ImageFolder
 from vlf.data.study_data import StudyDataError, read_base_data
 from vlf.data.video_list import open_by_number, read_list
 

@@ -31,11 +31,12 @@ from PIL import Image
 from vlf.config import ConfigError, ListedData, PackedConfig
 from vlf.data import Split
 from vlf.data.annotations import open_root
-from vlf.data.film import Film
 from vlf.data.listed_clips import Item, ListedClips, settle
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import Film
+from vlf.data.readers.picture import Frames
 from vlf.data.sampling import Indices
 from vlf.data.transforms import resize_frames
-from vlf.data.video import Frames, VideoError
 from vlf.data.video_list import read_classes, read_list
 
 try:
@@ -43,7 +44,7 @@ try:
 except ImportError:
     simplejpeg = None
 
-FORMAT = 1
+FORMAT = 2  # 1 had pictures that were hidden, on their side or of another stream
 MAGIC = b"vlfpack1"
 Chroma = Literal["half", "full"]
 T = TypeVar("T")
@@ -272,6 +273,9 @@ def read_index(path: Path) -> tuple[Packing, dict[str, Entry]]:
         raise VideoError(f'no such index: "{path}"{made}')
     first, *lines = path.read_text("utf-8-sig").split("\n")
     packing = _parse_line(first, f"{path}:1", lambda fields: Packing(**fields))
+    if packing.format < FORMAT:
+        was = "an earlier version, whose frames could be hidden ones or lie on their side"
+        raise VideoError(f"{path}:1: was packed by {was}; pack again, into a new folder")
     if packing.format != FORMAT:
         raise VideoError(f"{path}:1: format {packing.format} is not known, only {FORMAT}")
     numbered = [(number, line) for number, line in enumerate(lines, start=2) if line]

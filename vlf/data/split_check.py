@@ -24,8 +24,8 @@ from vlf.data.augment import Augment
 from vlf.data.listed_clips import TELL, Item, ListedClips, name_of
 from vlf.data.packed import PackFile
 from vlf.data.prefetch import load_ahead
+from vlf.data.readers.container import VideoError
 from vlf.data.same_films import film_keys
-from vlf.data.video import VideoError
 
 PLAN_S, RUN_S = 20.0, 120.0  # that films are opened for, before a plan and before a run
 NAMED = 5  # class names of a note

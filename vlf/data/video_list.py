@@ -7,9 +7,15 @@ Empty lines are left out, and lines that begin with `#` and name no file.
 
 from vlf.config import ConfigError, OwnLists, VideoListConfig
 from vlf.data import Split
-from vlf.data.annotations import open_root, read_items, read_names, remark_notes, split_file
-from vlf.data.film import Film, VideoFile
+from vlf.data.annotations import (
+    open_root,
+    read_items,
+    read_names,
+    remark_notes,
+    split_file,
+)
 from vlf.data.listed_clips import CACHE_BYTES, Item, ListedClips, settle
+from vlf.data.readers.films import Film, VideoFile
 
 MAX_TOLD = 500  # characters of a line's complaint
 

@@ -161,6 +161,16 @@ def test_a_damaged_or_old_list_of_answers_is_made_anew(tmp_path, content):
     assert len(json.loads((tmp_path / FILE).read_text())["films"]) == 3
 
 
+def test_answers_of_other_rules_of_what_a_frame_is_are_not_used(tmp_path):
+    config = MAKERS["ucf101"](tmp_path, bad="skip")
+    assert len(open_clips(config, "train")) == 3
+    kept = json.loads((tmp_path / FILE).read_text())
+    kept.pop("rules", None)  # as an earlier version wrote them
+    kept["films"] = {name: [*state[:2], "is bad"] for name, state in kept["films"].items()}
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    assert len(open_clips(config, "train")) == 3
+
+
 def test_where_answers_cannot_be_kept_they_are_found_each_time(tmp_path):
     config = MAKERS["ucf101"](tmp_path, bad="skip")
     (tmp_path / FILE).mkdir()  # nothing can be written in its place

@@ -3,11 +3,14 @@ from importlib import metadata
 import numpy as np
 import pytest
 import torch
+from film_files import plain_frames
+from numbered_films import write_numbered
 
 from vlf.config import VideoListConfig
 from vlf.data import footage, open_clips
 from vlf.data.footage import FRAMES, PAN, SIDE, STRETCHES, TASKS, WINDOW, Film, plan_cuts
-from vlf.data.video import VideoError, decode_frames, write_video
+from vlf.data.readers.container import VideoError
+from vlf.data.write_video import write_video
 
 FILM = Film(path="film.mp4", frames=200, height=144, width=256)
 
@@ -44,7 +47,7 @@ def clips_of(folder, split):
     names = (folder / "classes.txt").read_text().splitlines()
     for line in (folder / f"{split}.txt").read_text().splitlines():
         path, label = line.rsplit(maxsplit=1)
-        yield names[int(label)], decode_frames(folder / path, range(FRAMES))
+        yield names[int(label)], plain_frames(folder / path)[:FRAMES]
 
 
 def test_a_window_that_pans_right_sees_the_picture_move_left(cut):
@@ -123,6 +126,12 @@ def test_a_film_too_short_and_a_missing_film_are_told_in_one_line(tmp_path, caps
     assert "too short (40 frames): its stretch for val has 8 frames, pan needs 12" in error
     assert footage.main([str(tmp_path / "out"), str(tmp_path / "none.mp4")]) == 2
     assert "no such video" in capsys.readouterr().err
+
+
+def test_clips_are_cut_from_films_as_they_are_shown(tmp_path):
+    # Stored 64 high and 96 wide, shown turned by a quarter: windows pan over the upright picture.
+    film = footage.open_film(write_numbered(tmp_path / "film.mp4", 40, exif=6))
+    assert (film.height, film.width) == (216, 144)
 
 
 def test_without_the_wheel_the_line_says_how_to_go_on(monkeypatch):

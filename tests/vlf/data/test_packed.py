@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from dataset_files import make_jester, make_something
-from film_files import encode, levels_of
+from film_files import encode, levels_of, plain_frames
 from PIL import Image
 
 from study.identity import file_digests, train_identity
@@ -20,8 +20,9 @@ from vlf.data import open_clips, packed
 from vlf.data.pack import check, main, pack
 from vlf.data.pack_source import Source, find_source
 from vlf.data.packed import Packing, read_index, read_pack, write_pack
+from vlf.data.readers.container import VideoError
 from vlf.data.seeds import rng
-from vlf.data.video import VideoError, decode_frames, write_video
+from vlf.data.write_video import write_video
 
 NAMES = ("a.mp4", "some clips/b 'x' 1 2.mp4")
 
@@ -85,7 +86,7 @@ def test_frame_i_is_the_frame_of_the_same_number_that_the_decoder_gives(videos, 
     wanted = np.array([19, 0, 7, 7, 13])
     for name, entry in entries.items():
         frames = read_pack(pack_path(folder, name), entry, wanted)
-        exact = decode_frames(videos / name, wanted)
+        exact = plain_frames(videos / name)[wanted]
         assert frames.shape == (5, 37, 49, 3)
         blue = frames[..., 2].mean((1, 2))
         assert blue == pytest.approx(exact[..., 2].mean((1, 2)), abs=2)
@@ -361,6 +362,11 @@ def test_check_finds_a_changed_byte_and_a_missing_file(videos, tmp_path):
             "index.jsonl:1: .*format 9 is not known",
         ),
         (
+            lambda root: (root / "index.jsonl").write_text('{"size": 37, "format": 1}\n'),
+            "data.index",
+            "index.jsonl:1: was packed by an earlier version, .* pack again, into a new folder",
+        ),
+        (
             lambda root: (root / "index.jsonl").write_text('{"size": 37}\n{"video": 1\n'),
             "data.index",
             "index.jsonl:2: is no line of an index",
@@ -391,7 +397,7 @@ def test_a_folder_that_is_not_whole_is_told_when_it_is_opened(
 
 def test_an_index_is_a_line_a_video_sorted_by_name(folder):
     settings, *lines = map(json.loads, _lines(folder / "index.jsonl"))
-    assert settings == {"size": 37, "quality": 90, "chroma": "half", "format": 1}
+    assert settings == {"size": 37, "quality": 90, "chroma": "half", "format": 2}
     assert [line["video"] for line in lines] == sorted(NAMES)
     assert {line["frames"] for line in lines} == {20}
 

@@ -5,8 +5,8 @@ import torch
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
 from vlf.data.seeds import rng
-from vlf.data.video import write_video
 from vlf.data.video_list import VideoList
+from vlf.data.write_video import write_video
 
 
 @pytest.fixture(scope="module")

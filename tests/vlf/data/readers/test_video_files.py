@@ -1,9 +1,11 @@
 import av
 import numpy as np
 import pytest
-from film_files import encode
+from film_files import encode, plain_frames
 
-from vlf.data.video import VideoError, count_frames, decode_frames, iterate_frames, write_video
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import VideoFile
+from vlf.data.write_video import write_video
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def levels(frames):
 
 def test_every_frame_asked_for_is_that_frame(counted):
     wanted = [29, 0, 7, 7, 18]
-    frames = decode_frames(counted, wanted)
+    frames = VideoFile(counted).decode(np.array(wanted))
     assert frames.shape == (5, 48, 64, 3)
     assert frames.dtype == np.uint8
     assert levels(frames) == pytest.approx(wanted, abs=0.3)
@@ -32,16 +34,15 @@ def test_frames_are_in_the_order_in_which_they_are_shown_although_coded_otherwis
     with av.open(str(path)) as container:
         stamps = [p.pts for p in container.demux(container.streams.video[0]) if p.size]
     assert stamps != sorted(stamps)  # B frames are there
-    assert levels(decode_frames(path, range(20))) == pytest.approx(range(20), abs=0.3)
+    assert levels(VideoFile(path).decode(np.arange(20))) == pytest.approx(range(20), abs=0.3)
 
 
 def test_frames_are_counted_without_decoding_as_many_as_are_decoded(counted):
-    assert count_frames(counted) == 30
-    assert sum(1 for _ in iterate_frames(counted)) == 30
+    assert VideoFile(counted).count() == 30 == len(plain_frames(counted))
 
 
 def test_a_stretch_of_frames_can_be_iterated_over(counted):
-    assert levels(list(iterate_frames(counted, 4, 9))) == pytest.approx(range(4, 9), abs=0.3)
+    assert levels(list(VideoFile(counted).iterate(4, 9))) == pytest.approx(range(4, 9), abs=0.3)
 
 
 def test_a_written_video_keeps_colours_at_full_and_at_half_resolution(tmp_path):
@@ -50,28 +51,28 @@ def test_a_written_video_keeps_colours_at_full_and_at_half_resolution(tmp_path):
     for chroma in (True, False):
         path = tmp_path / f"{chroma}.mp4"
         write_video(path, [frame] * 3, chroma=chroma)
-        error = decode_frames(path, [1])[0].astype(float) - frame
+        error = VideoFile(path).decode(np.array([1]))[0].astype(float) - frame
         assert np.abs(error).mean() < 4
 
 
 def test_a_frame_beyond_the_end_is_an_error_that_tells_the_length(counted):
     with pytest.raises(VideoError, match=r'counted.mp4" has 30 frames; frame 31 was asked for'):
-        decode_frames(counted, [3, 31])
+        VideoFile(counted).decode(np.array([3, 31]))
     with pytest.raises(VideoError, match=r"has 30 frames; frame 33 was asked for"):
-        list(iterate_frames(counted, 28, 34))
+        list(VideoFile(counted).iterate(28, 34))
 
 
 def test_files_that_cannot_be_decoded_are_named(tmp_path, counted):
     with pytest.raises(VideoError, match=r'no such video: ".*none\.mp4"'):
-        count_frames(tmp_path / "none.mp4")
+        VideoFile(tmp_path / "none.mp4").count()
     noise = tmp_path / "noise.mp4"
     noise.write_bytes(np.random.default_rng(0).bytes(5000))
     with pytest.raises(VideoError, match=r'noise\.mp4" cannot be decoded: .+'):
-        decode_frames(noise, [0])
+        VideoFile(noise).decode(np.array([0]))
     torn = tmp_path / "torn.mp4"
     torn.write_bytes(counted.read_bytes()[:600])
     with pytest.raises(VideoError, match=r'torn\.mp4" cannot be decoded: .+'):
-        decode_frames(torn, [0])
+        VideoFile(torn).decode(np.array([0]))
 
 
 def test_a_file_without_pictures_is_refused(tmp_path):
@@ -81,5 +82,5 @@ def test_a_file_without_pictures_is_refused(tmp_path):
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
-    with pytest.raises(VideoError, match="has no video stream"):
-        decode_frames(path, [0])
+    with pytest.raises(VideoError, match="is no video file but"):
+        VideoFile(path).decode(np.array([0]))

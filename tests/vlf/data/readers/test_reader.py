@@ -1,25 +1,19 @@
 """Seeking gives the frames that decoding from the start gives, pixel for pixel."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from film_files import write_film
+from film_files import plain_frames, write_film
 
-from vlf.data import seek
-from vlf.data.film import TimedVideo, VideoFile
-from vlf.data.seek import (
-    FrameIndex,
-    LostError,
-    Run,
-    SeekingReader,
-    cost,
-    plan,
-    read_index,
-)
-from vlf.data.stretch import VideoStretch
-from vlf.data.video import VideoError, decode_frames
+from vlf.data.readers import reader
+from vlf.data.readers.container import VideoError
+from vlf.data.readers.films import TimedVideo, VideoFile, VideoStretch
+from vlf.data.readers.index import FrameIndex, read_index
+from vlf.data.readers.packets import LostError
+from vlf.data.readers.reader import SEEK, FrameReader, Run, cost, iterate_frames, plan
 
 LENGTH = 200
 WANTED = [199, 12, 12, 40, 64, 63, 150, 97]
@@ -79,39 +73,32 @@ def path(request, folder):
     return film(folder / request.param, **FILMS[request.param])
 
 
-def test_frames_are_those_of_decoding_from_the_start(path):
-    expected = decode_frames(path, range(LENGTH))
+def test_frames_are_those_of_decoding_from_the_start(path, monkeypatch):
+    expected = plain_frames(path)
     assert len({frame.tobytes() for frame in expected}) == LENGTH  # or a wrong one would pass
-    reader = SeekingReader(path)
-    assert np.array_equal(reader.decode(WANTED), expected[WANTED])
+    film = VideoFile(path)
+    assert film.count() == LENGTH
+    assert np.array_equal(film.decode(np.array(WANTED)), expected[WANTED])
     rng = np.random.default_rng(1)
     for _ in range(6):
         some = rng.integers(0, LENGTH, 4)
-        assert np.array_equal(reader.decode(some), expected[some])
+        assert np.array_equal(film.decode(some), expected[some])
     index = read_index(path)
-    assert (index is None) == (path.name in ("vp8.webm", "mpeg4.avi"))
-    if index is None:
-        return
-    for number in range(0, LENGTH, 7):  # also where it would not pay: each by a seek of its own
+    assert (index.pictures is not None) == (path.name == "mpeg4.avi")
+    monkeypatch.setattr(reader, "GAIN", 1e9)  # also where it would not pay: each by a seek
+    for number in range(0, LENGTH, 7):
         try:
-            frames = seek.decode_runs(path, index, plan(index, [number]), [number])
+            [(_, frame)] = iterate_frames(path, index, [number])
         except LostError:
             assert path.name in UNSURE
             continue
-        assert np.array_equal(frames[0], expected[number])
+        assert np.array_equal(frame, expected[number])
 
 
 def test_a_part_by_time_has_the_same_frames(path):
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stamps = [packet.pts for packet in container.demux(stream) if packet.size]
-        first, base = stream.start_time, float(stream.time_base)
-    if None in stamps:
-        with pytest.raises(VideoError, match="has no time stamps"):
-            VideoStretch(path, 1.0, 2.0).count()
-        return
-    shown = [(stamp - first) * base for stamp in sorted(stamps)]
-    expected = decode_frames(path, range(LENGTH))
+    index = read_index(path)
+    shown = index.seconds() - index.seconds()[0]
+    expected = plain_frames(path)
     for begin, end in [(0, 20), (61, 70), (55, 99), (151, 200)]:
         film = VideoStretch(path, shown[begin] + 0.001, shown[end - 1] + 0.03)
         assert film.count() == end - begin
@@ -124,10 +111,9 @@ def test_a_part_that_a_seek_does_not_give_is_decoded_from_the_start(folder):
     path = film(folder / "refreshed.mkv", **FILMS["intra refresh.mkv"])
     part = VideoStretch(path, 150.5 / 25, 160.5 / 25)
     assert part.count() == 11
-    index, (first, *_) = part._part
     with pytest.raises(LostError):  # its keyframes are whole some frames later
-        seek.decode_runs(path, index, plan(index, [first]), [first])
-    assert np.array_equal([*part.iterate(0, 11)], decode_frames(path, range(150, 161)))
+        [*iterate_frames(path, part._reader.index, [part._begin])]
+    assert np.array_equal([*part.iterate(0, 11)], plain_frames(path)[150:161])
 
 
 def test_the_open_groups_here_are_open(folder):
@@ -143,59 +129,50 @@ def test_the_index_says_where_decoding_can_begin(folder):
     index = read_index(path)
     assert index.keys.tolist() == list(range(0, LENGTH, 32))
     assert len(index.shown) == LENGTH
-    assert read_index(film(folder / "told.webm", codec="libvpx")) is None
+    assert index.pictures is None
 
 
-INDEX = FrameIndex(np.arange(300), np.arange(0, 300, 32))
+INDEX = FrameIndex(np.arange(300), Fraction(1, 25), 300, np.arange(0, 300, 32))
 
 
 def test_a_plan_seeks_over_what_it_need_not_decode():
     assert plan(INDEX, [10, 20, 200]) == [Run(0, (10, 20)), Run(192, (200,))]
-    assert cost([Run(0, (10, 20)), Run(192, (200,))]) == 21 + 9 + 2 * seek.SEEK
+    assert cost([Run(0, (10, 20)), Run(192, (200,))]) == 21 + 9 + SEEK
     # Frame 64 is the next keyframe but one after 62: going on is cheaper than a seek.
-    assert plan(INDEX, [62, 65]) == [Run(32, (62, 65))]
-
-
-def decoded(monkeypatch, reader, numbers):
-    """Which way a reader takes: the runs, or "start"."""
-    taken = []
-    whole, runs = seek.decode_frames, seek.decode_runs
-    monkeypatch.setattr(seek, "decode_frames", lambda *a: (taken.append("start"), whole(*a))[1])
-    monkeypatch.setattr(seek, "decode_runs", lambda *a: (taken.append("seek"), runs(*a))[1])
-    reader.decode(numbers)
-    return taken
+    assert plan(replace(INDEX, is_part=True), [62, 65]) == [Run(32, (62, 65))]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "way"),
+    ("numbers", "starts"),
     [
-        ([5, 199], ["seek"]),
-        ([5, 20], ["start"]),  # near the start
-        (range(0, 200, 2), ["start"]),  # nearly all of them are decoded anyway
-        ([31, 63, 95, 127, 159, 191], ["start"]),  # the last of every group
+        ([5, 199], [0, 192]),
+        ([5, 20], [0]),  # near the start
+        (range(0, 200, 2), [0]),  # nearly all of them are decoded anyway
+        ([31, 63, 95, 127, 159, 191], [0]),  # the last of every group
     ],
 )
-def test_seeks_are_taken_only_where_they_save_decoding(monkeypatch, folder, numbers, way):
+def test_seeks_are_taken_only_where_they_save_decoding(folder, numbers, starts):
     path = film(folder / "ways.mp4", options={**X264, "bf": "0", "sc_threshold": "0"})
-    assert decoded(monkeypatch, SeekingReader(path), list(numbers)) == way
+    assert [run.key for run in plan(read_index(path), list(numbers))] == starts
+    expected = plain_frames(path)
     for kind in (VideoFile, TimedVideo):
-        assert np.array_equal(
-            kind(path).decode(np.array(numbers)), decode_frames(path, list(numbers))
-        )
+        assert np.array_equal(kind(path).decode(np.array(numbers)), expected[list(numbers)])
 
 
-def test_a_seek_that_leads_elsewhere_is_noticed_and_never_tried_again(monkeypatch, folder):
+def test_a_seek_that_leads_elsewhere_is_noticed_and_never_tried_again(folder):
     path = film(folder / "moved.mp4", options={**X264, "bf": "0", "sc_threshold": "0"})
-    reader = SeekingReader(path)
-    reader.decode([5, 199])
-    shown = reader._index[0].shown.copy()
+    right = read_index(path)
+    shown = right.shown.copy()
     shown[150:] -= 20  # an index that is wrong by less than the distance of frames
-    reader._index = (FrameIndex(shown, reader._index[0].keys),)
-    assert decoded(monkeypatch, reader, [5, 199]) == ["seek", "start"]
-    assert reader._index == (None,)
+    with pytest.raises(LostError):
+        [*iterate_frames(path, replace(right, shown=shown), [5, 199])]
+    wrong_keys = replace(right, keys=right.keys + (right.keys > 0))  # one frame behind each
+    film_reader = FrameReader(path, lambda: wrong_keys)
+    assert np.array_equal(film_reader.decode(np.array([5, 199])), plain_frames(path)[[5, 199]])
+    assert film_reader.index.keys.tolist() == []
 
 
 def test_a_frame_beyond_the_end_is_told_as_without_seeking(folder):
     path = film(folder / "short.mp4", options=X264)
     with pytest.raises(VideoError, match="has 200 frames; frame 260 was asked for"):
-        SeekingReader(path).decode([3, 260])
+        VideoFile(path).decode(np.array([3, 260]))
