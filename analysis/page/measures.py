@@ -11,7 +11,7 @@ from typing import Any, Literal
 from analysis import statistics
 from analysis.figures.style import looks, series_factor
 from analysis.frame import device_label
-from analysis.results import Results, Variant, short_name
+from analysis.results import SAME, Results, Variant, short_name
 from analysis.samples import record_rounds
 from analysis.statistics import Difference, Estimate
 from analysis.tables.notes import cost_notes, quoted_batch, train_notes, unstable
@@ -131,7 +131,9 @@ def _cell(
     results: Results, variant: Variant, devices: dict[str, int], keys: dict[Key, None]
 ) -> dict[str, Any]:
     costs, runs, remarks = {}, {}, {"train": train_notes(results, variant)}
-    for record, reference, notes in _cost_records(results, variant):
+    # Costs that all cells share are no axis.
+    records = [] if results.is_one_model else list(_cost_records(results, variant))
+    for record, reference, notes in records:
         at = devices.setdefault(device_label(record), len(devices))
         values = dict(_timings(results, variant, record, reference))
         if at not in costs and values:
@@ -156,6 +158,8 @@ def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | D
             if samples:
                 possible = statistics.PERCENT if NAMES[metric][1] == "%" else (0.0, float("inf"))
                 yield Key(metric), statistics.mean_interval(samples, within=possible)
+        elif results.is_one_model:
+            continue
         elif spread == "none" and (count := results.count(variant, metric)) is not None:
             yield Key(metric), Estimate(count, None, None, 1)
     if found := results.differences.get(variant.cell):
@@ -187,16 +191,23 @@ def _timings(
             if record is results.cost_record(variant):
                 ratio = results.ratio_to_baseline(variant, key.metric, key.batch)
             else:
-                ratio = _ratio(results, key, record, reference, rounds)
+                ratio = _ratio(results, variant, key, record, reference, rounds)
             if ratio:
                 yield Key(key.metric, TO_BASELINE, key.batch), ratio
 
 
 def _ratio(
-    results: Results, key: Key, record: Record, reference: Record | None, ours: Mapping[int, float]
+    results: Results,
+    variant: Variant,
+    key: Key,
+    record: Record,
+    reference: Record | None,
+    ours: Mapping[int, float],
 ) -> Estimate | None:
-    if reference is None or reference.timing_run != record.timing_run or reference is record:
+    if reference is None or reference.timing_run != record.timing_run:
         return None
+    if reference.identity == record.identity:
+        return None if results.baseline_of(variant) is variant else SAME
     theirs = record_rounds(reference, key.metric, key.batch, results.mode)
     return statistics.median_ratio(ours, theirs)
 

@@ -51,13 +51,15 @@ class CompiledModel:
         freezing: bool = False,
     ) -> None:
         self.graphs: list[Graph] = []
-        self._freezing, self._inputs_left = freezing, 0
+        self._freezing = freezing
+        self._inputs_left: list[int] = []  # of each graph of inductor: weights among its inputs
         self._weights = {id(one) for one in (*model.parameters(), *model.buffers())}
         self._compiled = torch.compile(model, dynamic=False, backend=self._compile)
         with _without_limits(), _freezing(freezing):
             self._settle(lambda: call(self._compiled))
-        if self._inputs_left:
-            raise RuntimeError(f"{self._inputs_left} weights were not taken as constants")
+        if freezing and (any(self._inputs_left) or not self._inputs_left):
+            left = sum(self._inputs_left) or "the"
+            raise RuntimeError(f"{left} weights were not taken as constants")
         self.operators = run_operators(lambda: call(model)).count
         before = [graph.calls for graph in self.graphs]
         call(self._compiled)
@@ -125,7 +127,7 @@ class CompiledModel:
         """Inductor's last step, which sees the inputs that freezing has left."""
         from torch._inductor.compile_fx import compile_fx_inner
 
-        self._inputs_left = max(self._inputs_left, len(inputs) - others)
+        self._inputs_left.append(max(0, len(inputs) - others))
         return compile_fx_inner(graph, inputs, **options)
 
     def _graph_calls(self) -> int:

@@ -4,6 +4,7 @@ import pytest
 
 from analysis.answer import answer_lines
 from analysis.judge import judge
+from analysis.page.measures import measures
 from analysis.results import Results
 from analysis.tables.claims import claims_table
 from analysis.tables.cost import cost_table
@@ -156,3 +157,12 @@ def test_memory_beside_a_compiled_latency_is_said_to_be_of_eager_calls(maker):
 
     for table in (main_table(results), cost_table(results)):
         assert any("Latency is that of mode compile; memory" in text for text in table.remarks)
+
+
+def test_the_page_of_one_model_has_no_cost_to_choose_for_an_axis(one_model, two_models):
+    keys = {name: [one["key"] for one in measures(found)["metrics"]]
+            for name, found in (("one", one_model), ("two", two_models))}  # fmt: skip
+
+    assert "top1" in keys["one"]
+    assert "macs" in keys["two"]
+    assert not [key for key in keys["one"] if key.startswith(("macs", "parameters", "latency"))]
