@@ -1,5 +1,6 @@
 """How every figure looks: print widths, type, and one look a variant in all figures of a study."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -174,7 +175,7 @@ def add_legend(
             count -= 1
         else:  # wide letters
             letters = max(FEWEST_LETTERS, int(0.95 * letters * most / size.width))
-    extra = size.height / figure.dpi - USUAL_LEGEND
+    extra = math.ceil(100 * (size.height / figure.dpi - USUAL_LEGEND)) / 100
     if extra > 0:
         figure.set_figheight(figure.get_figheight() + extra)
 
