@@ -65,7 +65,7 @@ def test_durations_are_in_words(seconds, words):
     assert duration(seconds) == words
 
 
-@pytest.mark.parametrize("width", [60, 70, 80, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_the_live_view_cuts_no_word_on_a_narrow_terminal(width):
     task = "train.learning_rate=5e-4, train.optimizer=adamw, seed=0"
     out = io.StringIO()
@@ -79,4 +79,5 @@ def test_the_live_view_cuts_no_word_on_a_narrow_terminal(width):
     text = out.getvalue()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     words = set(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).split())
-    assert {"running", "failed", "waiting", "epoch", "3/16", *task.split()} <= words
+    expected = {"running", "failed", "waiting", "epoch", "3/16"}
+    assert expected | (set(task.split()) if width > 40 else set()) <= words
