@@ -88,9 +88,8 @@ def write_report(
     for name, table in tables.items():
         paths += _write_table(folder if name == "main" else folder / "tables", table)
     _remove_stale_tables(folder / "tables", TABLES.keys() - tables.keys())
-    place = folder / "figures"
-    figures = draw_figures(figure_names, results, place)
-    remove_stale(place, set(FIGURES), {figure.name for figure in figures})
+    figures = draw_figures(figure_names, results, folder / "figures")
+    remove_stale(folder / "figures", set(FIGURES), {figure.name for figure in figures})
     paths += [path for figure in figures for path in figure.paths]
     paths += write_methods(results, folder)
     values = _values(results, tables, figures)

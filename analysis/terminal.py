@@ -18,6 +18,7 @@ MAIN = "table"  # name of the main table
 # How the columns of numbers begin, in the order in which a wider terminal gets them.
 ALWAYS = ("top-1", "MACs", "latency (")
 PRIORITY = (*ALWAYS, "Δ top-1", "latency /", "p (", "parameters", "seeds")
+WHOLE_NAME = 40  # characters of a level that are rather shown on one line than another column
 INTERVAL = re.compile(r" \[[^\]]*\]")
 STYLES = {"": "", "best": "bold green", "tie": "underline", "second": ""}
 
@@ -115,7 +116,7 @@ def _fitting(columns: Sequence[Column], room: int) -> dict[int, Column]:
     for i in sorted(range(len(columns)), key=lambda i: (_rank(columns[i].heading), i)):
         for candidate in (bare[i], columns[i]):
             larger = {**shown, i: candidate}
-            if fits(list(larger.values()), room):
+            if fits(list(larger.values()), room, names=WHOLE_NAME):
                 shown = larger
     return dict(sorted(shown.items()))
 

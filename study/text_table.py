@@ -48,9 +48,19 @@ class Column:
         return max((Text(word).cell_len for word in cell.plain.split(" ")), default=1)
 
 
-def fits(columns: Sequence[Column], width: int) -> bool:
-    """Whether a table of these columns needs no more than so many characters a line."""
-    return sum(column.least for column in columns) + GAP * (len(columns) - 1) <= width
+def fits(columns: Sequence[Column], width: int, names: int = 0) -> bool:
+    """Whether a table of these columns needs no more than so many characters a line.
+
+    Args:
+        columns: Of the table.
+        width: Of the terminal.
+        names: Characters of a cell without numbers that are not to be broken.
+    """
+    needed = [
+        column.least if column.is_number else max(column.least, min(column.full, names))
+        for column in columns
+    ]
+    return sum(needed) + GAP * (len(columns) - 1) <= width
 
 
 def print_table(columns: Sequence[Column], console: Console, title: str = "") -> None:

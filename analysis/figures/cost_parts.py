@@ -34,8 +34,8 @@ def draw_cost_parts(results: Results) -> Drawing | None:
     bars, left_out = choose(results, counted, MOST_BARS)
     if not bars or results.is_one_model:
         return None
-    labels, lines = row_labels([_name(results, variant) for variant in bars])
     width = width_of(results, PAGE_WIDTH)
+    labels, lines = row_labels([_name(results, variant) for variant in bars], width)
     rows, columns = (1, 2) if is_page(width) else (2, 1)
     figure = new_figure(width, 0.25 + rows * (0.5 + 0.19 * len(bars) + 0.1 * lines))
     left, right = figure.subplots(rows, columns, sharey=True).flat

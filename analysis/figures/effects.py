@@ -40,7 +40,7 @@ def draw_effects(results: Results) -> Drawing | None:
         return None
     shown = most_telling(effects, MOST_ROWS)
     width = width_of(results, PAGE_WIDTH * 0.75)
-    labels, lines = row_labels([_label(one) for one in shown])
+    labels, lines = row_labels([_label(one) for one in shown], width)
     figure = new_figure(width, 0.75 + 0.17 * len(shown) + 0.1 * lines)
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)

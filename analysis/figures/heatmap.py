@@ -70,9 +70,8 @@ def draw_heatmap(results: Results) -> Drawing | None:
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "
         f"({mean_over_seeds(results)}{where}). Empty: no result."
+        + ("" if texts else " The numbers stand in the main table.")
     )
-    if not texts:
-        caption += " The numbers stand in the main table."
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} maps."
     return Drawing(figure, caption)

@@ -40,7 +40,7 @@ def draw_seeds(results: Results) -> Drawing | None:
     width = width_of(results, PAGE_WIDTH)
     beside = has_difference and is_page(width)
     stacked = has_difference and not beside
-    labels, lines = row_labels([variant.label for variant in shown])
+    labels, lines = row_labels([variant.label for variant in shown], width)
     height = 0.5 + 0.21 * len(shown) + 0.1 * lines
     figure = new_figure(width, height * (2 if stacked else 1))
     grid = figure.subplots(2 if stacked else 1, 2 if beside else 1, sharey=beside, squeeze=False)

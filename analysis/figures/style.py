@@ -1,5 +1,6 @@
 """How every figure looks: print widths, type, and one look a variant in all figures of a study."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ EDGE = 0.05  # inches at either end of a legend
 USUAL_LEGEND = 0.45  # inches of a legend's height that figures have room for
 LEGEND_CHARACTERS = 13  # an inch, so that a name with its marker fits a line
 FEWEST_LETTERS = 8  # of a name's line
-ROW_LABEL = 34  # characters of a line beside a row
+ROW_CHARACTERS = 5  # of a line beside a row, an inch of the figure
 LAYOUT_DIGITS = 6  # of a share of the figure, which is some 1,400 pixels wide
 
 # Okabe & Ito, "Color Universal Design" (2008), ordered so that neighbours also differ in grey;
@@ -174,14 +175,17 @@ def add_legend(
             count -= 1
         else:  # wide letters
             letters = max(FEWEST_LETTERS, int(0.95 * letters * most / size.width))
-    extra = size.height / figure.dpi - USUAL_LEGEND
+    extra = math.ceil(100 * (size.height / figure.dpi - USUAL_LEGEND)) / 100
     if extra > 0:
         figure.set_figheight(figure.get_figheight() + extra)
 
 
-def row_labels(names: Sequence[str]) -> tuple[list[str], int]:
-    """Names of rows in lines of `ROW_LABEL`, and the lines that rows, equally high, need more."""
-    labels = [wrapped(name, ROW_LABEL) for name in names]
+def row_labels(names: Sequence[str], width: float) -> tuple[list[str], int]:
+    """Names of rows in up to half a figure of so many inches, and the lines that rows need more.
+
+    Rows are equally high, so all need as many as the one with the longest name.
+    """
+    labels = [wrapped(name, round(ROW_CHARACTERS * width)) for name in names]
     return labels, len(labels) * max(label.count("\n") for label in labels)
 
 

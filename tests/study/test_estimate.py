@@ -12,7 +12,7 @@ from rich.console import Console
 
 from study.counts import CellCounts
 from study.disk import checkpoint_bytes
-from study.display import print_plan
+from study.display import print_plan, print_status
 from study.estimate import OVERHEAD_S, estimate
 from study.grid import expand
 from study.needs import size
@@ -193,6 +193,41 @@ def printed(plan, expected):
     console = Console(width=200, record=True, file=io.StringIO())
     print_plan(plan, COUNTS, expected, console, as_json=False)
     return console.export_text()
+
+
+SWEEP = """\
+question: Which learning rate, which optimiser?
+base:
+  data: {name: motion, frames: 4, train_clips: 1000, test_clips: 500}
+  model: {name: vlf, width: 16, heads: 2}
+factors:
+  train.lr: [5e-4, 1e-3]
+  train.optimizer: [adamw, sgd]
+  train.weight_decay: [0, 0.05]
+seeds: [0]
+report: {baseline: {train.lr: 5e-4, train.optimizer: adamw, train.weight_decay: 0}}
+"""
+
+
+def test_a_plan_and_a_status_are_whole_on_terminals_of_every_width(tmp_path, store):
+    plan = planned(tmp_path, store, SWEEP)
+    counts = {cost.cell.name: CellCounts(parameters=136_123, macs=23.17e6) for cost in plan.cost}
+    expected = estimate(plan, counts, store)
+
+    for width in range(40, 201, 8):
+        console = Console(width=width, file=io.StringIO())
+        print_plan(plan, counts, expected, console, as_json=False)
+        said = console.file.getvalue()
+        console = Console(width=width, file=io.StringIO())
+        print_status(plan.outcomes(), console, as_json=False)
+        status = console.file.getvalue()
+
+        table = said[: said.index(" jobs to run on ")].splitlines()[:-1]
+        assert all(len(line) <= width for line in table), width
+        assert "…" not in said + status
+        words = set(said.replace(":", "").split())
+        assert {"lr", "optimizer", "weight", "decay", "adamw", "0.136", "23.17"} <= words, width
+        assert all(word in status for cost in plan.cost for word in cost.cell.name.split())
 
 
 def test_a_plan_warns_in_one_line_where_the_disk_is_too_small(tmp_path, store, monkeypatch):

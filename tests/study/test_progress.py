@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -72,3 +73,21 @@ def test_in_a_terminal_a_failure_stays_on_the_screen():
 )
 def test_durations_are_in_words(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_the_live_view_cuts_no_word_on_a_narrow_terminal(width):
+    task = "train.learning_rate=5e-4, train.optimizer=adamw, seed=0"
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    view = LiveView(Tally({task: 1.0, "two": 1.0}, workers=1), console)
+
+    with view.show():
+        view.notify(Event(task, "started"))
+        view.notify(Event(task, "epoch", done=3, total=16))
+
+    text = out.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    words = set(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).split())
+    expected = {"running", "failed", "waiting", "epoch", "3/16"}
+    assert expected | (set(task.split()) if width > 40 else set()) <= words
