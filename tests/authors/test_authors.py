@@ -5,7 +5,7 @@
 The folder holds clones named TimeSformer, temporal-shift-module, mmaction2, SlowFast (bomri's fork)
 and training_extensions, and `site`, packages that they import (mmengine, "mmcv-lite<2.2", einops,
 iopath, ...: `pip install --target`). Each model is saved as its authors save it with all values at
-random, loaded through `model.weights`, and compared in logits and in gradients.
+random, loaded through `model.weights`, and compared in logits and in gradients with 64 bits.
 """
 
 import os
@@ -108,6 +108,4 @@ def test_a_file_of_the_authors_gives_the_logits_and_gradients_of_their_code(name
         f"logits {in_logits:.1e}, gradients {in_grads:.1e}, gradient of the clip {in_clip:.1e}"
     )
     assert theirs["logits"].std() > 0.02
-    assert in_logits < 1e-5
-    assert in_grads < 1e-4
-    assert in_clip < 1e-4
+    assert max(in_logits, in_grads, in_clip) < 1e-10  # of 64 bits

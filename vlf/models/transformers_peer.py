@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, TransformersConfig, nearest
 from vlf.models.peer import Parts, Peer, on_meta, one_line
+from vlf.weights.files import Stored, read_prepared
+from vlf.weights.normalisation import IMAGENET, check_normalisation
 
 SIZES = ("image_size", "crop_size")  # what the classes call the side of a frame
 FRAMES = ("num_frames", "frames_per_clip")
@@ -128,6 +130,12 @@ def _check_folder(folder: Path, wanted: str, config: TransformersConfig) -> None
     if found != wanted:
         message = f'"{folder}" holds a model of type "{found}"; {config.architecture} needs '
         raise ConfigError("model.folder", f'{message}"{wanted}"')
+    if not config.pretrained:
+        return
+    try:
+        check_normalisation(config, Stored({}, prepared=read_prepared(folder)), IMAGENET)
+    except ValueError as error:
+        raise ConfigError("model.folder", f'"{folder}" {error}') from error
 
 
 def _build(cls: Any, settings: Any, config: TransformersConfig) -> Parts:

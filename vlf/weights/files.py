@@ -38,7 +38,7 @@ class Stored:
     Attributes:
         state: The state dict, on the CPU, without the names that wrappers of training add.
         described: The values of config.json, of a folder that has one.
-        prepared: The values of preprocessor_config.json, of a folder that has one.
+        prepared: The values of the preprocessor's JSON, of a folder that has one.
         config: Text of the training config, of a file that has one.
     """
 
@@ -65,10 +65,17 @@ def read_weights(path: Path) -> Stored:
         content = _read_file(file)
         state |= _state_dict(content)
         config += "\n".join(_config_text(content))
-    described, prepared = (
-        _read_json(path / name) for name in ("config.json", "preprocessor_config.json")
-    )
-    return Stored(state, described, prepared, config)
+    return Stored(state, _read_json(path / "config.json"), read_prepared(path), config)
+
+
+def read_prepared(folder: Path) -> dict[str, Any]:
+    """How a folder of transformers prepares clips; empty if it does not say.
+
+    Raises:
+        ValueError: If its file is no JSON; the text goes on from the path's name.
+    """
+    names = ("video_preprocessor_config.json", "preprocessor_config.json")
+    return next((values for name in names if (values := _read_json(folder / name))), {})
 
 
 def _read_file(file: Path) -> Any:

@@ -9,8 +9,16 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from peers import save, transformers_vivit
 
-from vlf.config import ConfigError, MotionConfig, TSMConfig, TSNConfig, VTNLongformerConfig
+from vlf.config import (
+    ConfigError,
+    MotionConfig,
+    TransformersConfig,
+    TSMConfig,
+    TSNConfig,
+    VTNLongformerConfig,
+)
 from vlf.models import build_model
 from vlf.weights.files import read_weights
 
@@ -258,6 +266,22 @@ def test_the_preprocessor_of_a_folder_is_compared(values, refused, donor, tmp_pa
         assert "say model.mean: [0." in refusal(TSNConfig(weights=str(tmp_path)))
     else:
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "video_preprocessor_config.json"])
+def test_the_preprocessor_of_a_peers_folder_is_compared_too(name, tmp_path):
+    save(transformers_vivit(frames=8, classes=10), tmp_path)
+    half = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / name).write_text(json.dumps(half))
+    options = {"architecture": "VivitForVideoClassification", "folder": str(tmp_path)}
+
+    with pytest.raises(ConfigError) as told:
+        build_model(TransformersConfig(**options), DATA)
+    build_model(TransformersConfig(**options, mean=(0.5,) * 3, std=(0.5,) * 3), DATA)
+    build_model(TransformersConfig(**options, pretrained=False), DATA)
+
+    assert told.value.key == "model.folder"
+    assert "say model.mean: [0.5, 0.5, 0.5] and model.std: [0.5, 0.5, 0.5]" in told.value.message
 
 
 def test_the_backbones_file_is_compared_too(tmp_path):
