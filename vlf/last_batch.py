@@ -30,7 +30,7 @@ def check_last_batch(config: RunConfig, clips: int) -> None:
     """
     train = config.train
     fewest = smallest_share(clips, train.batch_size, train.processes)
-    if fewest > 1:
+    if fewest > 1 or not clips:  # of data that are not here nothing is known
         return
     with torch.device("meta"):
         model, clip = _training_model(config)

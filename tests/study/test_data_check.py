@@ -204,6 +204,17 @@ def test_videos_that_are_missing_beside_lists_that_are_there_are_told(tmp_path, 
     assert "2 more" in one.missing
 
 
+def test_a_plan_with_skip_of_which_no_video_is_there_says_so(tmp_path, store):
+    made = make_frames(tmp_path / "data")
+    (tmp_path / "data" / "jpg").rename(tmp_path / "elsewhere")
+    data = f'{{name: frames, root: {made.root}, num_classes: 3, size: 32, val: "", bad: skip}}'
+    plan = planned(tmp_path, store, data)
+    (one,) = inspect_data(plan, to_run=False).values()
+    assert "train.txt:3: no such folder" in one.missing
+    with pytest.raises(StudyError, match=r"none of its 3 videos can be used"):
+        inspect_data(plan, to_run=True)
+
+
 def test_a_list_that_is_wrong_ends_a_plan_too(tmp_path, store):
     made = make_frames(tmp_path / "data")
     (tmp_path / "data" / "test.txt").write_text("jpg/run/0001 8 7\n")

@@ -66,6 +66,11 @@ def check_data(
         config = cast(DataConfig, config.model_copy(update={"bad": TELL}))
     opened: Opened = {split: open_clips(config, split) for split in get_args(Split)}
     Augment(config, opened["train"].classes)
+    for split, clips in opened.items():
+        lost = clips.lost if isinstance(clips, ListedClips) and not len(clips) else ()
+        if lost:  # told, with `decode`, by who opens the split
+            said = f"{lost[0].where}: no such {lost[0].missing} (and {len(lost) - 1} more)"
+            raise ConfigError(f"data.{split}", said, is_missing=True)
     own = [note for clips in opened.values() for note in clips.notes]
     films = check_films(opened, seconds) if seconds else ()
     notes = (*own, *compare_splits(opened, select, config.limit), *films)
@@ -100,7 +105,8 @@ def _shared(opened: Mapping[Split, ListedClips], select: str) -> list[str]:
         if shared:
             first, earlier = shared[0]
             said = f"{len(shared)} of {len(own)} clips are in the {other} split, too"
-            if changed := sum(item.label != earlier.label for item, earlier in shared):
+            same = [(item, earlier) for item, earlier in shared if _span(item) == _span(earlier)]
+            if changed := sum(item.label != earlier.label for item, earlier in same):
                 said += f", {changed} of them with another label"
             at = f"the first is {first.where} ({earlier.where})"
             chosen = _chosen(select) if (split, other) == ("test", "val") else ""
