@@ -41,7 +41,7 @@ def into_closed(arguments, folder, both=False):
 def test_what_shows_something_ends_in_silence(study, options, both):
     code, said = into_closed(command(study, *options.split()), study.parent, both)
 
-    assert code == 1 or options == "--help"  # argparse ends in 0 by itself
+    assert code == 1 or options == "--help"  # argparse ends in 0 where its output is not buffered
     assert said == (None if both else "")
 
 
@@ -63,7 +63,8 @@ def test_a_mistake_is_told_where_stderr_is_open(study):
 def test_the_check_of_data_ends_in_silence(tmp_path):
     code, said = into_closed([sys.executable, "-m", "vlf.data.check", "--help"], tmp_path)
 
-    assert (code, said) == (1, "")
+    assert said == ""
+    assert code in (0, 1)  # argparse ends in 0 where its output is not buffered
 
 
 def test_a_run_goes_on_to_its_report(ran, tmp_path):
