@@ -86,8 +86,8 @@ def write_numbered(path, count=40, codec="libx264", rate=Fraction(25), numbers=N
 
     Args:
         how: pix_fmt; options of the encoder; container of the muxer; stamps in `base` seconds;
-            exif: orientation of the display matrix; format: name of the container; sound: whether
-            it has some; sides.
+            exif: orientation of the display matrix; format: name of the container; sides;
+            sound: as long as so many frames, at least as the film.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     options = how.get("container", {})
@@ -111,7 +111,7 @@ def write_numbered(path, count=40, codec="libx264", rate=Fraction(25), numbers=N
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if sound:
-            _add_sound(container, sound, float(count / rate))
+            _add_sound(container, sound, float(max(count, how["sound"]) / rate))
     return path
 
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from dataset_files import MAKERS
-from film_files import encode, encode_sound, levels_of
+from film_files import encode, encode_sound, grey, levels_of, write_film
 from PIL import Image
 
 from vlf.config import ConfigError, VideoListConfig
@@ -204,6 +204,18 @@ def test_video_lists_have_the_same_policy(tmp_path):
     before = config.digests()
     (tmp_path / "missing.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())
     assert config.digests() != before
+
+
+def test_lines_of_a_list_do_not_take_their_part_of_half_a_film(tmp_path):
+    write_film(tmp_path / "a.mkv", [grey(50)] * 100, options={"g": "10"})
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "b.mkv").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "train.txt").write_text("a.mkv 0 8 1\nb.mkv 0 8 1\n")
+    config = VideoListConfig(root=str(tmp_path), num_classes=2, frames=4, size=32)
+    with pytest.raises(ConfigError, match=r"train\.txt:2: .*b\.mkv\" is truncated"):
+        open_clips(config, "train").load_views(1)
+    clips = open_clips(config.model_copy(update={"bad": "skip"}), "train")
+    assert [item.path.name for item in clips.items] == ["a.mkv"]
 
 
 def test_images_whose_size_changes_on_the_way_are_a_bad_video(tmp_path):

@@ -289,6 +289,15 @@ def test_a_file_that_is_missing_or_torn_is_left_out_and_counted_where_that_is_as
         open_clips(config(tmp_path, class_names=""), "train")
 
 
+def test_a_folder_of_an_earlier_format_is_not_gone_on_with(videos, tmp_path, capsys):
+    (tmp_path / "index.jsonl").write_text('{"size": 37, "quality": 90, "format": 1}\n')
+    assert main([str(videos / "train.txt"), "--size", "37", "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "packed by an earlier version" in told
+    assert told.count("\n") == 1
+    assert os.listdir(tmp_path) == ["index.jsonl"]
+
+
 def test_a_folder_has_one_size(videos, folder, capsys):
     assert main([str(videos / "train.txt"), "--size", "64", "--out", str(folder)]) == 2
     assert "was packed with --size 37 --quality 90 --chroma half, now --size 64" in (

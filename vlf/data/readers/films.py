@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vlf.data.readers.container import VideoError
 from vlf.data.readers.index import FrameIndex, read_index, read_part
 from vlf.data.readers.picture import Frames
 from vlf.data.readers.reader import FrameReader
@@ -58,15 +59,18 @@ class VideoFile:
     def iterate(self, start: int, end: int) -> Iterator[Frames]:
         """Decode in one pass."""
         wanted, repeats = np.unique(self._frames_of(np.arange(start, end)), return_counts=True)
-        found = self._reader.iterate(wanted.tolist())
-        for (_, frame), count in zip(found, repeats.tolist(), strict=True):
+        frames = self._reader.iterate(wanted.tolist())
+        for (_, frame), count in zip(frames, repeats.tolist(), strict=True):
             for _ in range(count):
                 yield frame
 
     def _frames_of(self, numbers: Indices) -> Indices:
-        count = self.count()
-        beyond = numbers - count + len(self._reader.index.shown)  # the reader says what is wrong
-        return np.where(numbers < count, self._steps[np.minimum(numbers, count - 1)], beyond)
+        if not numbers.size or numbers.min() < 0:
+            raise ValueError(f"frame numbers must be at least 0 and at least one, got {numbers}")
+        if numbers.max() >= self.count():
+            asked = f"frame {numbers.max()} was asked for"
+            raise VideoError(f'"{self.path}" has {self.count()} frames; {asked}')
+        return self._steps[numbers]
 
 
 class TimedVideo(VideoFile):

@@ -107,7 +107,7 @@ def _decode_index(path: Path) -> FrameIndex:
         first = scan.pictures[0] if scan.pictures else None
         announced = [packet for packet in scan.packets if packet.pictures]
         if scan.container not in UNTIMED and first is not None:  # those before it were cut off
-            announced = [one for one in announced if one.pts is not None and one.pts >= first]
+            announced = [s for s in announced if s.pts is not None and s.pts >= first]
         if len(scan.pictures) < WHOLE * len(announced):
             said = f"{len(scan.pictures)} of its {len(announced)} frames can be decoded"
             raise VideoError(f'"{path}" is damaged: {said}')
@@ -234,7 +234,7 @@ def _read_around(
     path: Path, first: int, start: float, stop: float
 ) -> tuple[FrameIndex | None, bool]:
     """Index of the part of a film around that time, None if unsure; and whether it ends there."""
-    found: list[Stamp] = []
+    stamps: list[Stamp] = []
     with open_stream(path) as (container, stream):
         base, codec = stream.time_base or Fraction(1), stream.codec_context.codec.canonical_name
         low, high = (_stamp_of(moment, first, base) for moment in (start, stop))
@@ -245,9 +245,9 @@ def _read_around(
             if packet.dts is not None and packet.dts >= high:
                 ended = False
                 break
-            found.append(read_stamp(packet, codec))
+            stamps.append(read_stamp(packet, codec))
     shown = [
-        stamp for stamp in found if stamp.pictures and (stamp.pts is None or stamp.pts >= first)
+        stamp for stamp in stamps if stamp.pictures and (stamp.pts is None or stamp.pts >= first)
     ]
     index = _in_order(shown, base, reorders) if shown else None
     return index and replace(index, is_part=True), ended

@@ -92,7 +92,7 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
             codec.intra_only,
             stream.time_base or Fraction(1, av.time_base),
             stream.average_rate or stream.guessed_rate or Fraction(25),
-            stream.frames,
+            _promised_by(container.format.name, stream),
             bool(stream.codec_context.has_b_frames),
         )
         clock, read = _Clock(), 0
@@ -107,6 +107,12 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
                     _decode(scan, stream, packet, is_kept)
         _check_length(path, scan, read, clock, container)
     return scan
+
+
+def _promised_by(container: str, stream: VideoStream) -> int:
+    if container == MOV:  # of which an edit list may leave frames out
+        return min(stream.frames, len(stream.index_entries))
+    return stream.frames
 
 
 def _decode(scan: Scan, stream: VideoStream, packet: Packet[Any], is_kept: bool) -> None:

@@ -50,12 +50,12 @@ def turn(picture: Frames, matrix: NDArray[np.int32]) -> Frames:
     return np.ascontiguousarray(picture[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1])
 
 
-def stack(path: Path | str, found: Mapping[int, Frames], wanted: Sequence[int]) -> Frames:
+def stack(path: Path | str, frames: Mapping[int, Frames], wanted: Sequence[int]) -> Frames:
     """The frames `wanted` of those that were decoded, by number: (len(wanted), H, W, 3) uint8.
 
     Raises:
         VideoError: If they are of several sizes.
     """
-    if len({frame.shape for frame in found.values()}) > 1:
+    if len({frame.shape for frame in frames.values()}) > 1:
         raise VideoError(f'"{path}" changes its frame size on the way')
-    return np.stack([found[number] for number in wanted])
+    return np.stack([frames[number] for number in wanted])

@@ -66,14 +66,9 @@ class FrameReader:
         """Number and picture, (H, W, 3) uint8, of each frame that is wanted, ascending.
 
         Raises:
-            VideoError: If the film cannot be decoded or has no such frame.
+            VideoError: If the film cannot be decoded.
         """
-        if not wanted or wanted[0] < 0:
-            raise ValueError(f"frame numbers must be at least 0 and at least one, got {wanted}")
-        count, done = len(self.index.shown), 0
-        if wanted[-1] >= count:
-            asked = f"frame {wanted[-1]} was asked for"
-            raise VideoError(f'"{self.path}" has {count} frames; {asked}')
+        done = 0
         while done < len(wanted):
             try:
                 for frame in iterate_frames(self.path, self.index, wanted[done:]):
@@ -127,12 +122,12 @@ def iterate_frames(
         for run in plan(index, wanted):
             is_start = not len(index.keys) or (run.key == 0 and not index.is_part)
             if index.pictures is not None:
-                found = _by_order(container, stream, index.pictures[list(run.wanted)].tolist())
+                pictures = _by_order(container, stream, index.pictures[list(run.wanted)].tolist())
             else:
                 begin = None if is_start else int(index.shown[run.key])
                 stamps = index.shown[list(run.wanted)].tolist()
-                found = _by_stamp(container, stream, stamps, begin)
-            for number, frame in zip(run.wanted, found, strict=True):
+                pictures = _by_stamp(container, stream, stamps, begin)
+            for number, frame in zip(run.wanted, pictures, strict=True):
                 try:
                     yield number, to_rgb(frame)
                 except VideoError as error:

@@ -1,5 +1,6 @@
 """Films that are cut off, have gaps, jump in time, or hold more than one stream."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -56,30 +57,36 @@ def test_a_film_that_lacks_less_than_a_tenth_is_as_long_as_it_is(tmp_path):
     assert numbers_of(VideoFile(path).iterate(0, VideoFile(path).count())) == expected
 
 
-def drop(source, target, dropped, codec):
-    """Copy an AVI film without some packets, whose place in time stays empty."""
-    with av.open(str(source)) as film, av.open(str(target), "w") as container:
-        stream = film.streams.video[0]
-        copied = container.add_stream_from_template(stream)
-        for place, packet in enumerate(p for p in film.demux(stream) if p.size):
-            if place not in dropped:
-                packet.pts = packet.dts
-                packet.stream = copied
-                container.mux(packet)
-    return target
+PROMISE_NOTHING = {
+    "live.webm": {"codec": "libvpx", "container": {"live": "1"}},
+    "live.mkv": {"container": {"live": "1"}, "sound": True},
+    "fragments.mp4": {"container": {"movflags": "frag_keyframe+empty_moov"}, "sound": True},
+    "bare.flv": {"container": {"flvflags": "no_duration_filesize"}},
+    "film.ts": {"sound": True},
+}
+
+
+@pytest.mark.parametrize("name", PROMISE_NOTHING)
+def test_a_film_whose_header_says_no_length_is_as_long_as_it_is(tmp_path, name):
+    path = write_numbered(tmp_path / name, 60, **PROMISE_NOTHING[name])
+    assert numbers_of(VideoFile(path).iterate(0, VideoFile(path).count())) == [*range(60)]
+
+
+def test_a_film_that_is_shorter_than_its_sound_is_whole(tmp_path):
+    path = write_numbered(tmp_path / "film.mkv", 30, sound=100)
+    assert VideoFile(path).count() == 30
 
 
 @pytest.mark.parametrize("options", [{"g": "1"}, {"g": "12", "q": "2"}])
 def test_frames_dropped_in_avi_stay_on_the_screen(tmp_path, options):
     # A recording whose pictures 20 to 29 and 40 to 49 were never captured.
     numbers = [*range(20), *range(30, 40), *range(50, 60)]
-    stamps = numbers
     path = write_numbered(
         tmp_path / "gaps.avi",
         len(numbers),
         "mpeg4",
         numbers=numbers,
-        stamps=stamps,
+        stamps=numbers,
         options=options,
     )
     assert numbers_of(VideoFile(path).decode(np.arange(len(numbers)))) == numbers
@@ -192,6 +199,22 @@ def test_frames_outside_of_an_edit_list_are_no_frames(tmp_path):
         assert numbers_of(film.iterate(0, film.count())) == expected
     part = VideoStretch(path, 5.5 / 25, 8.5 / 25)
     assert numbers_of(part.iterate(0, part.count())) == [15, 16, 17, 18]
+
+
+def test_a_film_that_an_edit_list_shortens_is_not_truncated(tmp_path):
+    path = write_numbered(
+        tmp_path / "film.mp4", 60, options=B_FRAMES, container={"movflags": "faststart"}
+    )
+    content = bytearray(path.read_bytes())
+    at = content.index(b"elst") + 12  # behind its version and count: how long the only edit is
+    (length,) = struct.unpack_from(">I", content, at)
+    struct.pack_into(">I", content, at, length // 3)
+    path.write_bytes(content)
+    for film in (VideoFile(path), TimedVideo(path)):
+        assert numbers_of(film.iterate(0, film.count())) == [*range(20)]
+    path.write_bytes(content[: len(content) * 45 // 100])
+    with pytest.raises(VideoError, match="is truncated"):
+        VideoFile(path).count()
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 1000), Fraction(1, 90000)])

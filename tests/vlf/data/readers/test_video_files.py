@@ -62,6 +62,12 @@ def test_a_frame_beyond_the_end_is_an_error_that_tells_the_length(counted):
         list(VideoFile(counted).iterate(28, 34))
 
 
+def test_numbers_below_0_are_an_error_and_never_frames_from_the_end(counted):
+    for numbers in ([-1], [], [3, -2]):
+        with pytest.raises(ValueError, match="must be at least 0"):
+            VideoFile(counted).decode(np.array(numbers, np.int64))
+
+
 def test_files_that_cannot_be_decoded_are_named(tmp_path, counted):
     with pytest.raises(VideoError, match=r'no such video: ".*none\.mp4"'):
         VideoFile(tmp_path / "none.mp4").count()
