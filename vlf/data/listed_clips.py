@@ -214,17 +214,13 @@ def settle(
     lost = [item for item in items if item.missing]
     hint = archive_hint(lost[0].path, Path(config.root)) if lost else ""
     if lost and config.bad == "fail" and not missing_is_normal:
-        more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
-        said = f"{lost[0].where}: no such {lost[0].missing}{more}{hint}"
-        raise ConfigError(key, said, is_missing=True)
+        raise ConfigError(key, f"{_missing_words(lost)}{hint}", is_missing=True)
     notes = list(notes)
     if lost:
         notes.append(f"{split} split: {len(lost)} of {len(items)} {kind} are missing and left out")
     there = there[: config.limit]
     if config.bad == "skip":
-        named = {name_of(item): item for item in there}
-        paths = {name: item.path for name, item in named.items()}
-        why = check_once(Path(config.root), paths, lambda name: find_fault(named[name], open_film))
+        why = _find_faults(Path(config.root), there, open_film)
         bad = [item for item in there if why[name_of(item)]]
         if bad:
             first = f"{bad[0].where}: {why[name_of(bad[0])]}"
@@ -233,8 +229,20 @@ def settle(
         there = [item for item in there if not why[name_of(item)]]
     if items and not there and config.bad != TELL:
         said = f"none of its {len(items)} {kind} can be used; {notes[-1]}{hint}"
-        raise ConfigError(key, said, is_missing=len(lost) == len(items))
+        raise ConfigError(key, said, len(lost) == len(items))
     return Listing(classes, there, (*notes, *_repeats(split, there)), tuple(lost))
+
+
+def _missing_words(lost: Sequence[Item]) -> str:
+    more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
+    return f"{lost[0].where}: no such {lost[0].missing}{more}"
+
+
+def _find_faults(root: Path, items: Sequence[Item], open_film: OpenFilm) -> dict[str, str]:
+    """Name of an item -> why it cannot be decoded, each looked at once."""
+    named = {name_of(item): item for item in items}
+    paths = {name: item.path for name, item in named.items()}
+    return check_once(root, paths, lambda name: find_fault(named[name], open_film))
 
 
 def _repeats(split: Split, items: Sequence[Item]) -> list[str]:
