@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from study.plan import Plan, Planned
 from study.spec import locate
-from vlf.config import ConfigError, DataConfig, RunConfig
+from vlf.config import ConfigError, DataConfig
 from vlf.data.split_check import PLAN_S, RUN_S, Checked, check_data
-from vlf.last_batch import check_last_batch
+from vlf.last_batch import check_last_batch, may_be_too_small
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def inspect_data(plan: Plan, to_run: bool) -> dict[str, DataNotes]:
         StudyError: Naming the key of the study file, and the line of the list.
     """
     checked: dict[tuple[DataConfig, str], Checked | str] = {}
-    tried: set[RunConfig] = set()
+    tried: set[str] = set()
     cells: dict[str, DataNotes] = {}
     for job in plan.training:
         config = job.cell.config
@@ -44,9 +44,11 @@ def inspect_data(plan: Plan, to_run: bool) -> dict[str, DataNotes]:
             if isinstance(data, str):
                 cells[job.cell.name] = DataNotes(missing=data)
                 continue
-            if config not in tried:
-                tried.add(config)
-                check_last_batch(config, data.train_clips)
+            if may_be_too_small(config, data.train_clips):
+                text = config.model_dump_json()  # not every config can be hashed
+                if text not in tried:
+                    tried.add(text)
+                    check_last_batch(config, data.train_clips)
         except ConfigError as error:
             raise locate(plan.study, job.cell, error) from None
         cells[job.cell.name] = DataNotes(data.notes)

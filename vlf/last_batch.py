@@ -15,6 +15,12 @@ from vlf.parallel import Group
 TOO_FEW = "Expected more than 1 value per channel"  # torch.nn.functional, of all norms
 
 
+def may_be_too_small(config: RunConfig, clips: int) -> bool:
+    """Whether a process has a step with one clip or none."""
+    train = config.train
+    return bool(clips) and smallest_share(clips, train.batch_size, train.processes) <= 1
+
+
 def check_last_batch(config: RunConfig, clips: int) -> None:
     """Try a training step's forward pass with as few clips as a step of this run has.
 
@@ -28,10 +34,9 @@ def check_last_batch(config: RunConfig, clips: int) -> None:
     Raises:
         ConfigError: If torch refuses so few, with another batch size.
     """
-    train = config.train
-    fewest = smallest_share(clips, train.batch_size, train.processes)
-    if fewest > 1 or not clips:  # of data that are not here nothing is known
+    if not may_be_too_small(config, clips):  # of data that are not here nothing is known
         return
+    train = config.train
     with torch.device("meta"):
         model, clip = _training_model(config)
     try:

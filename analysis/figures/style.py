@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from rich.cells import cell_len
 
@@ -142,8 +143,8 @@ def _wrap_wide(figure: Figure) -> bool:
         )
         middle = (frame.x0 + frame.x1) / 2
         room = 2 * min(middle - ends[0], ends[1] - middle)
-        for text in (axes.title, axes.xaxis.label):
-            wide = text.get_window_extent(renderer).width if text.get_text() else 0.0
+        for text in filter(Text.get_text, (axes.title, axes.xaxis.label)):
+            wide = text.get_window_extent(renderer).width
             if wide > room:
                 most = int(0.95 * max(map(len, text.get_text().split("\n"))) * room / wide)
                 text.set_text(wrapped(text.get_text(), max(8, most)))

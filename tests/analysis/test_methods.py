@@ -245,7 +245,6 @@ def test_every_architecture_and_dataset_has_a_name_for_a_paper():
     assert kinds("data").keys() == DATASETS.keys()
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_segments_are_told_by_where_their_frames_come_from(maker):
     data = EpicKitchensConfig(root="x", source="packed")
     assert "packed from its videos, cut by time, as JPEG frames." in text_of(
@@ -253,6 +252,7 @@ def test_segments_are_told_by_where_their_frames_come_from(maker):
     )
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_it_compiles_with_a_stock_latex_whatever_stands_in_it(maker, tmp_path):
     outcomes = outcomes_of(maker, environment={"device_model": HOSTILE})
     outcomes[0] = changed(outcomes[0], notes=(HOSTILE,))

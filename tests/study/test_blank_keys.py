@@ -106,7 +106,7 @@ def test_every_key_with_nothing_behind_it_is_an_error_at_its_line(tmp_path, enum
 
         place = f"{path}:{text.count(chr(10))}: {key}: "
         assert str(caught.value).startswith(f"{place}expected "), text
-        assert ", got nothing" in str(caught.value), text
+        assert " got nothing" in str(caught.value), text
 
 
 @pytest.mark.parametrize(
