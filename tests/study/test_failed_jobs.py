@@ -24,9 +24,9 @@ from study.store import Store
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 3, in f\nValueError: seven\n'
 
 
-def fail(store, job, attempt="one"):
+def fail(store, job, attempt="one", started="2026-01-01T00:00:00"):
     changes = {"status": "failed", "reason": "ValueError: seven", "detail": TRACEBACK}
-    return store.add(job.key, record_for(job, attempt=attempt, **changes))
+    return store.add(job.key, record_for(job, attempt=attempt, started=started, **changes))
 
 
 def status(outcomes, as_json=False):
@@ -57,8 +57,8 @@ def test_a_failed_job_that_is_tried_again_is_failed_until_then(study, store, kin
 
 def test_one_that_was_tried_often_enough_says_so_and_names_its_last_log(study, store):
     job = find(plan(study, store), "train", "TSN", 0)
-    for attempt in ("one", "two"):
-        fail(store, job, attempt)
+    for day, attempt in enumerate(("one", "two"), start=1):
+        fail(store, job, attempt, f"2026-01-0{day}T00:00:00")
 
     said = status(plan(study, store).outcomes())
 
