@@ -37,7 +37,7 @@ def saying_why(main: Callable[P, int]) -> Callable[P, int]:
         except OSError as error:
             if isinstance(error, BrokenPipeError) and is_output_closed():
                 raise  # nobody reads any more: end_quietly ends it
-            print(f"error: {error}; mend it and run the same command again", file=sys.stderr)
+            print(f"error: {error}; fix this and run the same command again", file=sys.stderr)
             return 1
 
     return wrapped
