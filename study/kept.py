@@ -215,7 +215,10 @@ def study_of_same_report(study: Path, root: Path) -> str:
         except StudyError:  # damaged: housekeeping says so
             continue
         other = Path(kept.path)
-        if kept.parts == parts and other != path and other.is_file() and not _same(other, path):
+        if kept.parts != parts or other == path or not other.is_file() or _same(other, path):
+            continue
+        own = other.parent / root.name  # of a study whose results were copied here
+        if not own.is_dir() or own.samefile(root):
             return kept.path
     return ""
 

@@ -352,17 +352,13 @@ def test_a_run_that_begins_meanwhile_stops_the_removal(study, results):
 
 
 KILLED = """
-import sys, os, signal, threading, time
-from pathlib import Path
+import sys, os, signal
 import run_study
-records = Path("results/records")
-def watch():
-    while len(list(records.iterdir())) > int(sys.argv[1]) or (
-        len(list(Path("results/artifacts").iterdir())) > int(sys.argv[2])
-    ):
-        pass
-    os.kill(os.getpid(), signal.SIGKILL)
-threading.Thread(target=watch, daemon=True).start()
+def watch(event, args):
+    left = [len(os.listdir(f"results/{name}")) for name in ("records", "artifacts")]
+    if left[0] <= int(sys.argv[1]) and left[1] <= int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(lambda event, args: watch(event, args) if event == "os.remove" else None)
 run_study.main(["order.yaml", "--gc", "--yes"])
 """
 

@@ -41,7 +41,7 @@ PARTS = ("f.", "g.", "h.", HEAD)  # what every key of ours starts with
 NEW_HEAD = "say model.new_head: true to start with a new classifier"
 # Keys of configs that change no tensor's name or shape; the others may be why a file does not fit.
 SHAPELESS = {"name", "weights", "new_head", "mean", "std", "pretrained", "dropout", "head_dropout"}
-SHAPELESS |= {"heads", "shift_div", "activation", "frame_step"}
+SHAPELESS |= {"heads", "shift_div", "activation", "frame_step", "attention_init"}
 
 
 def load_weights(model: nn.Module, config: ModelConfig, data: DataConfig, path: str | Path) -> None:

@@ -148,7 +148,10 @@ def test_a_file_without_a_classifier_asks_for_a_new_one(tmp_path):
         ({"depth": 3}, "lacks h.blocks.2.attention_norm.weight, h.blocks.2.attention_norm.bias, "),
         ({"depth": 1}, "has h.blocks.1.attention.qkv.weight, h.blocks.1.attention.qkv.bias, "),
         ({"attention": "joint"}, "has h.blocks.0.time_norm.weight, h.blocks.0.time_norm.bias, "),
-        ({"width": 12}, "where the model has (1, 1, 12); give model.width, mlp_ratio, patch"),
+        (
+            {"width": 12},
+            "where the model has (1, 1, 12); give model.width, mlp_ratio, readout, head, patch",
+        ),
         ({"patch": 4}, "has f.weight of (24, 3, 8, 8) where the model has (24, 3, 4, 4); give mod"),
     ],
 )
