@@ -7,6 +7,7 @@ import hashlib
 import json
 import resource
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -45,13 +46,19 @@ def bare(path):
     return frames, False
 
 
+def is_as_shown(ours, theirs):
+    """Whether ours are FFmpeg's pictures in its order; one before a lost picture is repeated."""
+    rest = iter(theirs)
+    return all(frame in rest for frame, _ in groupby(ours))
+
+
 def read(path):
     film = VideoFile(Path(path))
     whole, why = attempt(lambda: [*film.iterate(0, film.count())])
     plain, raised = bare(path)
     if whole is not None:
         assert not raised
-    same = whole is None or digest(whole) == digest(plain)
+    same = whole is None or is_as_shown(digest(whole), digest(plain))
     lines = [why]
     for film in (VideoFile(Path(path)), TimedVideo(Path(path))):
         count, why = attempt(film.count)
