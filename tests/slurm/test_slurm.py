@@ -119,7 +119,7 @@ def test_cells_that_raise_are_rows_and_stop_no_other(tmp_path):
 
     out = run(study, *options, "--set", "train.warmup_epochs=0", code=1).stdout
 
-    assert "diverged: " in out
+    assert re.search(r"diverged: .+ in epoch \d+; try a train\.lr below 100", out)
     assert re.search(r"[12] failed \+ 0 not run", out)
     assert len(records(tmp_path, kind="cost")) == 2
 
