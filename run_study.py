@@ -3,11 +3,11 @@
 import sys
 
 try:
-    from study.complaint import saying_why
-    from study.console import console_for, end_quietly
-    from study.options import Options, parse_options
+    from study.cli.complaint import saying_why
+    from study.cli.console import console_for, end_quietly
+    from study.cli.options import Options, parse_options
 except (ImportError, SyntaxError, TypeError) as error:
-    from study.outside import say_how_to_start
+    from study.cli.outside import say_how_to_start
 
     sys.exit(say_how_to_start(error))
 
@@ -17,13 +17,13 @@ def main(argv: list[str] | None = None) -> int:
     """0: all is done; 1: a cell failed or is missing; 2: wrong input; 3: a claim contradicted."""
     options = parse_options(argv)
     if options.action == "reproduce":
-        from study.job import run_job
-        from study.reproduce import reproduce
+        from study.run.reproduce import reproduce
+        from study.run.train import run_job
 
         return reproduce(options.study, run_job, console_for(options.action))
     if options.action == "import":
-        from analysis.ledger import read_ledger
-        from study.intake import import_study
+        from analysis.results.ledger import read_ledger
+        from study.manage.importing import import_study
 
         return import_study(options, read_ledger, console_for(options.action))
     return answer(options)
@@ -31,17 +31,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def answer(options: Options) -> int:
     """Plan, run what is missing, report. What loads torch is imported where it is needed."""
-    from analysis import ledger, registry
-    from study.display import print_plan, print_warnings
-    from study.elsewhere import outcomes_elsewhere, with_other_devices
-    from study.ending import strike_out, sum_at_end
-    from study.estimate import estimate
-    from study.session import Session, Work, exit_code
-    from study.standing import ANSWERS, counted, make_settled_plan
-    from study.store import Store
+    from analysis.report.registry import check_report
+    from analysis.results.ledger import register_claims
+    from study.cli.commands import ANSWERS, counted, make_settled_plan
+    from study.cli.plan_view import print_plan, print_warnings
+    from study.cli.status_view import strike_out, sum_at_end
+    from study.estimate.estimate import estimate
+    from study.plan.other_records import outcomes_elsewhere, with_other_devices
+    from study.records.store import Store
+    from study.run.session import Session, Work, exit_code
 
     study, console, store = options.load(), console_for(options.action), Store(options.results)
-    registry.check_report(study)
+    check_report(study)
     plan = make_settled_plan(study, store, options.choice, options.action == "run")
     print_warnings(store.damaged, console)
     if options.action in ANSWERS:
@@ -51,23 +52,22 @@ def answer(options: Options) -> int:
         counts = counted(plan, options.action == "run", options.modules, console)
         if options.action == "plan":
             return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
-        from analysis.statistics import median_ratio
-        from study.cost import cost_on_node, run_cost
-        from study.job import run_job
+        from analysis.stats.estimates import median_ratio
+        from study.run.cost import cost_on_node, run_cost
+        from study.run.train import run_job
 
-        claims = study, options.report_folder
         parts = run_cost, cost_on_node, run_job, median_ratio
-        work = Work(lambda: ledger.register_claims(*claims), *parts)
+        work = Work(lambda: register_claims(study, options.report_folder), *parts)
         plan = session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
         if options.detach:
             return session.say_detached()
     if options.compare:
-        from analysis.compare import compare_results
+        from analysis.report.compare import compare_results
 
         both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
         roots = options.results, options.compare
         return compare_results(study, *both, options.gate, console, roots)
-    from analysis.terminal import report_study
+    from analysis.report.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:
         session.keep_study()

@@ -13,7 +13,7 @@ __all__ = ["load"]
 
 
 def load(source: str | Path, results: str | Path = "results") -> "pd.DataFrame":
-    """The numbers of a study as one tidy frame, one row a sample (`analysis.frame.tidy`).
+    """The numbers of a study as one tidy frame, one row a sample (`analysis.results.frame.tidy`).
 
     Args:
         source: A study file, whose records are looked up as `--report` does; or the folder of a

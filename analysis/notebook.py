@@ -15,16 +15,16 @@ from matplotlib.figure import Figure
 from analysis.figures import FIGURES
 from analysis.figures.save import CANVASES
 from analysis.figures.style import DPI, Drawing, freeze_layout, house_style
-from analysis.ledger import read_ledger
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.ledger import read_ledger
+from analysis.results.results import Results
 from analysis.tables import TABLES
 from analysis.tables.table import Table
-from study.elsewhere import with_other_devices
-from study.options import parse_options
-from study.spec import StudyError
-from study.standing import make_settled_plan
-from study.store import Store
+from study.cli.commands import make_settled_plan
+from study.cli.options import parse_options
+from study.plan.other_records import with_other_devices
+from study.records.store import Store
+from study.spec.study import StudyError
 from vlf.config import nearest
 
 WHOLE = ("seed", "round", "batch_size", "views")  # columns of records.csv that hold whole numbers

@@ -22,11 +22,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import binom, norm, t
 
-from analysis.statistics import median_interval, median_ratio
-from study.environment import device_model
-from study.metrics.latency import measure_latency
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from analysis.stats.estimates import median_interval, median_ratio
+from study.measure.metrics.latency import measure_latency
+from study.measure.metrics.subject import Subject, Watch
+from study.records.environment import device_model
+from study.spec.settings import CostConfig
 from vlf.config import RunConfig
 from vlf.models import build_model
 

@@ -39,19 +39,19 @@ import torch
 from torch import Tensor
 
 from vlf.config import PackedConfig, VideoListConfig
-from vlf.data import packed
+from vlf.data.datasets import packed
+from vlf.data.datasets.packed import Packed, Packing
+from vlf.data.datasets.video_list import VideoList
 from vlf.data.footage import find_films
 from vlf.data.pack import pack
-from vlf.data.pack_source import find_source
-from vlf.data.packed import Packed, Packing
 from vlf.data.prefetch import load_ahead
+from vlf.data.preparation.pack_source import find_source
 from vlf.data.readers.container import VideoError, open_stream
 from vlf.data.readers.films import VideoFile
 from vlf.data.readers.index import read_index
 from vlf.data.readers.picture import Frames, to_rgb
 from vlf.data.sampling import fixed_indices
 from vlf.data.transforms import crop_clip, resize_frames
-from vlf.data.video_list import VideoList
 
 FRAMES, SIDE, SIZE = 8, 128, 112
 STEP_S = 0.03

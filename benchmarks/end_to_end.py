@@ -30,13 +30,13 @@ from decode import Files, Turn, make_files, ratio_to
 from PIL import Image
 from torch import Tensor
 
-from study.environment import device_model
+from study.records.environment import device_model
 from vlf.config import FramesConfig, ListedData, PackedConfig, RunConfig, VideoListConfig
 from vlf.data import open_clips
+from vlf.data.datasets.packed import Packing
 from vlf.data.footage import find_films
 from vlf.data.pack import pack
-from vlf.data.pack_source import find_source
-from vlf.data.packed import Packing
+from vlf.data.preparation.pack_source import find_source
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoFile
 from vlf.data.transforms import resize_frames

@@ -1,15 +1,15 @@
 """A training job that trains nothing and leaves its record, in a process that could train."""
 
-import study.job  # noqa: F401  # as every training job: torch, models and data
+import study.run.train  # noqa: F401  # as every training job: torch, models and data
 from benchmarks.nothing import nothing
-from study.failure import Clock, record_of
-from study.record import Measurement, Record
-from study.store import Store
-from study.task import Notify, Task
+from study.executors.failure import Clock, record_of
+from study.executors.task import Notify, Task
+from study.records.record import Measurement, Record
+from study.records.store import Store
 
 
 def run_nothing(task: Task, notify: Notify) -> Record:
-    """Ends as study/job.py does: the record is synced to disk, what the attempt left is deleted."""
+    """Ends as study/run/train.py does: the record is synced, what the attempt left is deleted."""
     clock, store = Clock(), Store(task.root)
     value = float(nothing(task.seed))
     measured = (Measurement("top1", "%", "higher", (value,), conditions={"split": "test"}),)

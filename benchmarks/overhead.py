@@ -71,11 +71,11 @@ def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
     from rich.console import Console
 
     from benchmarks.nothing_job import run_nothing
-    from study.grid import expand
-    from study.plan import Choice, make_plan
-    from study.session import Session, Work
-    from study.spec import load_study
-    from study.store import Store
+    from study.plan.planner import Choice, make_plan
+    from study.records.store import Store
+    from study.run.session import Session, Work
+    from study.spec.grid import expand
+    from study.spec.study import load_study
 
     class Watched(Session):
         """Takes the time of each outcome."""
@@ -258,7 +258,7 @@ def say_machine() -> None:
     """Print where and with what."""
     from importlib.metadata import PackageNotFoundError, version
 
-    from study.environment import device_model
+    from study.records.environment import device_model
 
     versions = []
     for package in ("torch", "hydra-core", "exca", "submitit"):

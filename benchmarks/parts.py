@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch import Tensor, nn
 
-from study.environment import device_model
-from study.metrics.macs import count_macs
-from study.metrics.modes import Prepared, logit_difference, prepare
-from study.settings import CostConfig
+from study.measure.metrics.macs import count_macs
+from study.measure.metrics.modes import Prepared, logit_difference, prepare
+from study.records.environment import device_model
+from study.spec.settings import CostConfig
 from vlf.config import RunConfig
 from vlf.models import build_model
 

@@ -24,11 +24,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from analysis.statistics import median_ratio
-from study.environment import device_model
-from study.metrics.latency import measure_latency
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from analysis.stats.estimates import median_ratio
+from study.measure.metrics.latency import measure_latency
+from study.measure.metrics.subject import Subject, Watch
+from study.records.environment import device_model
+from study.spec.settings import CostConfig
 from vlf.config import RunConfig
 from vlf.models import build_model
 
@@ -93,7 +93,7 @@ def build_subjects(size: int) -> list[Subject]:
 
 
 def side_by_side(subjects: list[Subject], rounds: int) -> Ratios:
-    """Our way: `study.metrics.latency`, and the ratio of `analysis.statistics`."""
+    """Our way: `study.measure.metrics.latency`, and the ratio of `analysis.stats.estimates`."""
     protocol = CostConfig(batch_sizes=[1], rounds=rounds, budget_s=1e6)
     readings = measure_latency(subjects, protocol, Watch())
     rounds_of = {

@@ -28,11 +28,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.scale import empty_record, write_study
-from study.grid import expand
-from study.plan import Choice, Plan, make_plan, task_of
-from study.record import Artifact, Measurement, Record
-from study.spec import load_study
-from study.store import Store
+from study.plan.planner import Choice, Plan, make_plan, task_of
+from study.records.record import Artifact, Measurement, Record
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import load_study
 
 EPOCHS = 16
 CLASSES = 10
@@ -44,7 +44,7 @@ import json, sys, time
 sys.path.insert(0, {root!r})
 spent = {{"imports": time.process_time()}}
 import run_study
-import analysis.report as report, analysis.terminal as terminal
+import analysis.report.report as report, analysis.report.terminal as terminal
 import analysis.figures.side_by_side as figures
 spent["imports"] = time.process_time() - spent["imports"]
 def timed(name, function):

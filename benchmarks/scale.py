@@ -57,11 +57,11 @@ def watch(module, name, part):
     setattr(module, name, timed)
 
 if {loads_torch}:
-    import study.preflight, study.cost, study.job
+    import study.plan.preflight, study.run.cost, study.run.train
     spent["torch"] = time.process_time() - began
-    watch(study.preflight, "count_model", "count")
-import run_study, study.standing
-watch(study.standing, "make_settled_plan", "plan")
+    watch(study.plan.preflight, "count_model", "count")
+import run_study, study.cli.commands
+watch(study.cli.commands, "make_settled_plan", "plan")
 sys.stdout = open(os.devnull, "w")
 code = run_study.main({argv!r})
 spent["all"] = time.process_time() - began
@@ -96,7 +96,7 @@ def say_machine() -> None:
     """Print where."""
     from importlib.metadata import version
 
-    from study.environment import device_model
+    from study.records.environment import device_model
 
     load, python = os.getloadavg()[0], sys.version.split()[0]
     machine = f"{os.cpu_count()} cores, {device_model('cpu')}, load {load:.1f}"
@@ -121,11 +121,11 @@ def write_study(folder: Path, cells: int) -> Path:
 
 def finish(study: Path) -> None:
     """Write a record of every job, as if all had run; not synced, which is not what is timed."""
-    from study.grid import expand
-    from study.plan import Choice, make_plan, task_of
-    from study.record import Measurement
-    from study.spec import load_study
-    from study.store import Store
+    from study.plan.planner import Choice, make_plan, task_of
+    from study.records.record import Measurement
+    from study.records.store import Store
+    from study.spec.grid import expand
+    from study.spec.study import load_study
 
     loaded, store = load_study(study), Store(study.parent / "results")
     plan = make_plan(loaded, expand(loaded), store, "cpu", Choice())
@@ -186,7 +186,7 @@ def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
     """Print what empty jobs cost, and what they leave behind."""
     from rich.console import Console
 
-    from study.session import Session, Work
+    from study.run.session import Session, Work
 
     folder.mkdir()
     plan, store = plan_empty(folder, executor, jobs)
@@ -212,10 +212,10 @@ def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
 
 def plan_empty(folder: Path, executor: str, jobs: int):
     """A study of so many cells and no costs, planned."""
-    from study.grid import expand
-    from study.plan import Choice, make_plan
-    from study.spec import load_study
-    from study.store import Store
+    from study.plan.planner import Choice, make_plan
+    from study.records.store import Store
+    from study.spec.grid import expand
+    from study.spec.study import load_study
 
     path = folder / "empty.yaml"
     path.write_text(
@@ -232,14 +232,14 @@ def plan_empty(folder: Path, executor: str, jobs: int):
 
 def end_at_once(task, notify):
     """A job that writes its record, synced to disk, and nothing else."""
-    from study.store import Store
+    from study.records.store import Store
 
     return Store(task.root).add(task.key, empty_record(task))
 
 
 def empty_record(task):
     """A record that nothing was measured for."""
-    from study.failure import Clock, failed_record
+    from study.executors.failure import Clock, failed_record
 
     return dataclasses.replace(failed_record(task, Clock(), ""), status="done")
 

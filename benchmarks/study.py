@@ -27,11 +27,11 @@ sys.path.insert(0, str(ROOT))
 import torch
 from torch.nn.functional import cross_entropy
 
-from study.environment import device_model
-from study.grid import expand
-from study.plan import Choice, Plan, make_plan
-from study.spec import load_study
-from study.store import Store
+from study.plan.planner import Choice, Plan, make_plan
+from study.records.environment import device_model
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import load_study
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
 from vlf.data.seeds import derive, rng

@@ -5,9 +5,9 @@ cells and seeds with the same backbone and data share one folder:
 
     FOLDER/<backbone>/<split>/<number of the clip>.<view>    view: "test", or 0 to stored_views - 1
 
-`FOLDER` is named after data and code (study/identity.py), `<backbone>` after its weights, how it is
-built and what else rounding depends on. A file is a sha256, the label and the features as numpy
-writes them; it is renamed into its place when it is whole. Whoever needs one that is not there
+`FOLDER` is named after data and code (study/plan/identity.py), `<backbone>` after its weights, how
+it is built and what else rounding depends on. A file is a sha256, the label and the features as
+numpy writes them; it is renamed into its place when it is whole. Whoever needs one that is missing
 makes it, several at once if need be, since all make the same. One that is damaged is made again.
 
 Each clip goes through the backbone by itself, whether its features are kept or not, since rounding

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from analysis.artifacts import Arrays
 from analysis.figures.strips import GAP, MOST_WIDE, Cell, Strips, clear, kept_cells, row_grid, write
 from analysis.figures.style import PAGE_WIDTH, Drawing, width_of
-from analysis.results import Results
+from analysis.results.artifacts import Arrays
+from analysis.results.results import Results
 
 MOST_CELLS = 4
 MOST_CLIPS = 2

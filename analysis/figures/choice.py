@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from analysis.effects import place_of, reference_of
-from analysis.results import Results, Variant
+from analysis.findings.effects import place_of, reference_of
+from analysis.results.results import Results, Variant
 
 
 def choose(results: Results, cells: Sequence[Variant], most: int) -> tuple[list[Variant], str]:

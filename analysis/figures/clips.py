@@ -14,8 +14,8 @@ from analysis.figures.strips import (
     row_grid,
 )
 from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, width_of, wrapped
-from analysis.heads import read_heads
-from analysis.results import Results
+from analysis.results.predictions import read_heads
+from analysis.results.results import Results
 
 MOST_CLIPS = 4
 MOST_CELLS = 8  # answers beside a clip

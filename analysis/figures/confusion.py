@@ -15,8 +15,8 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
-from analysis.heads import read_heads
-from analysis.results import Results, Variant
+from analysis.results.predictions import read_heads
+from analysis.results.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4

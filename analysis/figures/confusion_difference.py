@@ -15,8 +15,8 @@ from analysis.figures.confusion import (
     seed_matrices,
 )
 from analysis.figures.style import Drawing, wrapped
-from analysis.numbers import MINUS, plural, signed
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats.format import MINUS, plural, signed
 
 SIGNED_FROM = (
     0.25  # of the scale's end: entries this large carry their sign, for those who see grey

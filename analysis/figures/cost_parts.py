@@ -14,9 +14,9 @@ from analysis.figures.style import (
     row_labels,
     width_of,
 )
-from analysis.numbers import prefix_for, significant
-from analysis.provenance import clip_shape
-from analysis.results import Results, Variant
+from analysis.results.provenance import clip_shape
+from analysis.results.results import Results, Variant
+from analysis.stats.format import prefix_for, significant
 from analysis.tables.parts import ordered_parts
 
 MOST_BARS = 40

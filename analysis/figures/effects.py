@@ -4,7 +4,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.effects import Effect, effects_of, most_telling
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
@@ -15,7 +14,8 @@ from analysis.figures.style import (
     row_labels,
     width_of,
 )
-from analysis.results import Results
+from analysis.findings.effects import Effect, effects_of, most_telling
+from analysis.results.results import Results
 from analysis.tables.effects import INTERACTION, effect_name
 
 MOST_ROWS = 40

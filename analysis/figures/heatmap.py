@@ -20,9 +20,9 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
-from analysis.numbers import fixed
-from analysis.results import Results, Variant, short_name
-from analysis.statistics import Estimate
+from analysis.results.results import Results, Variant, short_name
+from analysis.stats.estimates import Estimate
+from analysis.stats.format import fixed
 
 MOST_PANELS = 6
 PANEL_COLUMNS = 3

@@ -26,9 +26,9 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
-from analysis.provenance import clip_shape, cost_machines
-from analysis.results import Results, Variant
-from analysis.statistics import Estimate
+from analysis.results.provenance import clip_shape, cost_machines
+from analysis.results.results import Results, Variant
+from analysis.stats.estimates import Estimate
 from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width

@@ -14,10 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-from analysis.atomic import write_atomically
 from analysis.figures.style import DPI, Drawing, freeze_layout, house_style, is_page
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.results import Results
+from study.records.atomic import write_atomically
 
 # Without dates and versions, so that the same records give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {

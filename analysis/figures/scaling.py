@@ -7,7 +7,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.exponents import Fit, fit_exponents, scaled_factors, scaling_series
 from analysis.figures.choice import at_baseline
 from analysis.figures.style import (
     PAGE_WIDTH,
@@ -23,10 +22,11 @@ from analysis.figures.style import (
     series_of,
     width_of,
 )
-from analysis.numbers import interval
-from analysis.provenance import cost_machines
-from analysis.results import BASELINE, Results, Variant, short_name
-from analysis.statistics import Estimate
+from analysis.findings.scaling import Fit, fit_exponents, scaled_factors, scaling_series
+from analysis.results.provenance import cost_machines
+from analysis.results.results import BASELINE, Results, Variant, short_name
+from analysis.stats.estimates import Estimate
+from analysis.stats.format import interval
 from analysis.tables.notes import quoted_batch
 
 PANELS = 3

@@ -18,8 +18,8 @@ from analysis.figures.style import (
     series_of,
     width_of,
 )
-from analysis.results import Results, Variant
-from analysis.statistics import Difference, Estimate, paired_difference
+from analysis.results.results import Results, Variant
+from analysis.stats.estimates import Difference, Estimate, paired_difference
 
 MOST_ROWS = 40
 INK = "#1a1a1a"

@@ -16,7 +16,7 @@ from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from analysis.figures import FIGURES
 from analysis.figures.fonts import readable
 from analysis.figures.save import SavedFigure, save_figure
-from analysis.results import Results
+from analysis.results.results import Results
 
 MOST_PROCESSES = 8  # one or two figures each; more would wait for the slowest
 

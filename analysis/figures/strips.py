@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from analysis.artifacts import Arrays
 from analysis.figures.style import is_page, new_figure, wrapped
-from analysis.heads import read_heads
-from analysis.results import Results, Variant
+from analysis.results.artifacts import Arrays
+from analysis.results.predictions import read_heads
+from analysis.results.results import Results, Variant
 
 MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones
 MOST_WIDE = 0.62  # inches of a frame

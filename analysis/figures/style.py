@@ -19,8 +19,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from rich.cells import cell_len
 
 from analysis.figures.fonts import BASE, readable, readable_text
-from analysis.numbers import plain
-from analysis.results import Results, Variant, short_label
+from analysis.results.results import Results, Variant, short_label
+from analysis.stats.format import plain
 from analysis.tables.notes import spread_notes
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper

@@ -25,7 +25,7 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
 
 MOST_PANELS = 12
 PANEL_COLUMNS = 4

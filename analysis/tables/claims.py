@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from analysis.comparisons import Comparison
-from analysis.evidence import Evidence
-from analysis.judge import Judgement, Verdict, judge, samples_in_words
-from analysis.numbers import NONE, decimals_for, interval, p_value, plural, signed
-from analysis.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
-from analysis.results import ALPHA, SAME_MODEL, Results, Variant
+from analysis.findings.claims import Comparison
+from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
+from analysis.results.results import ALPHA, SAME_MODEL, Results, Variant
+from analysis.stats.format import NONE, decimals_for, interval, p_value, plural, signed
+from analysis.stats.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
+from analysis.stats.regions import Evidence
 from analysis.tables.table import Entry, Table
-from study.spec import Claim
+from study.spec.study import Claim
 
 HEADER = (
     "claim", "verdict", "effect [95 % interval]", "p (Holm)", "from", "what would decide it",

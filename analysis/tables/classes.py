@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from analysis.classes import ClassChange, PerClass, class_accuracy, class_changes
-from analysis.numbers import NONE, fixed, interval, p_value, signed
-from analysis.results import ALPHA, Results, Variant
+from analysis.findings.classes import ClassChange, PerClass, class_accuracy, class_changes
+from analysis.results.results import ALPHA, Results, Variant
+from analysis.stats.format import NONE, fixed, interval, p_value, signed
 from analysis.tables.notes import spread_notes, untested_words
 from analysis.tables.table import Align, Entry, Table
 

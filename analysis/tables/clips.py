@@ -1,8 +1,8 @@
 """Differences to the baseline asked twice: of other training runs, and of other test clips."""
 
-from analysis.clips import ClipComparison, compare_with_baselines
-from analysis.numbers import MINUS, NONE, p_value, signed
-from analysis.results import Results, Variant
+from analysis.findings.clips import ClipComparison, compare_with_baselines
+from analysis.results.results import Results, Variant
+from analysis.stats.format import MINUS, NONE, p_value, signed
 from analysis.tables.table import Align, Entry, Table
 
 HEADER = (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.numbers import NONE, decimals_for, fixed, interval
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats.format import NONE, decimals_for, fixed, interval
 from analysis.tables.notes import (
     absent,
     aside_notes,

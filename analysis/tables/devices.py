@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.frame import device_label
-from analysis.numbers import NONE, decimals_for, interval
-from analysis.provenance import machine
-from analysis.results import Results, Variant
-from analysis.samples import record_rounds
-from analysis.statistics import Estimate, median_interval, median_ratio
+from analysis.results.frame import device_label
+from analysis.results.provenance import machine
+from analysis.results.results import Results, Variant
+from analysis.results.samples import record_rounds
+from analysis.stats.estimates import Estimate, median_interval, median_ratio
+from analysis.stats.format import NONE, decimals_for, interval
 from analysis.tables.notes import quoted_batch, unstable
 from analysis.tables.table import Align, Entry, Table
-from study.record import Elsewhere, Record
+from study.records.record import Elsewhere, Record
 
 
 @dataclass(frozen=True)

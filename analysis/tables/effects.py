@@ -1,8 +1,8 @@
 """Effects of a factorial design, each with its interval."""
 
-from analysis.effects import Effect, effects_of, most_telling, place_of, title_of
-from analysis.numbers import NONE, interval, p_value, signed
-from analysis.results import Results
+from analysis.findings.effects import Effect, effects_of, most_telling, place_of, title_of
+from analysis.results.results import Results
+from analysis.stats.format import NONE, interval, p_value, signed
 from analysis.tables.notes import spread_notes, untested_words
 from analysis.tables.table import Align, Entry, Table
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from analysis.numbers import (
+from analysis.results.provenance import cost_machines
+from analysis.results.results import Results, Variant
+from analysis.stats.format import (
     NONE,
     decimals_for,
     interval,
@@ -12,8 +14,6 @@ from analysis.numbers import (
     signed,
     significant,
 )
-from analysis.provenance import cost_machines
-from analysis.results import Results, Variant
 from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
 from analysis.tables.matched import matched_columns, matched_remarks
 from analysis.tables.notes import (
@@ -30,7 +30,7 @@ from analysis.tables.notes import (
     train_notes,
 )
 from analysis.tables.table import Align, Entry, Table
-from study.text_table import short_names
+from study.records.text_table import short_names
 
 HEADS = ("verb", "noun")
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis import statistics
-from analysis.results import ALPHA, Results, Variant
+from analysis.results.results import ALPHA, Results, Variant
+from analysis.stats import estimates
 from analysis.tables.table import Mark
 
 
@@ -23,7 +23,7 @@ def mark_accuracy(results: Results) -> dict[str, Mark]:
     by_cell = {v.cell: results.by_seed(v, "top1") for v in results.variants}
 
     def differs(one: str, other: str) -> bool:
-        difference = statistics.paired_difference(by_cell[one], by_cell[other])
+        difference = estimates.paired_difference(by_cell[one], by_cell[other])
         p = None if difference is None else difference.p
         return p is not None and p * (len(means) - 1) < ALPHA  # untested is not told apart
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from analysis.numbers import NONE, interval, prefix_for
-from analysis.results import Results, Variant, short_label, short_name
-from analysis.statistics import Estimate
+from analysis.results.results import Results, Variant, short_label, short_name
+from analysis.stats.estimates import Estimate
+from analysis.stats.format import NONE, interval, prefix_for
 from analysis.tables.notes import quoted_batch
 from analysis.tables.table import Entry
-from study.record import Reached
-from study.spec import Matching
+from study.records.record import Reached
+from study.spec.study import Matching
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from analysis import statistics
-from analysis.numbers import NONE, decimals_for, interval
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats import estimates
+from analysis.stats.format import NONE, decimals_for, interval
 from analysis.tables.notes import aside_notes, model_entry
 from analysis.tables.table import Align, Entry, Table
 
@@ -47,7 +47,7 @@ def _row(
         missing = [Entry("not measured", notes=notes), Entry(NONE), Entry(NONE)]
         return (name, Entry(str(batch)), Entry(mode), *missing)
     quoted = results.by_round(variant, results.in_mode("latency", results.mode), batch)
-    ratio = statistics.median_ratio(results.by_round(variant, latency, batch), quoted)
+    ratio = estimates.median_ratio(results.by_round(variant, latency, batch), quoted)
     difference = results.by_round(variant, results.in_mode("logit_difference", mode), batch)
     return (
         name,

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.frame import device_model
-from analysis.numbers import decimals_for, interval, plural, prefix_for, significant
-from analysis.results import BASELINE, Results, Variant, short_label
-from analysis.statistics import Difference, Estimate, correlation_time, median_interval
+from analysis.findings.tuning import edge_notes
+from analysis.results.frame import device_model
+from analysis.results.results import BASELINE, Results, Variant, short_label
+from analysis.stats.estimates import Difference, Estimate, correlation_time, median_interval
+from analysis.stats.format import decimals_for, interval, plural, prefix_for, significant
 from analysis.tables.table import Entry
-from analysis.tuning import edge_notes
-from study.record import Kind, Outcome
+from study.records.record import Kind, Outcome
 
 UNSTABLE = 0.1  # half an interval, as a share of the median
 FEWEST = 5  # rounds that are independent of each other

@@ -1,7 +1,7 @@
 """Where the parameters and the multiply-accumulates are: by part."""
 
-from analysis.numbers import NONE, prefix_for, significant
-from analysis.results import Results
+from analysis.results.results import Results
+from analysis.stats.format import NONE, prefix_for, significant
 from analysis.tables.notes import count_notes, model_entry
 from analysis.tables.table import Align, Entry, Table
 

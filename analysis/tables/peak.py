@@ -2,8 +2,8 @@
 
 from statistics import median
 
-from analysis.numbers import NONE, fixed, significant
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats.format import NONE, fixed, significant
 from analysis.tables.notes import aside_notes, cost_notes, quoted_batch
 from analysis.tables.parts import ordered_parts
 from analysis.tables.table import Align, Entry, Table

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from scipy.special import chdtri
 
-from analysis.numbers import NONE, fixed, plural, significant
-from analysis.power import MOST_SEEDS, POWER, seeds_needed, smallest_effect
-from analysis.results import ALPHA, Results
-from analysis.statistics import CONFIDENCE
+from analysis.results.results import ALPHA, Results
+from analysis.stats.estimates import CONFIDENCE
+from analysis.stats.format import NONE, fixed, plural, significant
+from analysis.stats.power import MOST_SEEDS, POWER, seeds_needed, smallest_effect
 from analysis.tables.table import Align, Entry, Table
 
 SIZES = (0.5, 1.0, 2.0, 5.0, 10.0)  # points of top-1

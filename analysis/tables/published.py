@@ -2,11 +2,11 @@
 
 import re
 
-from analysis.numbers import NONE, fixed, interval, prefix_for, significant
-from analysis.published import Published, published_of
-from analysis.results import Results, Variant
+from analysis.results.published import Published, published_of
+from analysis.results.results import Results, Variant
+from analysis.stats.format import NONE, fixed, interval, prefix_for, significant
 from analysis.tables.table import Align, Entry, Table
-from study.record import Record
+from study.records.record import Record
 
 HEADER = (
     "model", "data", "clip", "views", "parameters", "MACs a view", "top-1 (%)", "from",

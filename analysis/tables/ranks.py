@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from analysis.numbers import NONE, fixed, plain, plural
-from analysis.ranks import Rank, concordance, rank_cells
-from analysis.results import Results
+from analysis.findings.ranks import Rank, concordance, rank_cells
+from analysis.results.results import Results
+from analysis.stats.format import NONE, fixed, plain, plural
 from analysis.tables.table import Align, Entry, Table
 
 MOST_LISTED = 5  # seeds whose ranks stand in an entry one by one

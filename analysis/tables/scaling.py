@@ -1,8 +1,8 @@
 """How costs grow with a numeric factor: exponents, and whether a power law is what they follow."""
 
-from analysis.exponents import FEWEST_CELLS, Fit, fit_exponents, scaled_factor
-from analysis.numbers import fixed, interval, plain
-from analysis.results import Results, short_name
+from analysis.findings.scaling import FEWEST_CELLS, Fit, fit_exponents, scaled_factor
+from analysis.results.results import Results, short_name
+from analysis.stats.format import fixed, interval, plain
 from analysis.tables.notes import quoted_batch, spread_notes
 from analysis.tables.table import Align, Entry, Table
 

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from analysis.numbers import NONE
-from analysis.results import Results
+from analysis.results.results import Results
+from analysis.stats.format import NONE
 from analysis.tables.table import Align, Entry, Table
-from study.record import Kind, Outcome, Status
+from study.records.record import Kind, Outcome, Status
 
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from analysis.numbers import NONE, fixed, significant
-from analysis.results import Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats.format import NONE, fixed, significant
 from analysis.tables.notes import aside_notes, eager_remarks, model_entry
 from analysis.tables.table import Align, Entry, Table
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from itertools import product
 
-from analysis.numbers import NONE, fixed
-from analysis.results import Results, Variant, short_name
+from analysis.findings.tuning import budget_words, choice_of, edge_notes, method_words
+from analysis.results.results import Results, Variant, short_name
+from analysis.stats.format import NONE, fixed
 from analysis.tables.table import Align, Entry, Table
-from analysis.tuning import budget_words, choice_of, edge_notes, method_words
-from study.record import Outcome
-from study.spec import Tuning
+from study.records.record import Outcome
+from study.spec.study import Tuning
 
 
 def tuning_table(results: Results) -> Table | None:

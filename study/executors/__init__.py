@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator, Sequence
 from study.executors.inline import run_inline
 from study.executors.placement import Placement
 from study.executors.process import run_in_processes
-from study.executors.slurm import run_on_slurm
-from study.record import Record
-from study.task import Notify, RunJob, Task
+from study.executors.slurm.watch import run_on_slurm
+from study.executors.task import Notify, RunJob, Task
+from study.records.record import Record
 
 Executor = Callable[
     [Sequence[Task], RunJob, Placement, Notify], Generator[tuple[Task, Record], None, None]

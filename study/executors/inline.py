@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 
 from study.executors.placement import Placement
 from study.executors.queue import POLL_S, TaskQueue
-from study.lease import Leases
-from study.record import Record
-from study.task import Event, Notify, RunJob, Task
+from study.executors.task import Event, Notify, RunJob, Task
+from study.records.lease import Leases
+from study.records.record import Record
 
 
 def run_inline(

@@ -22,17 +22,17 @@ from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+from study.executors.failure import Clock, failed_record, is_storage_error, reason_of_exit
 from study.executors.placement import Placement, variables
 from study.executors.queue import TaskQueue
 from study.executors.scratch import scratch_folder
-from study.failure import Clock, failed_record, is_storage_error, reason_of_exit
-from study.lease import Leases
-from study.record import Record
-from study.store import Store
-from study.supervision import set_environment
-from study.task import Event, Notify, RunJob, Task
+from study.executors.task import Event, Notify, RunJob, Task
+from study.measure.supervision import set_environment
+from study.records.lease import Leases
+from study.records.record import Record
+from study.records.store import Store
 
-COMMAND = ("rich.console", "study.options")  # what run_study.py imports, and so does every job
+COMMAND = ("rich.console", "study.cli.options")  # what run_study.py imports, and so does every job
 POLL_S = 0.5
 GRACE_S = 3.0  # from SIGTERM to SIGKILL
 STACK_S = 0.5  # from asking a hanging job where it is to SIGKILL

@@ -4,10 +4,10 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from study.lease import Leases
-from study.record import Record
-from study.store import Store
-from study.task import Event, Notify, Task
+from study.executors.task import Event, Notify, Task
+from study.records.lease import Leases
+from study.records.record import Record
+from study.records.store import Store
 
 POLL_S = 1.0  # between two looks at what others are at
 

@@ -8,7 +8,7 @@ from functools import cache
 from multiprocessing import util
 from pathlib import Path
 
-from study.lease import is_dead, myself
+from study.records.lease import is_dead, myself
 
 OWNER = "owner.json"
 

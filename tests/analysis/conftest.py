@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.results import Results
-from study.claims import read_claims
-from study.record import Artifact, Measurement, Outcome, Record
-from study.sections import complete_baseline
-from study.settings import CostConfig, ReportConfig, RunSettings
-from study.spec import Level, Study
-from study.yaml_file import Node
+from analysis.results.results import Results
+from study.records.record import Artifact, Measurement, Outcome, Record
+from study.spec.claims import read_claims
+from study.spec.sections import complete_baseline
+from study.spec.settings import CostConfig, ReportConfig, RunSettings
+from study.spec.study import Level, Study
+from study.spec.yaml_nodes import Node
 
 # label -> top-1 in percent, parameters, MACs of one clip, latency in ms at batch 1
 VARIANTS = {

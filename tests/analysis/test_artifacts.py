@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis import artifacts
-from analysis.artifacts import Artifacts
+from analysis.results import artifacts
+from analysis.results.artifacts import Artifacts
 
 
 def test_a_file_is_read_once_and_nobody_changes_what_the_next_gets(maker):

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.classes import PerClass, class_accuracy, class_changes, compare_classes
-from analysis.results import Results, Variant
+from analysis.findings.classes import PerClass, class_accuracy, class_changes, compare_classes
+from analysis.results.results import Results, Variant
 from analysis.tables.classes import class_changes_table, classes_table
 
 LABELS = np.repeat([0, 1, 2], [4, 4, 2])

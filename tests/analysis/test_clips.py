@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
-from analysis.clips import bootstrap_clips, compare_with_baselines, mcnemar
-from analysis.results import Results
+from analysis.findings.clips import bootstrap_clips, compare_with_baselines, mcnemar
+from analysis.results.results import Results
 from analysis.tables.clips import clips_table
 
 

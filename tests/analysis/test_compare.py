@@ -5,9 +5,9 @@ import math
 import pytest
 from rich.console import Console
 
-from analysis.compare import changes_table, compare_results, find_changes, ratio_of_estimates
-from analysis.results import Results
-from analysis.statistics import Estimate
+from analysis.report.compare import changes_table, compare_results, find_changes, ratio_of_estimates
+from analysis.results.results import Results
+from analysis.stats.estimates import Estimate
 
 VLF = {"variant": "VLF"}
 TSN = {"variant": "TSN"}

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.figures.confusion_difference import draw_confusion_difference
 from analysis.figures.style import house_style
-from analysis.results import Results
+from analysis.results.results import Results
 
 LABELS = np.array([0, 0, 0, 0, 1, 1])
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.main import main_table
 from vlf.config import TimeSformerConfig, TSNConfig, VLFConfig
 

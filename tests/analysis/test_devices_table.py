@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 
-from analysis.numbers import NONE
-from analysis.results import Results
+from analysis.results.results import Results
+from analysis.stats.format import NONE
 from analysis.tables.devices import devices_table
 from analysis.tables.main import main_table
-from study.record import Elsewhere
+from study.records.record import Elsewhere
 
 LABELS = ("VLF", "TSN")
 

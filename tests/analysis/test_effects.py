@@ -9,11 +9,11 @@ import statsmodels.formula.api as smf
 from statsmodels.stats.anova import AnovaRM
 from statsmodels.stats.multitest import multipletests
 
-from analysis.answer import answer_lines
-from analysis.effects import effects_of
 from analysis.figures.effects import draw_effects
 from analysis.figures.style import house_style
-from analysis.results import Results
+from analysis.findings.effects import effects_of
+from analysis.prose.answer import answer_lines
+from analysis.results.results import Results
 from analysis.tables.effects import effects_table
 
 G, H = "model.spatial_depth", "model.spatiotemporal_depth"

@@ -5,7 +5,7 @@ import numpy as np
 from analysis.figures.errorbars import Gathered
 from analysis.figures.pareto import draw_accuracy_latency
 from analysis.figures.style import new_figure
-from analysis.results import Results
+from analysis.results.results import Results
 
 
 def rounded(values):

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.weightstats import DescrStatsW
 
-from analysis.evidence import sign_evidence, student_evidence
+from analysis.stats.regions import sign_evidence, student_evidence
 
 ABOVE = (0.0, math.inf)
 

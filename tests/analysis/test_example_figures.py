@@ -6,7 +6,7 @@ import pytest
 from analysis.figures.attention import draw_attention
 from analysis.figures.clips import draw_clips
 from analysis.figures.style import house_style
-from analysis.results import Results
+from analysis.results.results import Results
 
 CLASSES = ("up", "down", "still")
 FRAMES = np.random.default_rng(1).integers(0, 256, (2, 4, 8, 8, 3), dtype=np.uint8)

@@ -4,8 +4,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analysis.exponents import exponent_over_rounds, fit_exponents, power_law, scaled_factor
-from analysis.results import Results
+from analysis.findings.scaling import exponent_over_rounds, fit_exponents, power_law, scaled_factor
+from analysis.results.results import Results
 from analysis.tables.scaling import scaling_table
 
 SIZES = (2.0, 4.0, 8.0, 16.0)

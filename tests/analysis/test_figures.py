@@ -9,8 +9,8 @@ from analysis.figures.labels import label_points
 from analysis.figures.pareto import pareto_front
 from analysis.figures.save import FORMATS, save_figure
 from analysis.figures.style import LAYOUT_DIGITS, freeze_layout, house_style, looks, new_figure
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.results import Results
 
 VLF_FRAMES = {"variant": ["VLF", "VTN-like", "TimeSformer-like"], "data.frames": [2, 4, 8, 16]}
 DEPTHS = {"model.spatial_depth": [0, 1, 2], "model.spatiotemporal_depth": [1, 2, 4]}

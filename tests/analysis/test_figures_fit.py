@@ -8,8 +8,8 @@ from matplotlib.text import Text
 
 from analysis.figures import FIGURES
 from analysis.figures.style import DPI, freeze_layout, house_style
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.results import Results
 
 LONG = "a variant whose name its author has written out in full, with reasons, and then some more"
 HOSTILE = [

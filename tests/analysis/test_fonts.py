@@ -21,7 +21,7 @@ from conftest import Maker
 from analysis.figures import FIGURES
 from analysis.figures.fonts import missing_words
 from analysis.figures.save import save_figure
-from analysis.results import Results
+from analysis.results.results import Results
 from matplotlib.text import Text
 folder = Path(sys.argv[1])
 maker = Maker(folder / "results")

@@ -1,5 +1,5 @@
-from analysis.frame import tidy
-from study.record import Outcome
+from analysis.results.frame import tidy
+from study.records.record import Outcome
 
 
 def test_a_row_holds_one_sample_with_its_levels_seed_and_conditions(maker):

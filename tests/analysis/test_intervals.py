@@ -8,11 +8,11 @@ import pytest
 
 from analysis.figures.seeds import draw_seeds
 from analysis.figures.style import house_style
-from analysis.numbers import MINUS, interval, p_value, signed
-from analysis.page.measures import measures
-from analysis.registry import resolve
-from analysis.results import Results
-from analysis.statistics import Estimate
+from analysis.report.page.measures import measures
+from analysis.report.registry import resolve
+from analysis.results.results import Results
+from analysis.stats.estimates import Estimate
+from analysis.stats.format import MINUS, interval, p_value, signed
 from analysis.tables import TABLES
 from analysis.tables.main import main_table
 

@@ -6,13 +6,13 @@ import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
-from analysis.evidence import student_evidence
-from analysis.judge import judge, verdict_words
-from analysis.ledger import Ledger
-from analysis.report import look_at_claims
-from analysis.results import ALPHA, Results
+from analysis.findings.verdicts import judge, verdict_words
+from analysis.report.report import look_at_claims
+from analysis.results.ledger import Ledger
+from analysis.results.results import ALPHA, Results
+from analysis.stats.regions import student_evidence
 from analysis.tables.claims import claims_table, deciding_words
-from study.record import Outcome
+from study.records.record import Outcome
 
 BEFORE = datetime(2025, 12, 31, tzinfo=UTC)  # of the records' 2026-01-02
 AFTER = datetime(2026, 2, 1, tzinfo=UTC)

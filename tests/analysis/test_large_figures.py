@@ -6,8 +6,8 @@ import pytest
 
 from analysis.figures import FIGURES
 from analysis.figures.style import freeze_layout, house_style
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.results import Results
 
 VARIANTS = ("VLF", "TSN")
 SEEDS = tuple(range(13))

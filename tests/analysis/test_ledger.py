@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.ledger import Ledger, LedgerError, digest_of, read_ledger, register_claims
-from study.migrations import LEDGER, NewerSchemaError, Schema
+from analysis.results.ledger import Ledger, LedgerError, digest_of, read_ledger, register_claims
+from study.records.schema import LEDGER, NewerSchemaError, Schema
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -113,7 +113,7 @@ def test_an_older_ledger_is_kept_beside_the_one_that_takes_its_place(tmp_path, m
     def step(values):
         return {"entries": values["claims"], "looks": values["looks"]}
 
-    monkeypatch.setattr("analysis.ledger.LEDGER", Schema((step,)))
+    monkeypatch.setattr("analysis.results.ledger.LEDGER", Schema((step,)))
     older = golden(tmp_path, 1).replace('"entries"', '"claims"')
     (tmp_path / "claims.json").write_text(older, "utf-8")
 

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.main import main_table
 from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
 

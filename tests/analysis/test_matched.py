@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from analysis.methods import methods
-from analysis.results import Results
-from analysis.statistics import median_ratio
+from analysis.prose.methods import methods
+from analysis.results.results import Results
+from analysis.stats.estimates import median_ratio
 from analysis.tables.main import main_table
-from study.matching import Matching, Scale
-from study.record import Reached
+from study.records.record import Reached
+from study.spec.match import Matching, Scale
 
 BY = (Scale("vlf", {}, "vlf", "width"), Scale("TSN", {"variant": "TSN"}, "", ""))
 TIMES = "\N{MULTIPLICATION SIGN}"

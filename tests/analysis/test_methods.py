@@ -8,12 +8,12 @@ import subprocess
 
 import pytest
 
-from analysis.methods import ARCHITECTURES, methods, write_methods
-from analysis.methods_recipe import DATASETS
-from analysis.methods_words import settings_of
-from analysis.results import Results, Variant
-from study.record import Elsewhere
-from study.runs import kinds
+from analysis.prose.methods import ARCHITECTURES, methods, write_methods
+from analysis.prose.recipe import DATASETS
+from analysis.prose.settings import settings_of
+from analysis.results.results import Results, Variant
+from study.records.record import Elsewhere
+from study.spec.run_config import kinds
 from vlf.config import (
     EpicKitchensConfig,
     MotionConfig,

@@ -13,12 +13,12 @@ import pytest
 
 from analysis import load
 from analysis.notebook import figure, open_study, table
-from analysis.report import write_report
+from analysis.report.report import write_report
 from analysis.tables.main import main_table
-from study.grid import expand
-from study.plan import Choice, make_plan
-from study.spec import StudyError, load_study
-from study.store import Store
+from study.plan.planner import Choice, make_plan
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 STUDY = """\
 question: Does order matter?

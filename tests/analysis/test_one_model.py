@@ -2,18 +2,18 @@
 
 import pytest
 
-from analysis.answer import answer_lines
-from analysis.judge import judge
-from analysis.page.measures import measures
-from analysis.results import Results
+from analysis.findings.verdicts import judge
+from analysis.prose.answer import answer_lines
+from analysis.report.page.measures import measures
+from analysis.results.results import Results
 from analysis.tables.claims import claims_table
 from analysis.tables.cost import cost_table
 from analysis.tables.main import main_table
 from analysis.tables.marks import mark_costs
 from analysis.tables.modes import modes_table
 from analysis.tables.parts import parts_table
-from study.record import Measurement
-from study.settings import CostConfig, ReportConfig
+from study.records.record import Measurement
+from study.spec.settings import CostConfig, ReportConfig
 
 COSTS = ("parameters", "MACs", "latency", "throughput", "memory")
 RATES = ("0.0005", "0.001", "0.002", "0.004")

@@ -1,12 +1,12 @@
 import dataclasses
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.cost import cost_table
 from analysis.tables.main import main_table
 from analysis.tables.parts import parts_table
 from analysis.tables.status import status_table
 from analysis.tables.throughput import throughput_table
-from study.record import Measurement, Outcome
+from study.records.record import Measurement, Outcome
 
 
 def plain(table):

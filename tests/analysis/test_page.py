@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from analysis.figures.style import looks
-from analysis.report import write_report
-from analysis.results import Results
-from study.record import Elsewhere
-from study.settings import ReportConfig, ViewConfig
-from study.spec import load_study
+from analysis.report.report import write_report
+from analysis.results.results import Results
+from study.records.record import Elsewhere
+from study.spec.settings import ReportConfig, ViewConfig
+from study.spec.study import load_study
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

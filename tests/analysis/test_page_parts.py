@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis.page.cells import cell_sections, study_command
-from analysis.page.curves import draw_curves
-from analysis.page.embed import embedded, latex_parts, read_assets
-from analysis.page.measures import NAMES, measures
-from analysis.provenance import places
-from analysis.results import Results
+from analysis.report.page.cells import cell_sections, study_command
+from analysis.report.page.curves import draw_curves
+from analysis.report.page.embed import embedded, latex_parts, read_assets
+from analysis.report.page.measures import NAMES, measures
+from analysis.results.provenance import places
+from analysis.results.results import Results
 from analysis.tables.main import main_table
-from study.claims import METRICS
-from study.record import Elsewhere
-from study.settings import VIEW_METRICS, CostConfig
-from study.spec import load_study
-from study.store import Key, Store
+from study.records.record import Elsewhere
+from study.records.store import Key, Store
+from study.spec.claims import METRICS
+from study.spec.settings import VIEW_METRICS, CostConfig
+from study.spec.study import load_study
 
 
 def test_the_values_of_a_cell_are_those_of_the_tables(maker, seven_study):

@@ -5,9 +5,9 @@ from matplotlib.colors import to_rgba
 
 from analysis.figures import FIGURES
 from analysis.figures.style import house_style, looks
-from analysis.registry import resolve
-from analysis.results import Results
-from study.record import Measurement
+from analysis.report.registry import resolve
+from analysis.results.results import Results
+from study.records.record import Measurement
 
 # a costs least; b costs more for more; c costs as b and has less; d is dear and worst.
 CELLS = {"a": (50.0, 10), "b": (80.0, 20), "c": (60.0, 20), "d": (40.0, 30)}

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from analysis.numbers import NONE
-from analysis.results import Results
+from analysis.results.results import Results
+from analysis.stats.format import NONE
 from analysis.tables.peak import peak_table
-from study.record import Measurement
+from study.records.record import Measurement
 
 AT = {"batch_size": 1, "mode": "eager"}
 ROUNDS = (0, 1, 2)

@@ -7,7 +7,7 @@ import scipy.integrate
 import scipy.stats
 from statsmodels.stats.power import TTestPower
 
-from analysis.power import rounds_needed, seeds_needed, smallest_effect, t_power
+from analysis.stats.power import rounds_needed, seeds_needed, smallest_effect, t_power
 
 
 @pytest.mark.parametrize(

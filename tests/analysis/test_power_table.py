@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.power import TTestPower
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.power import SIZES, power_table
 
 MINUS = "\N{MINUS SIGN}"

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from analysis.published import FILE, published_of, read_published
-from analysis.results import Results
+from analysis.results.published import FILE, published_of, read_published
+from analysis.results.results import Results
 from analysis.tables.published import published_table
 from vlf.config import ModelConfig
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.ranks import concordance, rank_cells, rank_sets
-from analysis.results import Results
+from analysis.findings.ranks import concordance, rank_cells, rank_sets
+from analysis.results.results import Results
 from analysis.tables.ranks import ranks_table
 
 

@@ -7,15 +7,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-import analysis.atomic
-from analysis.answer import answer_lines, change_words
-from analysis.atomic import write_atomically
-from analysis.report import write_report
-from analysis.results import Results
-from study.claims import Side
-from study.record import Outcome
-from study.settings import ReportConfig
-from study.spec import Claim
+import study.records.atomic
+from analysis.prose.answer import answer_lines, change_words
+from analysis.report.report import write_report
+from analysis.results.results import Results
+from study.records.atomic import write_atomically
+from study.records.record import Outcome
+from study.spec.claims import Side
+from study.spec.settings import ReportConfig
+from study.spec.study import Claim
 from vlf.config import ConfigError
 
 
@@ -193,7 +193,7 @@ def test_an_interrupted_write_leaves_the_older_file(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(analysis.atomic.os, "replace", killed)
+    monkeypatch.setattr(study.records.atomic.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, "new")
 
@@ -260,8 +260,8 @@ def test_a_ratio_in_words(ratio, words):
 
 def test_a_report_loads_neither_torch_nor_timm(root):
     code = (
-        "import sys, analysis.report, analysis.terminal\n"
-        "from analysis.registry import resolve\n"
+        "import sys, analysis.report.report, analysis.report.terminal\n"
+        "from analysis.report.registry import resolve\n"
         "from analysis.figures import FIGURES\n"
         "from analysis.tables import TABLES\n"
         "[resolve(entry) for entry in (*FIGURES.values(), *TABLES.values())]\n"

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.results import Results
-from study.record import Artifact, Outcome
-from study.settings import ReportConfig
+from analysis.results.results import Results
+from study.records.record import Artifact, Outcome
+from study.spec.settings import ReportConfig
 
 
 def by_label(results):

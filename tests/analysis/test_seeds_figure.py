@@ -4,9 +4,9 @@ import pytest
 
 from analysis.figures.seeds import draw_seeds
 from analysis.figures.style import house_style, looks
-from analysis.results import Results
-from analysis.statistics import paired_difference
-from study.settings import ReportConfig
+from analysis.results.results import Results
+from analysis.stats.estimates import paired_difference
+from study.spec.settings import ReportConfig
 
 RUNS = {"VLF": (80.0, 82.0, 84.0), "no g": (79.0, 78.0, 77.0)}
 

@@ -10,7 +10,7 @@ import pytest
 from analysis.figures import FIGURES, side_by_side
 from analysis.figures.save import save_figure
 from analysis.figures.side_by_side import draw_figures
-from analysis.results import Results
+from analysis.results.results import Results
 
 NAMES = ["accuracy_macs", "accuracy_energy", "accuracy_parameters", "seeds", "training_curves"]
 HERE = os.getpid()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from analysis.spent import spent
-from study.record import Measurement, Record
+from analysis.results.spent import spent
+from study.records.record import Measurement, Record
 
 
 def record(kind, device, seconds, config, trained=None, **changes):

@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from analysis.clips import compare_with_baselines
-from analysis.comparisons import compare
-from analysis.heads import read_heads
-from analysis.results import Results
+from analysis.findings.claims import compare
+from analysis.findings.clips import compare_with_baselines
+from analysis.results.predictions import read_heads
+from analysis.results.results import Results
 from analysis.tables.main import main_table
-from study.record import Measurement
+from study.records.record import Measurement
 
 VERBS = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
 NOUNS = np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.artifacts import fault_of_scores
-from analysis.results import Results
+from analysis.results.artifacts import fault_of_scores
+from analysis.results.results import Results
 from analysis.tables.main import main_table
 
 NAN = float("nan")

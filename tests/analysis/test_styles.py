@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex, to_rgb
 from analysis.figures import FIGURES
 from analysis.figures.save import save_figure
 from analysis.figures.style import COLORS, COLUMN_WIDTH, PAGE_WIDTH, house_style, looks
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.results.results import Results
 
 VLF_FRAMES = {"variant": ["VLF", "VTN-like", "TimeSformer-like"], "data.frames": [2, 4, 8, 16]}
 # Simulation of protanopia and deuteranopia in linear RGB: Vienot, Brettel and Mollon, "Digital

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from analysis.registry import resolve
-from analysis.results import Results
+from analysis.report.registry import resolve
+from analysis.report.terminal import show
+from analysis.results.results import Results
 from analysis.tables import TABLES
 from analysis.tables.latex import aligned_latex, escape_latex, number_format
 from analysis.tables.table import Entry, Table
-from analysis.terminal import show
 
 HOSTILE = (
     r"a_b & 50% #1 $x$ {y} ^~ \input{/etc/passwd} <script>alert(1)</script> | * ` [z] é Δ 日 ą"

@@ -7,12 +7,12 @@ import re
 import pytest
 from rich.console import Console
 
-from analysis.compare import changes_table, find_changes
-from analysis.results import Results
+from analysis.report.compare import changes_table, find_changes
+from analysis.report.terminal import show
+from analysis.results.results import Results
 from analysis.tables.main import main_table
 from analysis.tables.table import Entry, Table
-from analysis.terminal import show
-from study.text_table import print_rows, short_names
+from study.records.text_table import print_rows, short_names
 
 WIDTHS = range(60, 201)
 SWEEP = {

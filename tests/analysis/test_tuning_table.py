@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from analysis.figures import FIGURES
-from analysis.methods import methods
-from analysis.numbers import NONE
-from analysis.registry import resolve
-from analysis.report import write_report
-from analysis.results import Results
+from analysis.findings.tuning import diverged_lines, tuning_lines
+from analysis.prose.methods import methods
+from analysis.report.registry import resolve
+from analysis.report.report import write_report
+from analysis.results.results import Results
+from analysis.stats.format import NONE
 from analysis.tables import TABLES
 from analysis.tables.tuning import tuning_table
-from analysis.tuning import diverged_lines, tuning_lines
-from study.record import Measurement
-from study.tuning import read_tune
-from study.yaml_file import read_text
+from study.records.record import Measurement
+from study.spec.tuning import read_tune
+from study.spec.yaml_nodes import read_text
 from vlf.config import RunConfig
 
 TUNE = "{train.lr: [1e-3, 2e-3, 4e-3], seeds: [100, 101], epochs: 4}"

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.notes import cost_notes
 
 LEVELS = {"variant": "VLF"}

@@ -1,6 +1,6 @@
 """The number of views stands beside the costs, which are of one."""
 
-from analysis.results import Results
+from analysis.results.results import Results
 from analysis.tables.cost import cost_table
 from analysis.tables.main import main_table
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from study_runs import ROOT, command
 
-from study.console import LastingConsole, console_for
+from study.cli.console import LastingConsole, console_for
 
 
 def closed_pipe():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from study_runs import STUDY, copy_costs, refused, run
 
-from study.migrations import LEDGER, RECORD
+from study.records.schema import LEDGER, RECORD
 
 NEXT = RECORD.present + 1
 ASKED = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from study_runs import STUDY, copy_costs, refused, run
 
-from study.record import Artifact, Record
+from study.records.record import Artifact, Record
 
 
 @pytest.fixture(scope="module")

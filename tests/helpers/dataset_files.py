@@ -18,9 +18,9 @@ from vlf.config import (
     SomethingConfig,
     UCF101Config,
 )
+from vlf.data.datasets.packed import Packing
 from vlf.data.pack import pack
-from vlf.data.pack_source import find_source
-from vlf.data.packed import Packing
+from vlf.data.preparation.pack_source import find_source
 
 SHAPE = {"frames": 4, "size": 32}
 LENGTH = 8

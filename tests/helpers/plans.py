@@ -2,10 +2,10 @@
 
 import re
 
-from study.grid import expand
-from study.plan import Choice, make_plan
-from study.record import Record
-from study.session import Work
+from study.plan.planner import Choice, make_plan
+from study.records.record import Record
+from study.run.session import Work
+from study.spec.grid import expand
 
 STUDY = """\
 question: Does order matter?

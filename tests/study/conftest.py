@@ -1,8 +1,8 @@
 import pytest
 from plans import STUDY
 
-from study.spec import load_study
-from study.store import Store
+from study.records.store import Store
+from study.spec.study import load_study
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import study_runs
 from plans import record_for
 
 import run_study
-from study.environment import device_model
-from study.grid import expand
-from study.plan import Choice, make_plan
-from study.record import Measurement
-from study.scaling import match_cells
-from study.spec import load_study
-from study.store import Store
+from study.match.cells import match_cells
+from study.plan.planner import Choice, make_plan
+from study.records.environment import device_model
+from study.records.record import Measurement
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import load_study
 
 STUDY = study_runs.STUDY.replace("report:", "run: {device: cpu}\nreport:")
 DAY_S = 86_400

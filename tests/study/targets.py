@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from study.supervision import end_with_parent, fork, spawn
+from study.measure.supervision import end_with_parent, fork, spawn
 
 
 def say_threads(sender):

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from study.grid import expand
-from study.identity import train_identity
-from study.spec import load_study
+from study.plan.identity import train_identity
+from study.spec.grid import expand
+from study.spec.study import load_study
 
 CELLS = {"factorization": 7, "depth": 9, "frames": 12, "tokens": 5, "choices": 6, "costs": 15}
 CELLS |= {"costs_large": 18, "matched": 4, "tuned": 3, "matched_latency": 4}
@@ -45,8 +45,8 @@ def test_factorization_holds_the_number_of_frames_fixed(cells):
 
 def test_reading_planning_and_naming_a_study_loads_no_torch(root):
     code = (
-        "import sys; from pathlib import Path; from study.spec import load_study; "
-        "from study.grid import expand; from study.identity import fingerprint_of; "
+        "import sys; from pathlib import Path; from study.spec.study import load_study; "
+        "from study.spec.grid import expand; from study.plan.identity import fingerprint_of; "
         "cells = expand(load_study(Path('ablations/factorization.yaml'))); "
         "[fingerprint_of(cell.config, 'cost') for cell in cells]; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'pandas', 'numpy')))"

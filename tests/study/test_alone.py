@@ -7,13 +7,13 @@ import threading
 
 from rich.console import Console
 
-from study.alone import alone_at_timing
-from study.lease import Leases
+from study.records.alone import alone_at_timing
+from study.records.lease import Leases
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from study.lease import Leases
+from study.records.lease import Leases
 with Leases(Path(sys.argv[1])) as leases:
     assert leases.take("timing")
     print("held", flush=True)

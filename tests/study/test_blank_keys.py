@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from study.grid import expand
-from study.runs import SECTIONS, kinds
-from study.settings import CostConfig, ReportConfig, RunSettings, SlurmSettings, ViewConfig
-from study.spec import KEYS, StudyError, load_study
-from study.tuning import TUNABLE
-from study.wording import field_names
+from study.spec.errors import field_names
+from study.spec.grid import expand
+from study.spec.run_config import SECTIONS, kinds
+from study.spec.settings import CostConfig, ReportConfig, RunSettings, SlurmSettings, ViewConfig
+from study.spec.study import KEYS, StudyError, load_study
+from study.spec.tuning import TUNABLE
 
 HEAD = "question: q\n"
 REQUIRED = {"root": ".", "num_classes": "2", "architecture": "r3d_18"}

@@ -1,8 +1,8 @@
 import pytest
 from test_spec import YAML, complaint, write
 
-from study.grid import expand
-from study.spec import load_study
+from study.spec.grid import expand
+from study.spec.study import load_study
 
 CLAIM = "top1[VLF] > top1[no g]"
 

@@ -5,9 +5,9 @@ import os
 import pytest
 import torch
 
-from study.job import run_job
-from study.store import Key, Store
-from study.task import Task
+from study.executors.task import Task
+from study.records.store import Key, Store
+from study.run.train import run_job
 from vlf.config import MotionConfig, RunConfig, TrainConfig, TSNConfig
 from vlf.train import StoppedError, train_model
 

@@ -8,14 +8,14 @@ import torch
 from dataset_files import make_frames, make_kinetics
 from rich.console import Console
 
-from study.counts import CellCounts
-from study.data_check import inspect_data
-from study.display import print_plan
-from study.estimate import estimate
-from study.grid import expand
-from study.job import run_job
-from study.plan import Choice, make_plan, task_of
-from study.spec import StudyError, load_study
+from study.cli.plan_view import print_plan
+from study.estimate.estimate import estimate
+from study.measure.counts import CellCounts
+from study.plan.data_check import inspect_data
+from study.plan.planner import Choice, make_plan, task_of
+from study.run.train import run_job
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 from vlf.config import ConfigError, RunConfig
 from vlf.features import OnFeatures
 from vlf.last_batch import check_last_batch, smallest_share

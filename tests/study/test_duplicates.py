@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.spec import StudyError, load_study
+from study.spec.study import StudyError, load_study
 
 TWO = "factors: {variant: {a: {model.width: 16}, b: {model.width: 32}}}\n"
 CASES = {
@@ -51,7 +51,7 @@ def test_seeds_levels_tuned_values_claims_and_views_are_distinct_too(tmp_path, t
 
 
 def test_two_levels_of_one_value_are_two_cells_of_one_run_and_refused(tmp_path):
-    from study.grid import expand
+    from study.spec.grid import expand
 
     study = load(tmp_path, "factors: {train.lr: [0.001, 1e-3]}")
     with pytest.raises(StudyError, match="same"):

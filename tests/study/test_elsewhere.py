@@ -4,9 +4,9 @@ import dataclasses
 
 from plans import find, plan, record_for
 
-from study.elsewhere import outcomes_elsewhere, with_other_devices
-from study.plan import Place, cost_key
-from study.store import Store
+from study.plan.other_records import outcomes_elsewhere, with_other_devices
+from study.plan.planner import Place, cost_key
+from study.records.store import Store
 
 
 def test_records_of_other_code_and_device_are_found_and_of_another_seed_are_not(study, tmp_path):

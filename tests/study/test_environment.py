@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from study import environment
-from study.environment import device_model, resolve_device, snapshot
-from study.source import source_state
+from study.records import environment
+from study.records.environment import device_model, resolve_device, snapshot
+from study.records.source import source_state
 
 GPU = "Model: \t\t NVIDIA H200\nIRQ:   \t\t 59\nBus Type: \t PCIe\n"
 
@@ -125,7 +125,8 @@ def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
 
 def test_the_device_is_found_without_torch(root):
     code = (
-        "import sys, study.environment as e, study.timing, study.supervision\n"
+        "import sys, study.records.environment as e\n"
+        "import study.measure.timing, study.measure.supervision\n"
         "e.device_model(e.resolve_device('auto'))\n"
         "sys.exit('torch' in sys.modules)"
     )

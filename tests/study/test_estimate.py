@@ -10,16 +10,16 @@ import pytest
 from plans import record_for
 from rich.console import Console
 
-from study.counts import CellCounts
-from study.disk import checkpoint_bytes
-from study.display import print_plan, print_status
-from study.estimate import OVERHEAD_S, estimate
-from study.grid import expand
-from study.needs import size
-from study.plan import Choice, make_plan
-from study.record import Measurement
-from study.sizes import clips_of
-from study.spec import load_study
+from study.cli.needs import size
+from study.cli.plan_view import print_plan, print_status
+from study.estimate.clips import clips_of
+from study.estimate.disk import checkpoint_bytes
+from study.estimate.estimate import OVERHEAD_S, estimate
+from study.measure.counts import CellCounts
+from study.plan.planner import Choice, make_plan
+from study.records.record import Measurement
+from study.spec.grid import expand
+from study.spec.study import load_study
 from vlf.config import KineticsConfig, MotionConfig, RunConfig, SomethingConfig, UCF101Config
 
 STUDY = """\
@@ -112,7 +112,7 @@ OTHER = STUDY.replace("epochs: 10", "epochs: 5").replace("train_clips: 1000", "t
 def test_records_of_other_studies_on_the_same_device_come_before_a_guess(
     tmp_path, store, monkeypatch, model, is_known
 ):
-    monkeypatch.setattr("study.plan.device_model", lambda device: "this CPU")
+    monkeypatch.setattr("study.plan.planner.device_model", lambda device: "this CPU")
     other = planned(tmp_path, store, OTHER, name="other")
     macs = Measurement("macs", "1", "lower", (2e8,))
     write(store, find(other, "cost", "variant=VLF"), measurements=(macs,))
@@ -234,7 +234,7 @@ def test_a_plan_warns_in_one_line_where_the_disk_is_too_small(tmp_path, store, m
     plan = planned(tmp_path, store)
     assert "does not fit" not in printed(plan, estimate(plan, COUNTS, store))
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("study.disk.shutil.disk_usage", lambda path: usage(9, 9, 50_000))
+    monkeypatch.setattr("study.estimate.disk.shutil.disk_usage", lambda path: usage(9, 9, 50_000))
 
     text = printed(plan, estimate(plan, COUNTS, store))
 

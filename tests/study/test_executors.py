@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from study.executors import EXECUTORS, Placement
+from study.executors.failure import Clock, failed_record
 from study.executors.placement import default_workers
 from study.executors.scratch import remove_orphans
-from study.failure import Clock, failed_record
-from study.store import Key, Store
-from study.task import Task
+from study.executors.task import Task
+from study.records.store import Key, Store
 from vlf.config import RunConfig
 
 

@@ -12,14 +12,14 @@ from plans import counts, find, plan, record_for, run
 from rich.console import Console
 from test_executors import make_task, run_misbehaving
 
-from study.display import print_status
-from study.elsewhere import outcomes_elsewhere
-from study.ending import sum_at_end
+from study.cli.plan_view import print_status
+from study.cli.status_view import sum_at_end
 from study.executors import EXECUTORS, Placement
-from study.failure import Clock, failed_record
-from study.record import Measurement, Record, RecordError
-from study.session import Session, exit_code, sum_up
-from study.store import Store
+from study.executors.failure import Clock, failed_record
+from study.plan.other_records import outcomes_elsewhere
+from study.records.record import Measurement, Record, RecordError
+from study.records.store import Store
+from study.run.session import Session, exit_code, sum_up
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 3, in f\nValueError: seven\n'
 

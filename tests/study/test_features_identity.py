@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from study.grid import expand
-from study.identity import features_identity, file_digests, train_identity
-from study.spec import load_study
+from study.plan.identity import features_identity, file_digests, train_identity
+from study.spec.grid import expand
+from study.spec.study import load_study
 from vlf.config import RunConfig, TSNConfig
 from vlf.config.extras import EXTRAS
 

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
-from study.grid import MAX_CELLS, expand
-from study.spec import StudyError, load_study, locate
+from study.spec.grid import MAX_CELLS, expand
+from study.spec.study import StudyError, load_study, locate
 from vlf.config import ConfigError, TimeSformerConfig, TSNConfig, VLFConfig
 
 VARIANTS = """\

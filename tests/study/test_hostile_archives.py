@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from made_results import STUDY, add, contents, fill, main, plan_of, record_of
 
-from study.archive import member_name
-from study.kept import keep_study
-from study.record import Artifact, Record
-from study.store import Store
-from study.tar_file import BLOCK, END, header_of, padding_of, read_members
+from study.manage.export import member_name
+from study.manage.tar_file import BLOCK, END, header_of, padding_of, read_members
+from study.plan.known_studies import keep_study
+from study.records.record import Artifact, Record
+from study.records.store import Store
 
 CLAIMED = STUDY + "claims: ['top1[VLF] > top1[TSN]']\n"
 LEDGER = {

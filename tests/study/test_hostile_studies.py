@@ -2,9 +2,9 @@
 
 import pytest
 
-from study.grid import expand
-from study.options import parse_options
-from study.spec import StudyError, load_study
+from study.cli.options import parse_options
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 pytestmark = pytest.mark.timeout(60)  # a hang fails; nothing here takes more than seconds
 

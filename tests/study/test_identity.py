@@ -4,9 +4,9 @@ from types import MappingProxyType
 
 import pytest
 
-from study.fingerprint import code_fingerprint, fingerprint_of, registered
-from study.identity import architecture_digests, cost_identity, file_digests, train_identity
-from study.settings import CostConfig
+from study.plan.fingerprint import code_fingerprint, fingerprint_of, registered
+from study.plan.identity import architecture_digests, cost_identity, file_digests, train_identity
+from study.spec.settings import CostConfig
 from vlf.config import (
     ConfigError,
     HMDB51Config,
@@ -277,7 +277,7 @@ def test_a_cost_is_named_by_architecture_clip_protocol_and_machine():
 
 def test_registries_are_read_without_importing_what_they_name(root):
     assert registered("vlf.models", "MODELS", root)["tsn"] == "vlf.models.tsn"
-    assert registered("vlf.data", "DATASETS", root)["motion"] == "vlf.data.motion"
+    assert registered("vlf.data", "DATASETS", root)["motion"] == "vlf.data.datasets.motion"
     with pytest.raises(KeyError, match=r"vlf\.models has no MODEL"):
         registered("vlf.models", "MODEL", root)
 
@@ -415,7 +415,7 @@ def test_a_folder_of_weights_counts_by_content_and_its_config_alone_for_costs(tm
 
 def test_the_version_of_a_library_counts_where_a_module_imports_it(tree, monkeypatch):
     versions = {"torchvision": "1"}
-    monkeypatch.setattr("study.fingerprint.version", lambda name: versions.get(name, "1"))
+    monkeypatch.setattr("study.plan.fingerprint.version", lambda name: versions.get(name, "1"))
     before = {name: code_fingerprint((f"vlf.models.{name}",), tree) for name in PEER_MODULES}
 
     versions["torchvision"] = "2"

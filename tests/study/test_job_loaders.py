@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from study.grid import expand
-from study.job import loaders_of
-from study.plan import Choice, make_plan, task_of
-from study.spec import load_study
-from study.store import Store
+from study.plan.planner import Choice, make_plan, task_of
+from study.records.store import Store
+from study.run.train import loaders_of
+from study.spec.grid import expand
+from study.spec.study import load_study
 from vlf.config import MotionConfig
 
 STUDY = """\
@@ -48,7 +48,7 @@ def test_a_job_is_handed_the_loaders_of_its_study_and_keeps_its_identity(task):
 
 
 def test_left_alone_they_are_the_cores_of_a_gpu_and_none_on_cpu(task, monkeypatch):
-    monkeypatch.setattr("study.job.available_cores", lambda: 12)
+    monkeypatch.setattr("study.run.train.available_cores", lambda: 12)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert loaders_of(task("{}"), CPU) == 0
     assert loaders_of(task("{}"), GPU) == 3

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from made_results import STUDY, fill, plan_of
 
-from study.kept import (
+from study.manage.reachable import Needs
+from study.plan.known_studies import (
     kept_of,
     known_studies,
     load_known,
@@ -15,9 +16,8 @@ from study.kept import (
     report_parts,
     write_kept,
 )
-from study.needed import Needs
-from study.spec import StudyError, load_study
-from study.store import Store
+from study.records.store import Store
+from study.spec.study import StudyError, load_study
 
 
 def keep(path, root, overrides=(), device="cpu"):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from study.grid import expand
-from study.job import run_job
-from study.plan import Choice, make_plan, task_of
-from study.spec import StudyError, load_study
-from study.store import Store
+from study.plan.planner import Choice, make_plan, task_of
+from study.records.store import Store
+from study.run.train import run_job
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 STUDY = """\
 question: Does order matter?

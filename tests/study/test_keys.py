@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from study.fingerprint import fingerprint_of
-from study.grid import expand
-from study.identity import file_digests, train_identity
-from study.keys import RunKeys, cost_key, cost_keys
-from study.planned import Place
-from study.spec import load_study
-from study.store import Key
+from study.plan.fingerprint import fingerprint_of
+from study.plan.identity import file_digests, train_identity
+from study.plan.jobs import Place
+from study.plan.keys import RunKeys, cost_key, cost_keys
+from study.records.store import Key
+from study.spec.grid import expand
+from study.spec.study import load_study
 from vlf.config import RunConfig
 
 PLACE = Place("cpu", "a CPU", "", "2.14.1")

@@ -5,18 +5,18 @@ import json
 
 import pytest
 
-from analysis.statistics import median_ratio
-from study.counts import CellCounts
-from study.grid import expand
-from study.latency_match import match_latency
-from study.match_words import matched_words
-from study.open_cells import latency_notes, plan_cells, refuse_on_slurm, wanted_open
-from study.plan import Choice, make_plan
-from study.record import Reached, Record
-from study.scaling import asked_values, match_cells
-from study.spec import StudyError, load_study
-from study.store import Store
-from study.timed_values import Timed, Tried, read_timed, write_timed
+from analysis.stats.estimates import median_ratio
+from study.match.cells import asked_values, match_cells
+from study.match.latency_match import match_latency
+from study.match.open_cells import latency_notes, plan_cells, refuse_on_slurm, wanted_open
+from study.match.timed_values import Timed, Tried, read_timed, write_timed
+from study.match.words import matched_words
+from study.measure.counts import CellCounts
+from study.plan.planner import Choice, make_plan
+from study.records.record import Reached, Record
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STUDY = """\

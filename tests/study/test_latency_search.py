@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from study.latency_search import MOST_RUNS, NEIGHBOURS, find_value
-from study.timed_values import Tried
+from study.match.latency_search import MOST_RUNS, NEIGHBOURS, find_value
+from study.match.timed_values import Tried
 
 VALUES = list(range(4, 257, 4))
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from study.lease import Leases
+from study.records.lease import Leases
 
 NAME = "train-abc.def"
 ELSEWHERE = {"host": "node7", "pid": 1, "machine": "another boot", "began": "1"}
@@ -155,7 +155,7 @@ def test_a_folder_that_does_not_answer_ends_the_holders_own_belief(tmp_path, mon
         def refuse(*arguments):
             raise OSError(5, "Input/output error")
 
-        monkeypatch.setattr("study.lease.os.utime", refuse)
+        monkeypatch.setattr("study.records.lease.os.utime", refuse)
         while leases.holds(NAME):
             time.sleep(0.01)
 
@@ -172,7 +172,7 @@ def test_a_torn_lease_is_waited_for_and_then_over(tmp_path, text):
 
 def test_a_heartbeat_goes_on_while_a_process_computes(tmp_path):
     code = (
-        "import sys, time, pathlib; from study.lease import Leases\n"
+        "import sys, time, pathlib; from study.records.lease import Leases\n"
         "with Leases(pathlib.Path(sys.argv[1]), beat_s=0.02) as leases:\n"
         f"    print(leases.take({NAME!r}), flush=True)\n"
         "    sum(i * i for i in range(10**12))\n"

@@ -9,10 +9,10 @@ import sys
 import pytest
 from made_results import STUDY, add, age, contents, fill, main, plan_of, record_of
 
-from study.executors.submissions import Entry, new_submission, write_submission
-from study.kept import keep_study
-from study.lease import Leases
-from study.store import Store
+from study.executors.slurm.submissions import Entry, new_submission, write_submission
+from study.plan.known_studies import keep_study
+from study.records.lease import Leases
+from study.records.store import Store
 
 OTHER = "f" * 64
 VARIANT = "e" * 16
@@ -182,7 +182,7 @@ def test_costs_of_other_devices_and_torches_stay(study, results):
         plan.place._replace(name="the one below the desk"),
         plan.place._replace(model="another CPU", torch="2.0"),
     ):
-        from study.plan import cost_key
+        from study.plan.planner import cost_key
 
         key = cost_key(plan.study, job.cell, place)
         told = {"device_model": place.model, "torch": place.torch, "device_name": place.name}
@@ -271,7 +271,7 @@ def test_while_a_lease_is_held_nothing_but_debris_goes(study, results):
 
 def test_the_lease_of_a_process_that_was_killed_is_debris_at_once(study, results):
     code = (
-        "import os, signal, sys; from pathlib import Path; from study.lease import Leases\n"
+        "import os, signal, sys; from pathlib import Path; from study.records.lease import Leases\n"
         f"Leases(Path({str(results)!r})).take('timing'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -338,8 +338,8 @@ def test_a_submission_whose_end_no_plan_has_written_down_yet_stays(study, result
 
 
 def test_a_run_that_begins_meanwhile_stops_the_removal(study, results):
-    from study.housekeeping import remove
-    from study.leftovers import survey
+    from study.manage.garbage import survey
+    from study.manage.gc import remove
 
     make_unneeded(study, results)
     found = survey(results, plan_of(study, results).study, "cpu")

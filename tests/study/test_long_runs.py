@@ -10,8 +10,8 @@ from pathlib import Path
 from test_executors import finish, make_task
 
 from study.executors import EXECUTORS, Placement
-from study.progress import Tally
-from study.task import Event
+from study.executors.task import Event
+from study.run.progress import Tally
 
 
 def end(task, notify):

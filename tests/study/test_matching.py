@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from study.grid import expand
-from study.identity import train_identity
-from study.match_words import matched_words, ratio_to_target
-from study.preflight import count_model
-from study.scaling import keep_values, match_cells
-from study.spec import StudyError, load_study
-from study.value_search import nearest_value, valid_values, with_field
+from study.match.cells import keep_values, match_cells
+from study.match.search import nearest_value, valid_values, with_field
+from study.match.words import matched_words, ratio_to_target
+from study.plan.identity import train_identity
+from study.plan.preflight import count_model
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 from vlf.config import ConfigError, TimeSformerConfig, VLFConfig
 
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from test_store import KEY, record
 
-from study.migrations import RECORD, NewerSchemaError, Schema
-from study.record import Record, RecordError
-from study.store import Store
+from study.records.record import Record, RecordError
+from study.records.schema import RECORD, NewerSchemaError, Schema
+from study.records.store import Store
 
 GOLDEN = Path(__file__).with_name("golden")  # written by the first version that wrote each schema
 NEXT = RECORD.present + 1
@@ -18,7 +18,7 @@ PRESENT = sorted(GOLDEN.glob(f"record-{RECORD.present}-*.json"))
 
 
 def sealed(values):
-    """The text of a record with these values, its checksum computed apart from study/record.py."""
+    """The text of a record with these values, its checksum computed apart from record.py."""
     content = {name: value for name, value in values.items() if name != "checksum"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return json.dumps({**content, "checksum": digest})
@@ -79,7 +79,7 @@ def to_new_words(values):
 @pytest.fixture
 def second(monkeypatch):
     """As if schema 1 had been the old words, and today's were schema 2."""
-    monkeypatch.setattr("study.record.RECORD", Schema((to_new_words,)))
+    monkeypatch.setattr("study.records.record.RECORD", Schema((to_new_words,)))
 
 
 @pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
@@ -118,7 +118,7 @@ def test_an_older_record_that_its_step_cannot_read_is_damaged(monkeypatch):
     def step(values):
         return {**values, "colour": values["color"]}
 
-    monkeypatch.setattr("study.record.RECORD", Schema((step,)))
+    monkeypatch.setattr("study.records.record.RECORD", Schema((step,)))
 
     with pytest.raises(RecordError, match="not a whole record"):
         Record.from_json(PRESENT[0].read_text("utf-8"))

@@ -3,9 +3,9 @@
 import pytest
 
 import run_study
-from study.kept import keep_study
-from study.options import parse_options
-from study.spec import StudyError, load_study
+from study.cli.options import parse_options
+from study.plan.known_studies import keep_study
+from study.spec.study import StudyError, load_study
 
 TEXT = """\
 question: q

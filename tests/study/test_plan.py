@@ -7,10 +7,10 @@ import torch
 from plans import STUDY, find, plan, record_for
 from rich.console import Console
 
-from study.plan import check_only
-from study.preflight import check_inputs
-from study.session import Session, Work, exit_code, sum_up
-from study.spec import StudyError, load_study
+from study.plan.planner import check_only
+from study.plan.preflight import check_inputs
+from study.run.session import Session, Work, exit_code, sum_up
+from study.spec.study import StudyError, load_study
 from vlf.config import MotionConfig, TimeSformerConfig
 from vlf.models import build_model
 

@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from study.progress import LiveView, Tally, duration
-from study.task import Event
+from study.executors.task import Event
+from study.run.progress import LiveView, Tally, duration
 
 
 def test_the_share_done_weighs_tasks_by_their_expected_time():

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from study.grid import expand
-from study.identity import train_identity
-from study.plan import Choice, make_plan
-from study.spec import load_study
-from study.store import Store
+from study.plan.identity import train_identity
+from study.plan.planner import Choice, make_plan
+from study.records.store import Store
+from study.spec.grid import expand
+from study.spec.study import load_study
 
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ssv2", "kinetics", "epic100")

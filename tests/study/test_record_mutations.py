@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from test_store import KEY, record
 
-from study import record as record_module
-from study.record import Record, RecordError
-from study.store import Store
+from study.records import record as record_module
+from study.records.record import Record, RecordError
+from study.records.store import Store
 
 TEXT = record(notes=("a note",), reason="").to_json()
 VALUES = (

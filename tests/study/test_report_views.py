@@ -1,6 +1,6 @@
 import pytest
 
-from study.spec import StudyError, load_study
+from study.spec.study import StudyError, load_study
 
 YAML = """\
 question: Which part pays?

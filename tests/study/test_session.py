@@ -9,12 +9,12 @@ import pytest
 from plans import counts, plan, record_for, run, time_at_once
 from rich.console import Console
 
-from study.ending import strike_out, sum_at_end
+from study.cli.status_view import strike_out, sum_at_end
 from study.executors import EXECUTORS
-from study.failure import Clock, failed_record
-from study.lease import Leases
-from study.session import Session, exit_code, sum_up
-from study.store import Store
+from study.executors.failure import Clock, failed_record
+from study.records.lease import Leases
+from study.records.store import Store
+from study.run.session import Session, exit_code, sum_up
 
 
 def session_of(study, store):

@@ -7,12 +7,12 @@ import threading
 import pytest
 from test_damaged_checkpoints import KEY, task
 
-from study.executors import slurm, slurm_worker
-from study.executors.slurm_queue import JobState
-from study.executors.submissions import Entry, Place, new_submission
-from study.failure import Clock, failed_record
-from study.lease import Leases
-from study.store import Store
+from study.executors.failure import Clock, failed_record
+from study.executors.slurm import watch, worker
+from study.executors.slurm.queue import JobState
+from study.executors.slurm.submissions import Entry, Place, new_submission
+from study.records.lease import Leases
+from study.records.store import Store
 
 Short = functools.partial(Leases, beat_s=0.05, expiry_s=0.6)
 
@@ -31,16 +31,16 @@ def done(of):
 
 def test_a_job_takes_the_lease_of_a_cell_that_nobody_is_at(tmp_path):
     with Short(tmp_path) as leases:
-        assert slurm_worker._is_ours(task(tmp_path), leases)
+        assert worker._is_ours(task(tmp_path), leases)
         assert leases.holds(KEY.name)
 
 
 def test_a_job_leaves_a_cell_to_a_live_other_and_says_so(tmp_path, other, capsys, monkeypatch):
-    monkeypatch.setattr(slurm_worker, "POLL_S", 0.05)
+    monkeypatch.setattr(worker, "POLL_S", 0.05)
     assert other.take(KEY.name)
 
     with Short(tmp_path) as leases:
-        assert not slurm_worker._is_ours(task(tmp_path), leases)
+        assert not worker._is_ours(task(tmp_path), leases)
 
     assert capsys.readouterr().out.startswith("left tsn to process ")
     assert other.holds(KEY.name)
@@ -49,36 +49,36 @@ def test_a_job_leaves_a_cell_to_a_live_other_and_says_so(tmp_path, other, capsys
 def test_a_job_takes_over_from_an_execution_that_was_killed_on_another_node(
     tmp_path, other, monkeypatch
 ):
-    monkeypatch.setattr(slurm_worker, "POLL_S", 0.05)
-    monkeypatch.setattr("study.lease._machine", lambda: "another")  # only time can tell
+    monkeypatch.setattr(worker, "POLL_S", 0.05)
+    monkeypatch.setattr("study.records.lease._machine", lambda: "another")  # only time can tell
     assert other.take(KEY.name)
     other._over.set()  # its heart stands still
     other._thread.join()
 
     with Short(tmp_path) as leases:
-        assert slurm_worker._is_ours(task(tmp_path), leases)
+        assert worker._is_ours(task(tmp_path), leases)
 
 
 def test_a_job_that_waits_sees_the_record_of_the_other(tmp_path, other, monkeypatch, capsys):
-    monkeypatch.setattr(slurm_worker, "POLL_S", 0.05)
+    monkeypatch.setattr(worker, "POLL_S", 0.05)
     assert other.take(KEY.name)
     end = threading.Timer(0.2, done, [task(tmp_path, "others")])
     end.start()
 
     with Leases(tmp_path, beat_s=0.05, expiry_s=60) as leases:
-        assert not slurm_worker._is_ours(task(tmp_path), leases)
+        assert not worker._is_ours(task(tmp_path), leases)
 
     end.join()
     assert capsys.readouterr().out == ""
     assert Store(tmp_path).done(KEY)[0].attempt == "others"
 
 
-def judge(root, leases, state, polls=slurm.GONE_AFTER):
+def judge(root, leases, state, polls=watch.GONE_AFTER):
     """What the submitter makes of a job of which the queue says this, after so many polls."""
     pack = (Entry(KEY.stem, "now", "tsn"),)
     place = Place(new_submission("train", "s", (pack,), 5), 0, 0, pack[0])
-    one = slurm._Waiting(task(root), place)
-    found = [slurm._judge(one, {place.key: state}, print, leases) for _ in range(polls)]
+    one = watch._Waiting(task(root), place)
+    found = [watch._judge(one, {place.key: state}, print, leases) for _ in range(polls)]
     return found[-1]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from study.executors.slurm_queue import minutes
-from study.executors.snapshot import take_snapshot
-from study.executors.submissions import (
+from study.executors.slurm.queue import minutes
+from study.executors.slurm.snapshot import take_snapshot
+from study.executors.slurm.submissions import (
     Entry,
     log_of,
     new_submission,
@@ -17,7 +17,7 @@ from study.executors.submissions import (
     write_place,
     write_submission,
 )
-from study.source import source_state
+from study.records.source import source_state
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from study.grid import expand
-from study.spec import StudyError, load_study
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 YAML = """\
 question: Which part pays?

@@ -1,7 +1,7 @@
 import pytest
 
-from study.grid import expand
-from study.spec import StudyError, load_study
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 PARENT = """\
 question: The parent's question?

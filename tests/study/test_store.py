@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study.record import Measurement, Record, RecordError
-from study.store import Key, Store
+from study.records.record import Measurement, Record, RecordError
+from study.records.store import Key, Store
 
 KEY = Key("train", "a" * 64, "f" * 64, {"model": {"name": "tsn"}})
 
@@ -133,7 +133,7 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     store = Store(tmp_path)
-    monkeypatch.setattr("study.store.os.fsync", refuse)
+    monkeypatch.setattr("study.records.store.os.fsync", refuse)
     with pytest.raises(OSError, match=r"No space left on device: .*draft"):
         store.add(KEY, record())
     with pytest.raises(OSError, match=r"No space left on device: .*draft"):

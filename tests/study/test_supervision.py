@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from study.supervision import Ended, spawn
+from study.measure.supervision import Ended, spawn
 
 HERE = Path(__file__).parent
 

@@ -10,12 +10,12 @@ import builders
 import pytest
 from test_supervision import gone, until
 
-from study import cost_process, timing
-from study.metrics.subject import Isolated, Reading
-from study.record import Measurement
-from study.settings import CostConfig
-from study.supervision import Ended
-from study.timing import Environment, Failed, Measured, cut_into_blocks, time_cells
+from study.measure import timed_process, timing
+from study.measure.metrics.subject import Isolated, Reading
+from study.measure.supervision import Ended
+from study.measure.timing import Environment, Failed, Measured, cut_into_blocks, time_cells
+from study.records.record import Measurement
+from study.spec.settings import CostConfig
 
 PROTOCOL = CostConfig(batch_sizes=[1, 4], rounds=6)
 CELLS = [
@@ -130,7 +130,7 @@ def test_a_sweep_ends_where_a_batch_fails_and_keeps_what_it_has():
         return Reading(notes=(f"batch {batch}",))
 
     sweep = Isolated(print, "throughput sweep", lambda protocol: [1, 2, 4, 8], is_needed=False)
-    readings = cost_process._measure_sizes(sweep, None, PROTOCOL, "cuda", ask)
+    readings = timed_process._measure_sizes(sweep, None, PROTOCOL, "cuda", ask)
     assert [note for reading in readings for note in reading.notes] == [
         "batch 1",
         "batch 2",
@@ -139,11 +139,11 @@ def test_a_sweep_ends_where_a_batch_fails_and_keeps_what_it_has():
     ]
 
     polite = dataclasses.replace(sweep, why_stop=lambda reading, protocol, device: "enough")
-    readings = cost_process._measure_sizes(polite, None, PROTOCOL, "cuda", ask)
+    readings = timed_process._measure_sizes(polite, None, PROTOCOL, "cuda", ask)
     assert readings[-1].notes == ("throughput sweep ends before batch 2: enough",)
 
     needed = dataclasses.replace(sweep, is_needed=True)
-    failed = cost_process._measure_sizes(needed, None, PROTOCOL, "cuda", ask)
+    failed = timed_process._measure_sizes(needed, None, PROTOCOL, "cuda", ask)
     assert failed.reason.startswith("OutOfMemoryError")
 
 
@@ -175,7 +175,7 @@ def test_the_process_that_times_ends_when_its_parent_is_killed(tmp_path, root):
     path = tmp_path / "pid"
     code = (
         "import builders, pickle, sys\n"
-        "from study import timing\n"
+        "from study.measure import timing\n"
         "cell = pickle.dumps(builders.hangs_when_timed(sys.argv[1]))\n"
         "timing._attempt(timing.COSTS, {'cell': cell}, timing.CostConfig(), 'cpu', print)"
     )
@@ -202,14 +202,14 @@ class Listener:
 
 
 def test_a_cell_that_raises_while_it_is_timed_ends_the_process_with_its_name(monkeypatch):
-    monkeypatch.setattr(cost_process, "end_with_parent", lambda: None)
+    monkeypatch.setattr(timed_process, "end_with_parent", lambda: None)
     bad_and_good = [
         ("raising later", pickle.dumps(builders.complains_when_timed)),
         ("baseline", pickle.dumps(builders.plain)),
     ]
     listener = Listener()
 
-    cost_process.time_side_by_side(listener, [-1, 0], bad_and_good, PROTOCOL, "cpu")
+    timed_process.time_side_by_side(listener, [-1, 0], bad_and_good, PROTOCOL, "cpu")
 
     assert not [message for message in listener.heard if isinstance(message, Measured)]
     (failed,) = [message for message in listener.heard if isinstance(message, Failed)]

@@ -8,19 +8,19 @@ from plans import counts, plan, record_for, run
 from rich.console import Console
 from test_spec import complaint, write
 
-from study.choices import choice_lines
-from study.counts import CellCounts
-from study.display import print_plan, print_status
-from study.estimate import estimate
+from study.cli.plan_view import print_plan, print_status
+from study.estimate.estimate import estimate
 from study.executors import EXECUTORS
-from study.failure import Clock, failed_record
-from study.grid import expand
-from study.preflight import check_inputs
-from study.record import Measurement, Outcome, Record
-from study.session import Session, exit_code, sum_up
-from study.spec import StudyError, load_study
-from study.store import Store
-from study.tuning import TUNABLE, is_diverged
+from study.executors.failure import Clock, failed_record
+from study.measure.counts import CellCounts
+from study.plan.preflight import check_inputs
+from study.records.record import Measurement, Outcome, Record
+from study.records.store import Store
+from study.run.session import Session, exit_code, sum_up
+from study.spec.choices import choice_lines
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
+from study.spec.tuning import TUNABLE, is_diverged
 from vlf.config import RunConfig
 
 YAML = """\

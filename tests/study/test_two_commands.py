@@ -14,10 +14,10 @@ from test_executors import finish, make_task
 from test_lease import ELSEWHERE
 
 from study.executors import EXECUTORS, Placement
-from study.failure import Clock, failed_record
-from study.lease import Leases
-from study.store import Store
-from study.synced import write_synced as write
+from study.executors.failure import Clock, failed_record
+from study.records.files import write_synced as write
+from study.records.lease import Leases
+from study.records.store import Store
 
 EXECUTOR_NAMES = [name for name in EXECUTORS if name != "slurm"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.grid import expand
-from study.spec import StudyError, load_study
+from study.spec.grid import expand
+from study.spec.study import StudyError, load_study
 
 LABEL = "(allowed is all that can be seen but , = [ ], and single spaces between words)"
 

@@ -81,7 +81,7 @@ class ClipData(Config):
 
 
 class MotionConfig(ClipData):
-    """The embedded clips, made from a seed: the label is in the motion (vlf/data/motion.py).
+    """The embedded clips, made from a seed: the label is in the motion (datasets/motion.py).
 
     Attributes:
         train_clips: Training clips.
@@ -96,7 +96,7 @@ class MotionConfig(ClipData):
 
     @property
     def classes(self) -> int:
-        """Ten motions; `vlf.data.motion.CLASSES` names them."""
+        """Ten motions; `vlf.data.datasets.motion.CLASSES` names them."""
         return 10
 
     def train_size(self) -> int:
@@ -252,7 +252,7 @@ class OwnLists(LabelledData):
 
 
 class VideoListConfig(OwnLists):
-    """Video files, decoded when they are asked for (vlf/data/video_list.py).
+    """Video files, decoded when they are asked for (vlf/data/datasets/video_list.py).
 
     A line is `path label` or `path start_frame end_frame label`; paths are relative to `root`.
     """
@@ -261,7 +261,7 @@ class VideoListConfig(OwnLists):
 
 
 class PackedConfig(OwnLists):
-    """Videos as small JPEG frames, made by `python -m vlf.data.pack` (vlf/data/packed.py).
+    """Videos as small JPEG frames, made by `python -m vlf.data.pack` (vlf/data/datasets/packed.py).
 
     Lines are those of `video_list`.
 
@@ -282,7 +282,7 @@ class PackedConfig(OwnLists):
 
 
 class FramesConfig(OwnLists):
-    """Folders of image files named by lists (vlf/data/frames.py).
+    """Folders of image files named by lists (vlf/data/datasets/frames.py).
 
     A line is `path num_frames label`, or `path start NUMBER label` as `stretch` says.
 

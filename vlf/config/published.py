@@ -18,7 +18,7 @@ from vlf.config.folder import index_videos, list_folders, pack_path
 
 
 class SomethingConfig(LabelledData):
-    """Something-Something V2 (Goyal et al. 2017, arXiv:1706.04261; vlf/data/something.py).
+    """Something-Something V2 (Goyal et al. 2017, arXiv:1706.04261; vlf/data/datasets/something.py).
 
     Attributes:
         videos: Folder of the webm files, relative to `root`.
@@ -55,7 +55,7 @@ class SomethingConfig(LabelledData):
 
 
 class JesterConfig(LabelledData):
-    """Jester (Materzynska et al. 2019), folders of JPEG frames (vlf/data/jester.py).
+    """Jester (Materzynska et al. 2019), folders of JPEG frames (vlf/data/datasets/jester.py).
 
     Attributes:
         videos: Folder of the folders of frames, relative to `root`.
@@ -90,7 +90,7 @@ class JesterConfig(LabelledData):
 
 
 class KineticsConfig(LabelledData):
-    """Kinetics-400, -600 or -700 (Kay et al. 2017, arXiv:1705.06950; vlf/data/kinetics.py).
+    """Kinetics-400, -600 or -700 (Kay et al. 2017, arXiv:1705.06950; datasets/kinetics.py).
 
     Videos that are missing are left out and counted, whatever `bad` says: YouTube loses some.
 
@@ -144,7 +144,7 @@ class SplitFiles(LabelledData):
 
 
 class UCF101Config(SplitFiles):
-    """UCF101 (Soomro et al. 2012, arXiv:1212.0402; vlf/data/ucf101.py).
+    """UCF101 (Soomro et al. 2012, arXiv:1212.0402; vlf/data/datasets/ucf101.py).
 
     Attributes:
         num_classes: As many as classInd.txt names.
@@ -166,7 +166,7 @@ class UCF101Config(SplitFiles):
 
 
 class HMDB51Config(SplitFiles):
-    """HMDB51 (Kuehne et al. 2011; vlf/data/hmdb51.py).
+    """HMDB51 (Kuehne et al. 2011; vlf/data/datasets/hmdb51.py).
 
     Attributes:
         num_classes: As many as there are split files.
@@ -190,7 +190,7 @@ class HMDB51Config(SplitFiles):
 
 
 class EpicKitchensConfig(ListedData):
-    """EPIC-KITCHENS-100 (Damen et al. 2022, arXiv:2006.13256; vlf/data/epic_kitchens.py).
+    """EPIC-KITCHENS-100 (Damen et al. 2022, arXiv:2006.13256; vlf/data/datasets/epic_kitchens.py).
 
     Attributes:
         videos: Folder of the participants' folders, relative to `root`.

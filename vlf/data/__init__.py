@@ -12,16 +12,16 @@ from vlf.config import DataConfig
 Split = Literal["train", "val", "test"]
 
 DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
-    "motion": "vlf.data.motion:Motion",
-    "packed": "vlf.data.packed:Packed",
-    "video_list": "vlf.data.video_list:VideoList",
-    "frames": "vlf.data.frames:FrameFolders",
-    "something": "vlf.data.something:Something",
-    "jester": "vlf.data.jester:Jester",
-    "kinetics": "vlf.data.kinetics:Kinetics",
-    "ucf101": "vlf.data.ucf101:UCF101",
-    "hmdb51": "vlf.data.hmdb51:HMDB51",
-    "epic_kitchens": "vlf.data.epic_kitchens:EpicKitchens",
+    "motion": "vlf.data.datasets.motion:Motion",
+    "packed": "vlf.data.datasets.packed:Packed",
+    "video_list": "vlf.data.datasets.video_list:VideoList",
+    "frames": "vlf.data.datasets.frames:FrameFolders",
+    "something": "vlf.data.datasets.something:Something",
+    "jester": "vlf.data.datasets.jester:Jester",
+    "kinetics": "vlf.data.datasets.kinetics:Kinetics",
+    "ucf101": "vlf.data.datasets.ucf101:UCF101",
+    "hmdb51": "vlf.data.datasets.hmdb51:HMDB51",
+    "epic_kitchens": "vlf.data.datasets.epic_kitchens:EpicKitchens",
 }
 
 

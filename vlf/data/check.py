@@ -33,12 +33,12 @@ from rich.progress import (
 from vlf.config import ConfigError, DataConfig, ListedData
 from vlf.config.output import end_quietly
 from vlf.data import Clips, Split, open_clips
-from vlf.data.contact_sheet import draw_sheet
-from vlf.data.listed_clips import TELL, Item, ListedClips, find_fault, name_of
+from vlf.data.datasets.listed_clips import TELL, Item, ListedClips, find_fault, name_of
 from vlf.data.prefetch import load_ahead
+from vlf.data.preparation.contact_sheet import draw_sheet
+from vlf.data.preparation.split_check import compare_splits
+from vlf.data.preparation.study_data import StudyDataError, read_all_data
 from vlf.data.seeds import rng
-from vlf.data.split_check import compare_splits
-from vlf.data.study_data import StudyDataError, read_all_data
 
 TOLD = 5  # names of what is missing or broken, a split
 INTERRUPTED = 130  # the shell's exit code for Ctrl-C

@@ -27,10 +27,10 @@ from rich.progress import track
 from vlf.config import MotionConfig
 from vlf.config.output import end_quietly
 from vlf.data import Split
-from vlf.data.motion import CLASSES, Motion, largest_shift
+from vlf.data.datasets.motion import CLASSES, Motion, largest_shift
+from vlf.data.preparation.study_data import StudyDataError, read_base_data
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.picture import Frames
-from vlf.data.study_data import StudyDataError, read_base_data
-from vlf.data.write_video import write_video
 
 CRF, QUALITY = 8, 95  # of x264 and of JPEG: the clips are small and drawn, so both are high
 TEMPLATE = "img_{:05d}.jpg"  # as `frames` expects

@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from vlf.config.output import end_quietly
 from vlf.data import Split
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoFile
 from vlf.data.readers.picture import Frames
 from vlf.data.seeds import rng
 from vlf.data.transforms import resize_frames
-from vlf.data.write_video import write_video
 
 TASKS: dict[str, tuple[str, ...]] = {
     "pan": ("pan left", "pan right", "pan up", "pan down"),

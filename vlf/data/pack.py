@@ -33,9 +33,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vlf.config import ConfigError
 from vlf.config.folder import pack_path
 from vlf.config.output import end_quietly
-from vlf.data.listed_clips import Item
-from vlf.data.pack_source import PackError, Source, find_source
-from vlf.data.packed import (
+from vlf.data.datasets.listed_clips import Item
+from vlf.data.datasets.packed import (
     Chroma,
     Entry,
     Packing,
@@ -44,6 +43,7 @@ from vlf.data.packed import (
     write_index,
     write_pack,
 )
+from vlf.data.preparation.pack_source import PackError, Source, find_source
 from vlf.data.readers.container import VideoError
 
 INDEX, JOURNAL, CLASSES = "index.jsonl", "index.journal", "classes.txt"

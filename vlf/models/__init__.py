@@ -15,8 +15,8 @@ MODELS: dict[str, str] = {  # name -> "module:Class"; importing one imports no o
     "vivit": "vlf.models.vivit:ViViT",
     "vtn": "vlf.models.vtn:VTN",
     "vtn_longformer": "vlf.models.vtn_longformer:VTNLongformer",
-    "torchvision": "vlf.models.torchvision_peer:TorchvisionPeer",
-    "transformers": "vlf.models.transformers_peer:TransformersPeer",
+    "torchvision": "vlf.models.peers.torchvision:TorchvisionPeer",
+    "transformers": "vlf.models.peers.transformers:TransformersPeer",
 }
 
 

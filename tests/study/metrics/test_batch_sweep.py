@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics import batch_sweep
-from study.metrics.batch_sweep import measure_at_batch, sweep_sizes, why_stop
-from study.metrics.subject import Reading, Subject
-from study.record import Measurement
-from study.settings import CostConfig
+from study.measure.metrics import batch_sweep
+from study.measure.metrics.batch_sweep import measure_at_batch, sweep_sizes, why_stop
+from study.measure.metrics.subject import Reading, Subject
+from study.records.record import Measurement
+from study.spec.settings import CostConfig
 
 
 def test_batches_double_up_to_the_last_and_by_default_there_are_none():

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics import energy
-from study.metrics.energy import Meter, find_meter, joules_a_clip, measure_energy
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics import energy
+from study.measure.metrics.energy import Meter, find_meter, joules_a_clip, measure_energy
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 CLIP = torch.zeros(1, 2, 3, 4, 4)
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import flop_registry
 
-from study.metrics.free_operators import is_free
-from study.metrics.macs import count_macs
+from study.measure.metrics.free_operators import is_free
+from study.measure.metrics.macs import count_macs
 
 # Names of operators that contract: products, convolutions, attention, solvers, transforms.
 CONTRACTS = re.compile(

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics.latency import MAX_WARMUP, measure_latency, warm_up
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics.latency import MAX_WARMUP, measure_latency, warm_up
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 WARM = 2 * 5  # calls: two windows of five that agree
 
@@ -42,8 +42,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("study.metrics.latency.perf_counter", clock)
-    monkeypatch.setattr("study.metrics.latency._usage", lambda: (0, clock.now * 1e3))
+    monkeypatch.setattr("study.measure.metrics.latency.perf_counter", clock)
+    monkeypatch.setattr("study.measure.metrics.latency._usage", lambda: (0, clock.now * 1e3))
     return clock
 
 
@@ -78,7 +78,7 @@ class Interrupted(Taking):
 
 def interrupted(clock, monkeypatch, calls, threads=1):
     scheduler = Scheduler(clock, calls)
-    monkeypatch.setattr("study.metrics.latency._usage", scheduler.usage)
+    monkeypatch.setattr("study.measure.metrics.latency._usage", scheduler.usage)
     subject = Subject("a", Interrupted(clock, 0.005, scheduler), torch.zeros(1, 2, 3, 4, 4))
     return measure_latency([subject], protocol(threads=threads), Watch())["a"]
 
@@ -112,7 +112,9 @@ def test_repeated_calls_are_at_most_as_many_as_rounds(clock, monkeypatch):
 
 def test_an_interruption_that_took_no_time_is_none(clock, monkeypatch):
     counts = itertools.count()
-    monkeypatch.setattr("study.metrics.latency._usage", lambda: (next(counts), clock.now * 1e3))
+    monkeypatch.setattr(
+        "study.measure.metrics.latency._usage", lambda: (next(counts), clock.now * 1e3)
+    )
 
     reading = measure_latency(subjects(clock, 0.005), protocol(), Watch())["a"]
 

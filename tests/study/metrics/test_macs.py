@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from study.metrics.macs import count, count_macs, count_modules, measure_macs
-from study.metrics.subject import Subject
+from study.measure.metrics.macs import count, count_macs, count_modules, measure_macs
+from study.measure.metrics.subject import Subject
 
 
 class Function(nn.Module):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics import memory
-from study.metrics.memory import measure_peak_memory
-from study.metrics.subject import Subject
-from study.settings import CostConfig
+from study.measure.metrics import memory
+from study.measure.metrics.memory import measure_peak_memory
+from study.measure.metrics.subject import Subject
+from study.spec.settings import CostConfig
 
 MIB = 2**20
 SLACK = 1  # the kernel keeps its counts of pages by thread, and sums them up late

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics.latency import measure_latency
-from study.metrics.modes import MODES, logit_difference, prepare
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics.latency import measure_latency
+from study.measure.metrics.modes import MODES, logit_difference, prepare
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 SLOW = ("compile", "freeze")  # a compiler runs
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics.latency import measure_latency
-from study.metrics.modes import logit_difference, prepare
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics.latency import measure_latency
+from study.measure.metrics.modes import logit_difference, prepare
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 CLIP = torch.randn(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 PROTOCOL = CostConfig(batch_sizes=[1], rounds=5, modes=["eager", "compile"])
-OPTION = "study.metrics.compiled.BACKEND"  # dynamo is real; a C++ compiler takes minutes
+OPTION = "study.measure.metrics.compiled.BACKEND"  # dynamo is real; a C++ compiler takes minutes
 
 pytestmark = pytest.mark.filterwarnings("default")  # of compilers
 

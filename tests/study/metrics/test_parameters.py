@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-from study.metrics.parameters import count_parameters, measure_parameters
-from study.metrics.subject import Subject
+from study.measure.metrics.parameters import count_parameters, measure_parameters
+from study.measure.metrics.subject import Subject
 
 
 class Parted(nn.Module):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics import part_latency
-from study.metrics.part_latency import measure_part_latency, time_parts
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics import part_latency
+from study.measure.metrics.part_latency import measure_part_latency, time_parts
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 CLIP = torch.zeros(1, 2, 3, 4, 4)
 

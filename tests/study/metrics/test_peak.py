@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics import peak
-from study.metrics.peak import measure_peak, time_products
-from study.metrics.subject import Subject, Watch
-from study.settings import CostConfig
+from study.measure.metrics import peak
+from study.measure.metrics.peak import measure_peak, time_products
+from study.measure.metrics.subject import Subject, Watch
+from study.spec.settings import CostConfig
 
 SUBJECTS = [Subject(name, nn.Identity(), torch.zeros(1, 2, 3, 4, 4)) for name in ("a", "b")]
 

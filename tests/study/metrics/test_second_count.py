@@ -2,8 +2,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from study.metrics.second_count import disagreement, measure_second_count, recount
-from study.metrics.subject import Subject
+from study.measure.metrics.second_count import disagreement, measure_second_count, recount
+from study.measure.metrics.subject import Subject
 
 
 class Block(nn.Module):

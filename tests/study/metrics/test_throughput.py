@@ -1,7 +1,7 @@
 import pytest
 
-from study.metrics.throughput import derive_throughput
-from study.record import Measurement
+from study.measure.metrics.throughput import derive_throughput
+from study.records.record import Measurement
 
 
 def test_throughput_is_clips_per_second_of_each_latency_sample():

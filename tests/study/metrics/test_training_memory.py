@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from study.metrics.memory import measure_peak_memory
-from study.metrics.subject import Subject
-from study.metrics.training_memory import measure_training_memory, take_step
-from study.settings import CostConfig
+from study.measure.metrics.memory import measure_peak_memory
+from study.measure.metrics.subject import Subject
+from study.measure.metrics.training_memory import measure_training_memory, take_step
+from study.spec.settings import CostConfig
 
 MIB = 2**20
 SIDE = 5120  # a square float32 matrix of it is 100 MiB

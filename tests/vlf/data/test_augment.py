@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional as pixels
 
 from vlf.config import ConfigError, MotionConfig, VideoListConfig
 from vlf.data.augment import SIGNED, UNSIGNED, Augment, jitter, mix_clips
-from vlf.data.split_check import check_data
+from vlf.data.preparation.split_check import check_data
 
 CLASSES = ("push left", "push right", "hold", "lift")
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
-from vlf.data.decode_check import FILE
-from vlf.data.split_check import check_data
+from vlf.data.preparation.split_check import check_data
+from vlf.data.readers.decode_check import FILE
 
 PLAYLIST = b"""\
 #EXTM3U

@@ -6,7 +6,8 @@ from dataset_files import MAKERS
 from film_files import encode
 from PIL import Image
 
-from vlf.data import check, contact_sheet, open_clips
+from vlf.data import check, open_clips
+from vlf.data.preparation import contact_sheet
 
 STUDY = """\
 question: Is it all there?

@@ -7,12 +7,12 @@ import torch
 from dataset_files import HMDB51, JESTER, LENGTH, MAKERS, UCF101, make_something
 from film_files import levels_of, save_images
 
-from study.identity import file_digests, train_identity
+from study.plan.identity import file_digests, train_identity
 from vlf.config import ConfigError, FramesConfig, KineticsConfig, RunConfig
 from vlf.data import DATASETS, open_clips
 from vlf.data.prefetch import load_ahead
+from vlf.data.preparation.split_check import check_data
 from vlf.data.seeds import rng
-from vlf.data.split_check import check_data
 
 CLASSES = {
     "packed": ("run", "sit down", "wave"),

@@ -11,10 +11,10 @@ from film_files import encode, levels, levels_of
 from vlf.config import ConfigError, EpicKitchensConfig
 from vlf.data import open_clips
 from vlf.data.augment import Augment, mix_clips
+from vlf.data.preparation.split_check import check_data
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoStretch
 from vlf.data.seeds import rng
-from vlf.data.split_check import check_data
 
 LABELS = [[0, 4], [1, 3], [2, 5]]  # nouns are counted behind the three verbs
 NOTES = "epic-kitchens-100-annotations"

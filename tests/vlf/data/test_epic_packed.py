@@ -6,13 +6,13 @@ import torch
 from epic_files import make_epic_kitchens
 from film_files import encode, levels_of
 
-from study.identity import file_digests
+from study.plan.identity import file_digests
 from vlf.config import ConfigError, RunConfig
 from vlf.data import open_clips
+from vlf.data.datasets.packed import read_index
 from vlf.data.pack import main
-from vlf.data.packed import read_index
+from vlf.data.preparation.split_check import check_data
 from vlf.data.seeds import rng
-from vlf.data.split_check import check_data
 
 NAMES = ["P01_01/0.0-0.8", "P01_01/0.8-1.6", "P22_107/1.6-2.4"]
 

@@ -9,10 +9,10 @@ import torch
 
 from vlf.config import FramesConfig, MotionConfig, PackedConfig, VideoListConfig
 from vlf.data import export, open_clips
-from vlf.data.motion import CLASSES, largest_shift
+from vlf.data.datasets.motion import CLASSES, largest_shift
+from vlf.data.datasets.packed import Packing
 from vlf.data.pack import pack
-from vlf.data.pack_source import find_source
-from vlf.data.packed import Packing
+from vlf.data.preparation.pack_source import find_source
 from vlf.data.sampling import draw_indices, fixed_indices
 
 STUDY = """\

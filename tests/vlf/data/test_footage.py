@@ -9,8 +9,8 @@ from numbered_films import write_numbered
 from vlf.config import VideoListConfig
 from vlf.data import footage, open_clips
 from vlf.data.footage import FRAMES, PAN, SIDE, STRETCHES, TASKS, WINDOW, Film, plan_cuts
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.container import VideoError
-from vlf.data.write_video import write_video
 
 FILM = Film(path="film.mp4", frames=200, height=144, width=256)
 

@@ -7,7 +7,7 @@ from film_files import encode, save_images
 from vlf.config import ConfigError, FramesConfig, VideoListConfig
 from vlf.data import check, open_clips
 from vlf.data.pack import main as pack
-from vlf.data.split_check import check_data
+from vlf.data.preparation.split_check import check_data
 
 SHAPE = {"num_classes": 2, "frames": 4, "size": 32, "val": ""}
 

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from scipy import stats
 
 from vlf.config import MotionConfig
-from vlf.data import motion
-from vlf.data.drawing import RING, RING_WIDTH, cover_dart, cover_ring, way_from
-from vlf.data.motion import CLASSES, Motion, draw
+from vlf.data.datasets import motion
+from vlf.data.datasets.drawing import RING, RING_WIDTH, cover_dart, cover_ring, way_from
+from vlf.data.datasets.motion import CLASSES, Motion, draw
 from vlf.data.seeds import derive, rng
 
 SMALL = MotionConfig(train_clips=60, val_clips=20, test_clips=30)

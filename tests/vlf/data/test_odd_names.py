@@ -9,7 +9,7 @@ from film_files import levels_of
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
-from vlf.data.split_check import check_data
+from vlf.data.preparation.split_check import check_data
 
 ODD = "a  'b' \"c\" #d\nå;e, f"
 EVERY = {**MAKERS, "epic_kitchens": make_epic_kitchens}

@@ -13,16 +13,17 @@ from dataset_files import make_jester, make_something
 from film_files import encode, levels_of, plain_frames
 from PIL import Image
 
-from study.identity import file_digests, train_identity
+from study.plan.identity import file_digests, train_identity
 from vlf.config import ConfigError, PackedConfig, RunConfig, VideoListConfig
 from vlf.config.folder import pack_path
-from vlf.data import open_clips, packed
+from vlf.data import open_clips
+from vlf.data.datasets import packed
+from vlf.data.datasets.packed import Packing, read_index, read_pack, write_pack
 from vlf.data.pack import check, main, pack
-from vlf.data.pack_source import Source, find_source
-from vlf.data.packed import Packing, read_index, read_pack, write_pack
+from vlf.data.preparation.pack_source import Source, find_source
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.container import VideoError
 from vlf.data.seeds import rng
-from vlf.data.write_video import write_video
 
 NAMES = ("a.mp4", "some clips/b 'x' 1 2.mp4")
 

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vlf.data.scenes import CLASSES, DISTRACTOR, LABELS, MIRROR, PAIR, draw_scenes, label_of
+from vlf.data.datasets.scenes import (
+    CLASSES,
+    DISTRACTOR,
+    LABELS,
+    MIRROR,
+    PAIR,
+    draw_scenes,
+    label_of,
+)
 
 COUNT = 4000  # 400 scenes a class
 

@@ -11,8 +11,8 @@ from film_files import encode
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
 from vlf.data.pack import main as pack
-from vlf.data.same_films import film_keys
-from vlf.data.split_check import check_data, check_films
+from vlf.data.preparation.same_films import film_keys
+from vlf.data.preparation.split_check import check_data, check_films
 
 SHAPE = {"num_classes": 2, "frames": 2, "size": 32}
 

@@ -4,9 +4,9 @@ import torch
 
 from vlf.config import ConfigError, VideoListConfig
 from vlf.data import open_clips
+from vlf.data.datasets.video_list import VideoList
+from vlf.data.preparation.write_video import write_video
 from vlf.data.seeds import rng
-from vlf.data.video_list import VideoList
-from vlf.data.write_video import write_video
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 import torch
 from test_models import MOTION, VARIANTS, clip
 
-from study.metrics.macs import count
-from study.metrics.second_count import recount
+from study.measure.metrics.macs import count
+from study.measure.metrics.second_count import recount
 from vlf.config import (
     MotionConfig,
     TimeSformerConfig,

@@ -5,8 +5,8 @@ import torch
 import torchvision
 import transformers
 
-from study.metrics.macs import count
-from study.metrics.second_count import recount
+from study.measure.metrics.macs import count
+from study.measure.metrics.second_count import recount
 from vlf.config import (
     ConfigError,
     MotionConfig,

@@ -6,7 +6,7 @@ Those of VTN on Longformer are in the comparison of MViT (arXiv:2104.11227): 114
 import pytest
 import torch
 
-from study.metrics.macs import count
+from study.measure.metrics.macs import count
 from vlf.config import (
     TSMConfig,
     TSNConfig,

@@ -12,7 +12,7 @@ import torch
 from vlf.config import RunConfig
 from vlf.data import open_clips
 from vlf.data.augment import Augment
-from vlf.data.write_video import write_video
+from vlf.data.preparation.write_video import write_video
 from vlf.evaluate import evaluate
 from vlf.features import Frozen
 from vlf.models import build_model

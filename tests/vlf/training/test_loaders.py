@@ -8,7 +8,7 @@ import torch
 
 from vlf.config import ConfigError, RunConfig
 from vlf.data import open_clips
-from vlf.data.write_video import write_video
+from vlf.data.preparation.write_video import write_video
 from vlf.evaluate import evaluate
 from vlf.parallel import Group
 from vlf.run import Run

@@ -6,7 +6,7 @@ import torch
 
 from vlf.config import RunConfig
 from vlf.data import open_clips
-from vlf.data.motion import MIRROR
+from vlf.data.datasets.motion import MIRROR
 from vlf.evaluate import evaluate
 from vlf.train import train_model
 

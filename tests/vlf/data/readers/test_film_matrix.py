@@ -22,11 +22,11 @@ from numbered_films import (
 )
 
 from vlf.config import VideoListConfig
-from vlf.data.packed import Packing, read_pack, write_pack
+from vlf.data.datasets.packed import Packing, read_pack, write_pack
+from vlf.data.datasets.video_list import VideoList
 from vlf.data.readers import reader
 from vlf.data.readers.films import TimedVideo, VideoFile, VideoStretch
 from vlf.data.readers.index import read_index
-from vlf.data.video_list import VideoList
 
 COUNT = 40
 NTSC = Fraction(30000, 1001)

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from film_files import encode, plain_frames
 
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoFile
-from vlf.data.write_video import write_video
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""What results mean: claims, verdicts, ranks, effects, scaling, tuning. No torch."""

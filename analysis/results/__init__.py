@@ -1,0 +1,1 @@
+"""Outcomes and records as tables and figures ask for them."""

@@ -1,0 +1,164 @@
+"""What was submitted: one folder an array, with a manifest that outlives who submitted it.
+
+    RESULTS/slurm/<submission>/manifest.json   who is in it; written before sbatch, and again after
+    RESULTS/slurm/<submission>/...             what submitit needs, and the jobs' logs
+    RESULTS/slurm/<submission>/at-<index>      which task of its pack an element is at
+    RESULTS/slurm/code/<digest>/               the code that the jobs run
+
+The job's name holds the submission's name, so an array whose submitter was killed between sbatch
+and the second writing is found by that.
+"""
+
+import dataclasses
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from study.records.files import write_synced
+
+NAME = "vlf-"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One task of a pack.
+
+    Attributes:
+        stem: Names the task's records.
+        attempt: Names this execution; one that was requeued adds to it.
+        name: Shown to a person.
+    """
+
+    stem: str
+    attempt: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One array.
+
+    Attributes:
+        name: Unique.
+        kind: "train" or "cost".
+        study: Path of the study that submitted it.
+        packs: The tasks of each element of the array.
+        timeout_min: Limit of each element.
+        job: Id that sbatch gave; "" until it has.
+        submitted: ISO 8601, UTC.
+    """
+
+    name: str
+    kind: str
+    study: str
+    packs: tuple[tuple[Entry, ...], ...]
+    timeout_min: int
+    job: str = ""
+    submitted: str = ""
+
+    @property
+    def job_name(self) -> str:
+        """As SLURM shows it."""
+        return NAME + self.name
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task was submitted.
+
+    Attributes:
+        submission: The array.
+        index: Its element.
+        number: Of the task in the element's pack.
+        entry: The task, as the manifest has it.
+    """
+
+    submission: Submission
+    index: int
+    number: int
+    entry: Entry
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """As states are found."""
+        return self.submission.job_name, self.index
+
+
+def new_submission(
+    kind: str, study: str, packs: tuple[tuple[Entry, ...], ...], timeout_min: int
+) -> Submission:
+    """One that nothing is known of yet."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    return Submission(uuid.uuid4().hex[:12], kind, study, packs, timeout_min, "", now)
+
+
+def cluster_folder(root: Path) -> Path:
+    """Where a results folder keeps what SLURM needs."""
+    return root.resolve() / "slurm"
+
+
+def folder_of(root: Path, submission: Submission) -> Path:
+    """The folder of one submission."""
+    return cluster_folder(root) / submission.name
+
+
+def write_submission(root: Path, submission: Submission) -> None:
+    """Write the manifest, or replace it."""
+    folder = folder_of(root, submission)
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{uuid.uuid4().hex}"
+    write_synced(draft, json.dumps(dataclasses.asdict(submission), indent=1).encode())
+    os.replace(draft, folder / "manifest.json")
+
+
+def read_submissions(root: Path) -> list[Submission]:
+    """Every submission of a results folder, the oldest first."""
+    return sorted(_read(root), key=lambda one: one.submitted)
+
+
+def _read(root: Path) -> Iterator[Submission]:
+    for path in cluster_folder(root).glob("*/manifest.json"):
+        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        packs = tuple(tuple(Entry(**one) for one in pack) for pack in values.pop("packs"))
+        yield Submission(**values, packs=packs)
+
+
+def write_place(folder: Path, index: int, task: int) -> None:
+    """An element says which task of its pack it is at."""
+    draft = folder / f".{uuid.uuid4().hex}"
+    draft.write_text(str(task), "utf-8")
+    os.replace(draft, folder / f"at-{index}")
+
+
+def read_place(folder: Path, index: int) -> int:
+    """Which task of its pack an element is or was at; -1 if it never began one."""
+    path = folder / f"at-{index}"
+    return int(path.read_text("utf-8")) if path.exists() else -1
+
+
+def log_of(root: Path, submission: Submission, index: int) -> Path:
+    """Where the output of an element goes; errors, and what libraries say, in `.err` beside it."""
+    job = f"{submission.job}_{index}" if len(submission.packs) > 1 else submission.job
+    return folder_of(root, submission) / f"{job}_0_log.out"
+
+
+def last_words(root: Path, submission: Submission, index: int, characters: int = 4000) -> str:
+    """The end of what an element wrote to its error log; "" if there is none."""
+    path = log_of(root, submission, index).with_suffix(".err")
+    return path.read_text("utf-8", errors="replace")[-characters:] if path.exists() else ""
+
+
+def find_places(root: Path, stems: set[str]) -> dict[str, Place]:
+    """Stem of a task -> where its newest execution was submitted."""
+    found = {}
+    for submission in read_submissions(root):
+        for index, pack in enumerate(submission.packs):
+            for number, entry in enumerate(pack):
+                if entry.stem in stems:
+                    found[entry.stem] = Place(submission, index, number, entry)
+    return found

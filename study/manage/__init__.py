@@ -1,0 +1,1 @@
+"""A results folder: garbage collection, archives, import."""

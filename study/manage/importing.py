@@ -1,0 +1,189 @@
+"""`--import`: an archive of a study, moved into a results folder when all of it has been checked.
+
+The first complete record wins, as everywhere: what is here stays. The report in the archive is for
+people and is not taken over; `--report` makes it here.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from study.cli.options import Options
+from study.manage.export import versions
+from study.manage.tar_file import TarError
+from study.manage.unpack import (
+    CLAIMS,
+    SCALED,
+    Archive,
+    check_room,
+    read_archive,
+    read_records,
+    read_study,
+    unpack,
+)
+from study.plan.known_studies import FOLDER, Kept, write_kept
+from study.records.record import Record, RecordError
+from study.records.schema import NewerSchemaError
+from study.records.store import Key, Store, new_attempt
+from study.spec.study import StudyError
+
+
+def import_study(options: Options, check_claims: Callable[[Path], object], console: Console) -> int:
+    """Take an archive into a results folder; 0.
+
+    Args:
+        options: The archive, and the results folder; made where there is none.
+        check_claims: Reads the ledger of claims in a folder, and raises if it is none.
+        console: Where it is told what was new.
+
+    Raises:
+        StudyError: If the archive is not what `--archive` writes; nothing is in place then.
+        OSError: If the folder cannot be written.
+    """
+    path, root = options.study, options.results
+    was_there = root.is_dir()
+    stage = root / f".import-{new_attempt()}"
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise StudyError("is no file")
+        with path.open("rb") as stream:
+            archive = read_archive(stream)
+            if archive.study.get("quick") is not options.quick:
+                say = "without" if options.quick else "with"
+                raise StudyError(f"is of another kind of run: import it {say} --quick")
+            check_room(archive, root)
+            stage.mkdir(parents=True)
+            unpack(stream, archive, stage)
+        kept, records = read_study(archive, stage), read_records(archive, stage)
+        if CLAIMS in archive.files:
+            _check_claims(check_claims, stage / "report")
+        _settle(archive, kept, records, stage, root, console)
+    except (StudyError, TarError) as error:
+        raise StudyError(f"--import: {path}: {error}") from None
+    except FileNotFoundError as error:
+        if error.filename != str(path):
+            raise
+        raise StudyError(f"--import: {path}: no such file") from None
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if not was_there:
+            with contextlib.suppress(OSError):  # not empty: all went well
+                root.rmdir()
+    return 0
+
+
+def _check_claims(check_claims: Callable[[Path], object], folder: Path) -> None:
+    try:
+        check_claims(folder)
+    except OSError:  # LedgerError, of a room that this one does not know
+        raise StudyError("its history of claims is not whole") from None
+
+
+def _settle(
+    archive: Archive,
+    kept: Kept,
+    records: Mapping[str, Record],
+    stage: Path,
+    root: Path,
+    console: Console,
+) -> None:
+    """Move all in place: the study, so that `--gc` knows it, then files, and records last."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    path = _place_study(kept, stage, root)
+    store = Store(root)
+    counts = {"new": 0, "here already": 0, "other than those here, which stay": 0}
+    different = []
+    for name, record in records.items():
+        own = _read_own(root / name)
+        if own is None or own == record:
+            _place_artifacts(archive, record, stage, root)
+        if own is None:
+            key = Key(record.kind, record.identity, record.fingerprint, record.config)
+            own = store.add(key, record)
+            counts["new" if own == record else "other than those here, which stay"] += 1
+        else:
+            word = "here already" if own == record else "other than those here, which stay"
+            counts[word] += 1
+        if own != record:
+            different.append(name)
+    for name in archive.files:
+        if SCALED.fullmatch(name):
+            _place(stage / name, root / name)
+    _place_claims(archive, kept, stage, root, say)
+    told = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+    say(f"{len(records):,} records: {told}")
+    for name in different[:20]:
+        say(f"different: {name}")
+    here = versions()
+    for name in sorted(here.keys() & archive.versions.keys()):
+        if archive.versions[name] != here[name]:
+            say(f"{name}: {_shown(archive.versions[name])} there, {here[name]} here")
+    say(f"its study file: {path}")
+
+
+def _shown(value: object) -> str:
+    """Text of others, which may hold what a terminal obeys."""
+    return "".join(one for one in str(value)[:80] if one.isprintable())
+
+
+def _read_own(path: Path) -> Record | None:
+    """What is here of that name; None also if it is damaged, and so counts for nothing."""
+    try:
+        return Record.from_json(path.read_text("utf-8"))
+    except NewerSchemaError as error:
+        raise StudyError(f"{path}: {error}") from None
+    except (FileNotFoundError, RecordError, UnicodeDecodeError):
+        return None
+
+
+def _place(source: Path, target: Path) -> None:
+    """Give a checked file its place, unless a file is there."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+
+
+def _place_artifacts(archive: Archive, record: Record, stage: Path, root: Path) -> None:
+    """Files of a record that counts here; one that is damaged here is mended."""
+    for artifact in record.artifacts.values():
+        if artifact.path not in archive.files or not (stage / artifact.path).exists():
+            continue
+        target = root / artifact.path
+        if target.is_file():
+            with target.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() == artifact.sha256:
+                    continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(stage / artifact.path, target)
+
+
+def _place_study(kept: Kept, stage: Path, root: Path) -> Path:
+    """The study file and what it extends, in a folder of its own; gives the study file's path."""
+    folder = root / FOLDER / f"{'.'.join(kept.parts)[:100]}.{kept.digest[:8]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(stage / "study", folder)
+    path = folder / kept.main
+    values = {**vars(kept), "path": str(path.resolve())}
+    write_kept(Kept(**values), root)
+    return path
+
+
+def _place_claims(
+    archive: Archive, kept: Kept, stage: Path, root: Path, say: Callable[[str], None]
+) -> None:
+    """When claims were written, and how often they were judged: never over what is here."""
+    if CLAIMS not in archive.files:
+        return
+    target = root.joinpath(*kept.parts, "claims.json")
+    if target.exists() and target.read_bytes() != (stage / CLAIMS).read_bytes():
+        say(f"the claims have a history here, which stays: {target}")
+    _place(stage / CLAIMS, target)

@@ -1,0 +1,272 @@
+"""Cells scaled to equal cost (`match`, study/spec/match.py): which value of a key comes nearest.
+
+Costs are counted on the meta device, as for the plan. What was chosen is kept in the results folder
+when a study is run, by all that it depends on, so that a report of it loads no torch. A latency is
+not counted: its values are timed by the run (study/match/latency_match.py) and only read here.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.match.counted import (
+    Target,
+    choose_values,
+    counted_path,
+    read_counted,
+    write_counted,
+)
+from study.match.search import around, whole_fields, with_field
+from study.match.timed_values import Timed, path_of, read_timed
+from study.match.words import ratio_words
+from study.spec.grid import Cell, Matched, expand
+from study.spec.match import Matching, Scale
+from study.spec.study import Study
+from vlf.config import ModelConfig, RunConfig
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A value that is chosen by timing.
+
+    Attributes:
+        cell: As it was before it is scaled.
+        scale: What of it may be scaled.
+        target: Whose latency it is to have.
+        path: Where the value is written down.
+    """
+
+    cell: Cell
+    scale: Scale
+    target: Cell
+    path: Path
+
+
+def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
+    """The cells, scaled as the study asks; as they are where it asks for nothing.
+
+    Args:
+        study: Of the cells.
+        cells: As `expand` gives them.
+        root: The results folder, where values may be kept.
+
+    Raises:
+        StudyError: If a cell has no target, no such key, or no value within the tolerance, or if
+            two cells come to the same run.
+    """
+    if study.match is None:
+        return list(cells)
+    scales, targets = _scales_and_targets(study, study.match, cells)
+    if study.match.is_timed:
+        matched = _with_timed(study, study.match, cells, scales, targets, root)
+    else:
+        values = read_counted(counted_path(study.match, cells, root), cells, scales)
+        if values is None:
+            values = choose_values(study, study.match, cells, scales, targets)
+        matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
+    _check_distinct(study, [cell for cell in matched if not cell.is_open])
+    return matched
+
+
+def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
+    """Where what `match` chooses is written down, whether it is there or not.
+
+    Raises:
+        StudyError: As `match_cells`, but for the tolerance.
+    """
+    if study.match is None:
+        return []
+    if study.match.is_timed:
+        return [one.path for one in asked_values(study, cells, root)]
+    return [counted_path(study.match, cells, root)]
+
+
+def asked_values(study: Study, cells: Sequence[Cell], root: Path) -> list[Asked]:
+    """Of a study that matches latency: every value that it needs, timed before or not.
+
+    Args:
+        study: Of the cells.
+        cells: As `expand` gives them.
+        root: The results folder.
+
+    Raises:
+        StudyError: As `match_cells`, but for the tolerance.
+    """
+    if study.match is None or not study.match.is_timed:
+        return []
+    return _asked(study, cells, *_scales_and_targets(study, study.match, cells), root)
+
+
+def _scales_and_targets(
+    study: Study, match: Matching, cells: Sequence[Cell]
+) -> tuple[dict[str, Scale | None], dict[str, Target]]:
+    _check_used(study, match, cells)
+    scales = {cell.name: _scale_of(study, match, cell) for cell in cells}
+    targets = _targets(match, cells)
+    for cell in cells:
+        if scales[cell.name] is not None and targets[cell.name] is None:
+            raise _no_target(study, match, cell)
+    return scales, targets
+
+
+def _asked(
+    study: Study,
+    cells: Sequence[Cell],
+    scales: Mapping[str, Scale | None],
+    targets: Mapping[str, Target],
+    root: Path,
+) -> list[Asked]:
+    found = []
+    for cell in cells:
+        scale, target = scales[cell.name], targets[cell.name]
+        if scale is not None and isinstance(target, Cell):
+            path = path_of(root, cell, scale, target, study.cost)
+            found.append(Asked(cell, scale, target, path))
+    return found
+
+
+def _with_timed(
+    study: Study,
+    match: Matching,
+    cells: Sequence[Cell],
+    scales: Mapping[str, Scale | None],
+    targets: Mapping[str, Target],
+    root: Path,
+) -> list[Cell]:
+    """Cells with the values that were timed for them; where none was yet, the nearest in MACs."""
+    asked = _asked(study, cells, scales, targets, root)
+    read = {path: read_timed(path) for path in {one.path for one in asked}}  # few are different
+    known = {one.cell.name: timed for one in asked if (timed := read[one.path]) is not None}
+    for one in asked:
+        if one.cell.name in known:
+            _check_reached(study, match, one, known[one.cell.name])
+    values = {name: timed.value for name, timed in known.items()}
+    open_ = [cell for cell in cells if scales[cell.name] is not None and cell.name not in known]
+    if open_:
+        values |= choose_values(study, match, open_, scales, targets)
+    found = []
+    for cell in cells:
+        scaled = _scale(cell, scales[cell.name], targets[cell.name], values)
+        assert scaled.matched is not None
+        timed = known.get(cell.name)
+        is_open = scales[cell.name] is not None and timed is None
+        reached = timed.reached if timed else None
+        matched = dataclasses.replace(scaled.matched, reached=reached, is_open=is_open)
+        found.append(dataclasses.replace(scaled, matched=matched))
+    return found
+
+
+def _check_reached(study: Study, match: Matching, one: Asked, timed: Timed) -> None:
+    """Refuse a cell whose nearest value is too far.
+
+    Raises:
+        StudyError: With the values around the target, as they were timed.
+    """
+    if match.is_near(timed.reached.ratio):
+        return
+    last = max(tried.run for tried in timed.tried)
+    ratios = {one.value: one for one in timed.tried if one.run == last and one.ratio is not None}
+    told = " and ".join(
+        f"{value} has {ratio_words(ratios[value].ratio, ratios[value].low, ratios[value].high)}"
+        for value in around({value: one.ratio or 0.0 for value, one in ratios.items()}, 1.0)
+    )
+    cell, key = one.cell.name, f"model.{one.scale.field}"
+    wanted = f"{100 * match.within:g} % of the latency of {one.target.name}"
+    raise study.error(
+        ("match", "by", one.scale.name),
+        f"no {key} brought {cell} within {wanted} on {timed.reached.device}; nearest: {told}; "
+        f"widen within, or delete {one.path} to time it again",
+    )
+
+
+def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
+    """Write down what was counted and chosen for a study that is about to run.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    if study.match is None or study.match.is_timed:
+        return
+    path = counted_path(study.match, expand(study), root)
+    if not path.exists():
+        chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
+        write_counted(path, {name: value for name, value in chosen.items() if value is not None})
+
+
+def _check_used(study: Study, match: Matching, cells: Sequence[Cell]) -> None:
+    """An entry that names no cell does not say what its author thinks."""
+    for scale in match.by:
+        if not any(scale.covers(cell.levels, cell.config.model.name) for cell in cells):
+            raise study.error(("match", "by", scale.name), "names no cell of the study")
+
+
+def _scale_of(study: Study, match: Matching, cell: Cell) -> Scale | None:
+    """What may be scaled of a cell; None where it stays as it is."""
+    found = match.scales_of(cell.levels, cell.config.model.name)
+    if len(found) > 1:
+        names = " and ".join(f'"{one.name}"' for one in found)
+        raise study.error(("match", "by"), f"{names} both name the cell {cell.name}")
+    if not found or not found[0].field:
+        return None
+    scale, whole = found[0], whole_fields(cell.config.model)
+    if scale.field not in whole:
+        name, allowed = cell.config.model.name, ", ".join(f"model.{one}" for one in whole)
+        message = f'{name} has no whole number "model.{scale.field}" (allowed: {allowed or "none"})'
+        raise study.error(("match", "by", scale.name), f"{message} (cell {cell.name})")
+    return scale
+
+
+def _targets(match: Matching, cells: Sequence[Cell]) -> dict[str, Target]:
+    """Cell name -> the cell that sets its cost, perhaps itself, or the cost."""
+    if isinstance(match.to, float):
+        return {cell.name: match.to for cell in cells}
+    by_levels = {tuple(cell.levels.items()): cell for cell in cells}
+    return {
+        cell.name: by_levels.get(tuple((match.target_of(cell.levels) or {}).items()))
+        for cell in cells
+    }
+
+
+def _no_target(study: Study, match: Matching, cell: Cell) -> Exception:
+    levels = match.target_of(cell.levels) or {}
+    wanted = ", ".join(f"{name}={label}" for name, label in levels.items())
+    left_out = ", ".join(f"{name}: {label}" for name, label in cell.levels.items())
+    message = f'"{wanted}", which sets the cost of "{cell.name}", is no cell of the study'
+    return study.error(("match", "to"), f"{message}; leave it out with exclude: [{{{left_out}}}]")
+
+
+def _scale(cell: Cell, scale: Scale | None, target: Target, values: Mapping[str, int]) -> Cell:
+    name = target.name if isinstance(target, Cell) else ""
+    if scale is None:
+        return dataclasses.replace(cell, matched=Matched("", None, name))
+    value = values[cell.name]
+    model = with_field(cell.config.model, scale.field, value)
+    trials = tuple(
+        dataclasses.replace(
+            one, short=_with_model(one.short, model), full=_with_model(one.full, model)
+        )
+        for one in cell.trials  # none of them changes the model
+    )
+    return dataclasses.replace(
+        cell,
+        config=_with_model(cell.config, model),
+        trials=trials,
+        matched=Matched(f"model.{scale.field}", value, name),
+    )
+
+
+def _with_model(config: RunConfig, model: ModelConfig) -> RunConfig:
+    return config.model_copy(update={"model": model})
+
+
+def _check_distinct(study: Study, cells: Sequence[Cell]) -> None:
+    if study.quick:
+        return  # as in study/spec/grid.py
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        run = cell.config.model_dump_json()
+        if run in seen:
+            message = f'scaled, "{seen[run].name}" and "{cell.name}" are the same run; take one out'
+            raise study.error(("match", "by"), f"{message} (exclude)")
+        seen[run] = cell

@@ -1,0 +1,99 @@
+"""What the machine can do at best: large matrix products, by arithmetic."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+
+import torch
+
+from study.measure.metrics.latency import synchronize
+from study.measure.metrics.subject import Reading, Subject, Watch
+from study.records.record import Measurement
+from study.spec.settings import CostConfig
+
+SIDES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
+TIME_S = 0.25  # at each side
+MIN_CALLS = 3
+TYPES = {
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+def measure_peak(
+    subjects: Sequence[Subject], protocol: CostConfig, watch: Watch
+) -> dict[str, Reading]:
+    """Rate of square matrix products in this process, in GMAC/s; the same for all subjects.
+
+    One sample a call, of several sides; the highest is the machine's peak at these threads, since
+    a neighbour can only slow a product. It bounds what a model could reach: memory traffic, small
+    shapes and all that is no product keep it below. Metrics "peak_rate_fp32", "peak_rate_bf16",
+    ...: of the precisions that the subjects are run in, and on CUDA of TF32 where convolutions may
+    use it. What this device or torch cannot multiply is a note.
+    """
+    if not subjects:
+        return {}
+    watch.stage("measuring the machine's own peak")
+    device = subjects[0].clip.device.type
+    modes = [mode for mode in protocol.modes if mode in ("bf16", "fp16")]
+    arithmetics: list[str] = list(dict.fromkeys([protocol.precision, *modes]))
+    if device == "cuda" and "fp32" in arithmetics and torch.backends.cudnn.allow_tf32:
+        arithmetics.append("tf32")
+    readings = [_measure(arithmetic, device, protocol) for arithmetic in arithmetics]
+    joined = Reading(
+        tuple(m for reading in readings for m in reading.measurements),
+        tuple(note for reading in readings for note in reading.notes),
+    )
+    return {subject.name: joined for subject in subjects}
+
+
+def _measure(arithmetic: str, device: str, protocol: CostConfig) -> Reading:
+    measurements = []
+    try:
+        with torch.inference_mode(), _tf32(arithmetic == "tf32"):
+            for side in SIDES[device]:
+                rates = time_products(side, TYPES[arithmetic], device)
+                at: Mapping[str, str | int | float] = {"side": side, "threads": protocol.threads}
+                name = f"peak_rate_{arithmetic}"
+                measurements.append(
+                    Measurement(name, "GMAC/s", "higher", tuple(rates), conditions=at)
+                )
+    except (RuntimeError, MemoryError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        return Reading(notes=(f"machine's peak in {arithmetic} not measured: {first[:200]}",))
+    return Reading(tuple(measurements))
+
+
+def time_products(side: int, dtype: torch.dtype, device: str) -> list[float]:
+    """GMAC/s of each of some products of (side, side) matrices; the first, a warm-up, is dropped.
+
+    Values are random: a processor may be faster at zeros.
+    """
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(side, side, generator=generator).to(device, dtype) for _ in range(2))
+    out = torch.empty_like(a)
+    torch.mm(a, b, out=out)
+    rates: list[float] = []
+    started = perf_counter()
+    while len(rates) < MIN_CALLS or perf_counter() - started < TIME_S:
+        synchronize(device)
+        start = perf_counter()
+        torch.mm(a, b, out=out)
+        synchronize(device)
+        rates.append(side**3 / (perf_counter() - start) / 1e9)
+    return rates
+
+
+@contextmanager
+def _tf32(wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

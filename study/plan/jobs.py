@@ -1,0 +1,199 @@
+"""What a plan is made of: its jobs, how each stands, and what the command line asked for."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from study.records.record import Kind, Outcome, Record, Status, job_name
+from study.records.store import Key
+from study.spec.grid import Cell
+from study.spec.study import Study, StudyError
+from vlf.config import RunConfig, nearest
+
+PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
+
+
+class Place(NamedTuple):
+    """Where costs are measured, as far as it is in their identity."""
+
+    device: str  # "cpu" or "cuda"
+    model: str  # "AMD EPYC 7B13"
+    name: str  # of `--device-name`, or ""
+    torch: str  # version
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the command line asks of a plan.
+
+    Attributes:
+        only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
+        retry_failed: Count failures anew.
+        accept_code: Take records made by other code for done; the report says so.
+        cost_only: Skip what is not trained yet.
+        device_name: What this machine is called in cost records; "" is nothing.
+    """
+
+    only: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    retry_failed: bool = False
+    accept_code: bool = False
+    cost_only: bool = False
+    device_name: str = ""
+
+    def why_skipped(self, job: "Planned") -> str:
+        """Why a job is not asked for; "" if it is."""
+        if not self.names(job.cell, job.seed if job.kind == "train" else None):
+            return "not in --only"
+        return "--cost-only" if self.cost_only and job.kind != "cost" else ""
+
+    def names(self, cell: Cell, seed: int | None = None) -> bool:
+        """Whether `--only` names a cell, and its seed where one is given."""
+        for factor, label in self.only.items():
+            if factor == "seed":
+                if seed is not None and str(seed) != label:
+                    return False
+            elif cell.levels[factor] != label:
+                return False
+        return True
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job and what is known of it.
+
+    Attributes:
+        kind: "train", "tune", or "cost" for one cell's share of the timing run.
+        cell: Its cell; of a tune job with the run that it tries, of a train job with the choice.
+        seed: Of a train or tune job; None for cost.
+        key: Names its records.
+        status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
+            "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
+        reason: Why it runs again, is skipped, or failed.
+        record: What there is: of a job to run, the last failed attempt.
+        reference: Of a reused cost record: the baseline's in the same timing run.
+        tried: Of a tune job: dotted key -> label of the value that it tries.
+        failures: Failed attempts that count.
+        log: Path of the log of the last of them; "" without one.
+    """
+
+    kind: Kind
+    cell: Cell
+    seed: int | None
+    key: Key
+    status: PlannedStatus
+    reason: str = ""
+    record: Record | None = None
+    reference: Record | None = None
+    tried: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failures: int = 0
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        """Shown to a person; unique in the study."""
+        return job_name(self.cell.name, self.tried, self.seed)
+
+    def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
+        """The job's row in a report, as it stands or with what a run has changed.
+
+        A job to run that has failed before is failed until it is run.
+        """
+        missing: Status = "failed" if self.record is not None else "not run"
+        values: dict[str, Any] = {
+            "status": status or (missing if self.status in ("to run", "waits") else self.status),
+            "reason": self.reason,
+            "record": self.record,
+            "reference": self.reference,
+            "tried": self.tried,
+            "reached": self.cell.matched.reached if self.cell.matched else None,
+            "log": self.log,
+        }
+        values |= changes
+        return Outcome(
+            self.kind, self.cell.name, self.cell.levels, self.cell.numbers, self.seed, **values
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a study, the cost of each cell first.
+
+    Attributes:
+        study: The study.
+        device: "cpu" or "cuda", resolved.
+        cost: One entry a cell.
+        train: One entry a cell and seed, seeds fastest.
+        tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
+        baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
+        choice: What the command line asked for.
+        place: Where costs are measured.
+    """
+
+    study: Study
+    device: str
+    cost: tuple[Planned, ...]
+    train: tuple[Planned, ...]
+    baseline_of: Mapping[str, str]
+    choice: Choice
+    place: Place
+    tune: tuple[Planned, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[Planned, ...]:
+        """Cost, tune and train."""
+        return self.cost + self.training
+
+    @property
+    def training(self) -> tuple[Planned, ...]:
+        """What trains a model: tuning, then what counts."""
+        return self.tune + self.train
+
+    @property
+    def waiting(self) -> list[Planned]:
+        """What is known when tuning has ended."""
+        return [job for job in self.train if job.status == "waits"]
+
+    @property
+    def to_run(self) -> list[Planned]:
+        """What is missing."""
+        return [job for job in self.jobs if job.status == "to run"]
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether a job that is missing reads files, or may have a batch of one clip."""
+        missing = (j.cell.config for j in self.training if j.status in ("to run", "waits"))
+        return any(config.data.files() or _has_small_batch(config) for config in missing)
+
+    def outcomes(self) -> list[Outcome]:
+        """The report's rows if nothing more were run."""
+        return [job.outcome() for job in self.jobs]
+
+
+def _has_small_batch(config: RunConfig) -> bool:
+    size, clips = config.train.batch_size, config.data.train_size()
+    return min(size, clips % size or size) < 2 * config.train.processes
+
+
+def check_only(study: Study, only: Mapping[str, str]) -> None:
+    """Refuse an `--only` that names what the study does not have.
+
+    Raises:
+        StudyError: With what there is.
+    """
+    for factor, label in only.items():
+        if factor == "seed":
+            allowed = [str(seed) for seed in study.seeds]
+        elif factor in study.factors:
+            allowed = [level.label for level in study.factors[factor]]
+        else:
+            names = [*study.factors, "seed"]
+            near = nearest(factor, names)
+            raise StudyError(
+                f"--only: {factor}: unknown factor{near} (allowed: {', '.join(names)})"
+            )
+        if label not in allowed:
+            near = nearest(label, allowed)
+            raise StudyError(
+                f"--only: {factor}: unknown level {label!r}{near} (allowed: {', '.join(allowed)})"
+            )

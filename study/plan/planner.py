@@ -1,0 +1,275 @@
+"""Which jobs a study has, which of them are done, and which are to run. Loads no torch.
+
+The counts that need models (parameters, MACs) are made by study/plan/preflight.py, which does,
+where study/estimate/estimate.py finds none in records.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from study.executors.failure import reason_of_attempts
+from study.executors.task import Task
+from study.plan.fingerprint import fingerprint_of
+from study.plan.identity import config_values
+from study.plan.jobs import Choice, Place, Plan, Planned, PlannedStatus, check_only
+from study.plan.keys import RunKeys, cost_key, cost_keys
+from study.records.environment import device_model
+from study.records.record import Kind, Outcome, Record
+from study.records.store import Key, Store, new_attempt
+from study.spec.grid import Cell
+from study.spec.study import Study, StudyError
+from study.spec.tuning import Decision, is_diverged
+
+__all__ = [
+    "Choice",
+    "Place",
+    "Plan",
+    "Planned",
+    "PlannedStatus",
+    "check_only",
+    "choose_timings",
+    "cost_key",
+    "cost_keys",
+    "device_place",
+    "make_plan",
+    "read_device_models",
+    "task_of",
+    "with_choices",
+]
+
+
+def make_plan(
+    study: Study, cells: Sequence[Cell], store: Store, device: str, choice: Choice
+) -> Plan:
+    """Match every job of the study with the records that there are.
+
+    A job whose data are not on this machine has none, and its reason says so;
+    study/plan/preflight.py refuses to run it.
+
+    Raises:
+        StudyError: If `--only` names levels that no cell has together.
+    """
+    if not any(map(choice.names, cells)):
+        named = ", ".join(f"{factor}={label}" for factor, label in choice.only.items())
+        raise StudyError(f"--only: no cell of the study has {named}")
+    model = _device_model(study, store, device)
+    place = Place(device, model, choice.device_name, version("torch"))
+    baselines = _baselines(study, cells)
+    keys = cost_keys(study, cells, place)
+    # Thousands of cells may share an architecture, and so their cost records.
+    by_key = {key.name: key for key in keys.values()}
+    read = {name: store.done(key) for name, key in by_key.items()}
+    found = {cell: read[key.name] for cell, key in keys.items()}
+    timings = choose_timings(found, baselines)
+    cost = [_plan_cost(study, cell, keys[cell.name], timings, store, choice) for cell in cells]
+    plan = Plan(study, device, tuple(cost), (), baselines, choice, place)
+    tune = tuple(_plan_tuning(plan, store))
+    plan = dataclasses.replace(plan, tune=tune)
+    return with_choices(plan, [job.outcome() for job in tune], store)
+
+
+def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
+    """The first stage; whatever seeds `--only` names, they need the choice."""
+    if plan.study.tune is None or not plan.study.seeds:
+        return
+    keys = RunKeys(plan.device)
+    for cell in (job.cell for job in plan.cost):
+        for trial in cell.trials:
+            short = dataclasses.replace(cell, config=trial.short)
+            for seed in plan.study.tune.seeds:
+                yield _plan_run(plan, "tune", short, seed, store, keys, trial.tried)
+
+
+def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
+    """The plan with its second stage, as far as tuning has decided what that is.
+
+    Args:
+        plan: Its costs and tuning are kept.
+        tuned: How its tuning jobs stand, or have ended.
+        store: Where the records of the second stage are.
+    """
+    by_cell: dict[str, list[Outcome]] = {}
+    for one in tuned:
+        by_cell.setdefault(one.cell, []).append(one)
+    train, keys = [], RunKeys(plan.device)
+    for cell in (job.cell for job in plan.cost):
+        own, decision = cell, None
+        if plan.study.tune is not None:
+            decision = plan.study.tune.decide(by_cell.get(cell.name, ()))
+            if decision.chosen is not None:
+                own = dataclasses.replace(cell, config=cell.trials[decision.chosen].full)
+        train += [
+            _plan_run(plan, "train", own, seed, store, keys)
+            if decision is None or decision.chosen is not None
+            else _plan_waiting(plan, own, seed, decision)
+            for seed in plan.study.seeds
+        ]
+    return dataclasses.replace(plan, train=tuple(train))
+
+
+def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:
+    """A job of which tuning has not said what it is; its key names no record."""
+    key = Key("train", "", fingerprint_of(cell.config, "train"), config_values(cell.config))
+    status: PlannedStatus = "failed" if decision.is_failed else "waits"
+    planned = Planned("train", cell, seed, key, status, decision.reason)
+    if why := plan.choice.why_skipped(planned):
+        return dataclasses.replace(planned, status="skipped", reason=why)
+    return planned
+
+
+def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Task:
+    """A train or tune job as an executor takes it, with a new attempt."""
+    assert job.seed is not None
+    return Task(
+        name=job.name,
+        key=job.key,
+        config=job.cell.config,
+        seed=job.seed,
+        device=plan.device,
+        root=root,
+        attempt=new_attempt(),
+        estimate_s=estimate_s,
+        slurm=job.cell.slurm,
+        loaders=plan.study.run.loaders,
+        tensorboard=plan.study.run.tensorboard,
+        examples=tuple(plan.study.run.examples),
+    )
+
+
+def _device_model(study: Study, store: Store, device: str) -> str:
+    """Of the device that costs are measured on: of a cluster, what its last cost job found."""
+    if study.run.executor == "slurm":
+        known = read_device_models(store.root).get(device_place(study, device))
+        if known is not None:
+            return known
+    return device_model(device)
+
+
+def device_place(study: Study, device: str) -> str:
+    """What of the settings decides on which model of device a job of the study lands."""
+    slurm = study.run.slurm
+    return f"{device}|{slurm.partition or ''}|{slurm.constraint or ''}"
+
+
+def read_device_models(root: Path) -> dict[str, str]:
+    """`device_place` -> device model, as cost jobs have found it."""
+    path = root / "slurm" / "devices.json"
+    found: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return found
+
+
+def _baselines(study: Study, cells: Sequence[Cell]) -> dict[str, str]:
+    """Cell name -> name of the cell it is compared with (itself where there is none)."""
+    by_levels = {tuple(cell.levels.items()): cell.name for cell in cells}
+    wanted = study.baseline
+    return {
+        cell.name: by_levels.get(tuple({**cell.levels, **wanted}.items()), cell.name)
+        for cell in cells
+    }
+
+
+def _plan_run(
+    plan: Plan,
+    kind: Kind,
+    cell: Cell,
+    seed: int,
+    store: Store,
+    keys: RunKeys,
+    tried: Mapping[str, str] = MappingProxyType({}),
+) -> Planned:
+    """A train or tune job, matched with its records."""
+    key, absent = keys.of(kind, cell.config, seed)
+    if done := store.done(key):
+        return Planned(kind, cell, seed, key, "reused", absent, done[-1], tried=tried)
+    planned = Planned(kind, cell, seed, key, "to run", absent, tried=tried)
+    return _plan_missing(planned, plan.study, store, plan.choice)
+
+
+def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) -> Planned:
+    """What becomes of a job that has no record of its own."""
+    key = planned.key
+    if others := store.others(key):
+        why = _difference(others[-1], key)
+        if not store.has_finite_validation(others[-1]):
+            why += ", and diverged"
+        elif choice.accept_code:
+            return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
+        planned = dataclasses.replace(planned, reason=f"runs again: {why}")
+    if why := choice.why_skipped(planned):
+        return dataclasses.replace(planned, status="skipped", reason=why)
+    failed = () if choice.retry_failed else store.failed(key)
+    if not failed:
+        return planned
+    last, count = failed[-1], len(failed)
+    ended = dataclasses.replace(
+        planned,
+        status="failed",
+        reason=last.reason,
+        record=last,
+        failures=count,
+        log=store.log_of(last),
+    )
+    if is_diverged(ended.outcome()):  # it would again, and is an answer
+        return ended
+    status: PlannedStatus = "failed" if count > study.run.max_retries else "to run"
+    why = reason_of_attempts(last.reason, count, study.run.max_retries)
+    return dataclasses.replace(ended, status=status, reason=why)
+
+
+def choose_timings(
+    records: Mapping[str, Sequence[Record]], baselines: Mapping[str, str]
+) -> dict[str, tuple[Record, Record]]:
+    """Cell name -> its cost record and its baseline's, both of one timing run.
+
+    Of all records that cells have on one device. A cell may have been timed in many runs, for other
+    studies too. As few runs as possible stand in one table: first the one that holds most of the
+    cells, the newest of equals.
+    """
+    found = {name: {one.timing_run: one for one in several} for name, several in records.items()}
+    usable = {name: found[name].keys() & found[baselines[name]].keys() for name in records}
+    holds = Counter(run for runs in usable.values() for run in runs)
+    newest = {run: record.started for runs in found.values() for run, record in runs.items()}
+    order = sorted(holds, key=lambda run: (holds[run], newest[run]), reverse=True)
+    return {
+        name: (found[name][run], found[baselines[name]][run])
+        for name, runs in usable.items()
+        if (run := next((run for run in order if run in runs), None)) is not None
+    }
+
+
+def _plan_cost(
+    study: Study,
+    cell: Cell,
+    key: Key,
+    timings: Mapping[str, tuple[Record, Record]],
+    store: Store,
+    choice: Choice,
+) -> Planned:
+    if cell.name not in timings:
+        planned = Planned("cost", cell, None, key, "to run")
+        return _plan_missing(planned, study, store, choice)
+    record, reference = timings[cell.name]
+    return Planned("cost", cell, None, key, "reused", record=record, reference=reference)
+
+
+def _difference(record: Record, key: Key) -> str:
+    """What sets a record of the same job apart from what would be made now."""
+    changed = sorted(_differing(record.config, key.config))
+    if changed:
+        return f"other defaults ({', '.join(changed)})"
+    return "made by other code"
+
+
+def _differing(old: Any, new: Any, at: str = "") -> set[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        found: set[str] = set()
+        for name in old.keys() & new.keys():  # an option that one does not have is no default
+            found |= _differing(old[name], new[name], f"{at}.{name}" if at else str(name))
+        return found
+    return {at} if old != new else set()

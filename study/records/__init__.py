@@ -1,0 +1,1 @@
+"""What a job leaves and where it lies: records, measurements, the results folder."""

@@ -1,0 +1,1 @@
+"""Runs a plan: costs, tuning, training, here or on a cluster."""

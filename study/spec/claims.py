@@ -1,0 +1,243 @@
+"""Claims of a study file: what its author says the numbers will show (docs/study_format.md).
+
+    METRIC[LEVEL, ...] OP [NUMBER *] METRIC[LEVEL, ...] [within MARGIN]
+    METRIC[LEVEL, ...] OP NUMBER
+
+Parsed when the file is read, so that a claim about what the study does not have is an error now and
+not a silence in the report. Judged by `analysis`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from study.spec.errors import shown
+from study.spec.factors import Factors, find_level
+from study.spec.settings import CostConfig
+from study.spec.yaml_nodes import Node, resolve_scalar
+from study.spec.yaml_words import composed
+from vlf.config import nearest
+
+Operator = Literal[">", "<", ">=", "<=", "=="]
+Kind = Literal["accuracy", "timing", "count"]  # over seeds; over timing rounds; without noise
+
+METRICS: dict[str, Kind] = {  # what a claim can be about
+    "top1": "accuracy",
+    "top5": "accuracy",
+    "verb_top1": "accuracy",  # of data with a verb head and a noun head
+    "verb_top5": "accuracy",
+    "noun_top1": "accuracy",
+    "noun_top5": "accuracy",
+    "parameters": "count",
+    "macs": "count",
+    "latency": "timing",
+    "throughput": "timing",
+    "peak_memory": "timing",
+}
+BATCH = "batch_size"
+
+_SIDE = r"(?P<{0}>[A-Za-z_]\w*)\s*\[(?P<{0}_levels>[^\[\]]*)\]"
+_NUMBER = r"[0-9.][0-9.eE+\-]*"
+_CLAIM = re.compile(
+    rf"{_SIDE.format('left')}\s*(?P<operator>>=|<=|==|>|<)\s*"
+    rf"(?:(?:(?P<factor>{_NUMBER})\s*\*\s*)?{_SIDE.format('right')}|(?P<constant>{_NUMBER}))"
+    rf"(?:\s+within\s+(?P<margin>{_NUMBER})\s*(?P<percent>%)?)?"
+)
+_FORM = "METRIC[LEVEL, ...] OP [NUMBER *] METRIC[LEVEL, ...] with OP >, <, >=, <= or =="
+
+
+@dataclass(frozen=True)
+class Side:
+    """The cells that one side of a claim names.
+
+    Attributes:
+        levels: Factor -> label of the factors that are named; the others are free.
+        batch_size: Of a metric that has one; None takes the first that the study measures.
+    """
+
+    levels: Mapping[str, str]
+    batch_size: int | None = None
+
+    def covers(self, levels: Mapping[str, str]) -> bool:
+        """Whether a cell is among them."""
+        return self.levels.items() <= levels.items()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`left OP factor * right`, or `left OP factor` where there is no right side.
+
+    Attributes:
+        text: As written, on one line.
+        metric: A key of METRICS.
+        left: Cells on the left.
+        operator: How they compare.
+        factor: What the right side is multiplied by, or the number on the right.
+        right: Cells on the right; each is compared with the cell on the left that has the same
+            levels of all factors that neither side names.
+        margin: How far the left may miss the right and still count as equal (or, for >= and <=, as
+            no worse): points of an accuracy, a share (0.05 is 5 %) of a timing; 0 is none.
+    """
+
+    text: str
+    metric: str
+    left: Side
+    operator: Operator
+    factor: float
+    right: Side | None
+    margin: float = 0.0
+
+    @property
+    def kind(self) -> Kind:
+        """What its numbers vary over."""
+        return METRICS[self.metric]
+
+    @property
+    def canonical(self) -> str:
+        """The same for claims that say the same, however they are written."""
+        right = "" if self.right is None else f" * {_shown(self.metric, self.right)}"
+        within = f" within {self.margin:g}" if self.margin else ""
+        left = _shown(self.metric, self.left)
+        return f"{left} {self.operator} {self.factor:g}{right}{within}"
+
+    def pairs(
+        self, cells: Iterable[Mapping[str, str]]
+    ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str] | None]]:
+        """Left and right cell of every comparison that the claim makes, by their levels."""
+        every = list(cells)
+        if self.right is None:
+            yield from ((one, None) for one in every if self.left.covers(one))
+            return
+        there = {tuple(sorted(one.items())): one for one in every}
+        for one in every:
+            if self.left.covers(one):
+                wanted = tuple(sorted({**one, **self.right.levels}.items()))
+                if wanted in there:
+                    yield one, there[wanted]
+
+
+def read_claims(nodes: Sequence[Node], factors: Factors, cost: CostConfig) -> tuple[Claim, ...]:
+    """The section `claims`.
+
+    Raises:
+        StudyError: At the first claim that is no claim, or is about what the study does not have.
+    """
+    claims: dict[str, Claim] = {}
+    for node in nodes:
+        claim = _read_claim(node, factors, cost)
+        if claim.canonical in claims:
+            raise node.error(f'"{claim.text}" says what another claim says')
+        claims[claim.canonical] = claim
+    return tuple(claims.values())
+
+
+def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
+    if not isinstance(node.value, str) or not node.value.strip():
+        raise node.error(f"expected a claim, {_FORM}; got {shown(node.plain())}")
+    text = composed(" ".join(node.value.split()))
+    found = _CLAIM.fullmatch(text)
+    if found is None:
+        raise node.error(f'"{text}" is no claim; expected {_FORM}')
+    metric = found["left"]
+    for name in filter(None, (metric, found["right"])):
+        if name not in METRICS:
+            allowed = ", ".join(METRICS)
+            raise node.error(f'unknown metric "{name}"{nearest(name, METRICS)} ({allowed})')
+    left, right = _read_side(node, metric, found["left_levels"], factors, cost), None
+    if found["right"] is not None:
+        if found["right"] != metric:
+            raise node.error(f"compares {metric} with {found['right']}, which is another quantity")
+        right = _read_side(node, metric, found["right_levels"], factors, cost)
+        _check_sides(node, left, right)
+    operator = cast(Operator, found["operator"])
+    factor = _read_number(node, found["factor"] or found["constant"] or "1")
+    margin = _read_margin(node, METRICS[metric], operator, found["margin"], found["percent"])
+    return Claim(text, metric, left, operator, factor, right, margin)
+
+
+def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostConfig) -> Side:
+    levels: dict[str, str] = {}
+    batch: int | None = None
+    for part in text.split(",") if text.strip() else ():
+        name, equals, label = (one.strip() for one in part.partition("="))
+        if equals and name == BATCH and name not in factors:
+            batch = _read_batch(node, metric, label, cost)
+            continue
+        if equals and name not in factors:
+            allowed = ", ".join(factors) or "none"
+            raise node.error(f'unknown factor "{name}"{nearest(name, factors)} ({allowed})')
+        if equals and not label:
+            raise node.error(f"expected a level behind {name}=, got nothing")
+        factor = name if equals else factor_of(node, name, factors)
+        if factor in levels:
+            raise node.error(f"names {factor} twice in [{text.strip()}]")
+        named = Node(resolve_scalar(label or name), label or name, node.key, node.place)
+        levels[factor] = find_level(named, factor, factors[factor])
+    return Side(levels, batch)
+
+
+def factor_of(node: Node, label: str, factors: Factors) -> str:
+    """The one factor that has a level of this label.
+
+    Raises:
+        StudyError: If no factor has it, or several have.
+    """
+    having = [name for name, levels in factors.items() if any(one.label == label for one in levels)]
+    if not having:
+        labels = [one.label for levels in factors.values() for one in levels]
+        allowed = ", ".join(dict.fromkeys(labels)) or "none"
+        raise node.error(f'no factor has the level "{label}"{nearest(label, labels)} ({allowed})')
+    if len(having) > 1:
+        ways = " or ".join(f"{name}={label}" for name in having)
+        raise node.error(f'the level "{label}" is of several factors; write {ways}')
+    return having[0]
+
+
+def _read_batch(node: Node, metric: str, text: str, cost: CostConfig) -> int:
+    if METRICS[metric] != "timing":
+        raise node.error(f"{metric} has no {BATCH}")
+    value = resolve_scalar(text)
+    if value not in cost.batch_sizes:
+        allowed = ", ".join(map(str, cost.batch_sizes))
+        raise node.error(f"{BATCH} {text} is not measured (cost.batch_sizes: {allowed})")
+    return int(value)
+
+
+def _check_sides(node: Node, left: Side, right: Side) -> None:
+    if left == right:
+        raise node.error("compares cells with themselves")
+    odd = left.levels.keys() ^ right.levels.keys()
+    if odd:
+        names = ", ".join(sorted(odd))
+        raise node.error(f"names {names} on one side only; name it on both, or on neither")
+
+
+def _read_margin(
+    node: Node, kind: Kind, operator: Operator, text: str | None, percent: str | None
+) -> float:
+    if text is None:
+        if operator == "==" and kind != "count":
+            raise node.error("no two measured numbers are equal; say == ... within a margin")
+        return 0.0
+    if operator in (">", "<"):
+        raise node.error(f"within goes with ==, >= or <=, not with {operator}")
+    if kind == "accuracy" and percent:
+        raise node.error("the margin of an accuracy is in points; write it without %")
+    if kind != "accuracy" and not percent:
+        raise node.error("the margin of a cost is a share of it; write it with %")
+    margin = _read_number(node, text)
+    return margin / 100 if percent else margin
+
+
+def _read_number(node: Node, text: str) -> float:
+    value = resolve_scalar(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e300:
+        raise node.error(f"expected a number above 0, got {text}")
+    return float(value)
+
+
+def _shown(metric: str, side: Side) -> str:
+    levels = [f"{name}={label}" for name, label in sorted(side.levels.items())]
+    batch = [] if side.batch_size is None else [f"{BATCH}={side.batch_size}"]
+    return f"{metric}[{', '.join(levels + batch)}]"

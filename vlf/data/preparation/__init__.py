@@ -1,0 +1,1 @@
+"""Checks, packing and export of data before a study is run."""

@@ -1,0 +1,1 @@
+"""Architectures that other libraries build, as models of ours."""
