@@ -22,7 +22,7 @@ from vlf.config import (
     VLFConfig,
 )
 
-PEER_MODULES = ("vlf", "torchvision_peer", "transformers_peer")
+PEER_MODULES = ("vlf", "peers.torchvision", "peers.transformers")
 CLIP = {"frames": 8, "size": 32, "classes": 10}
 
 
@@ -376,7 +376,7 @@ def test_how_models_are_built_counts(tree):
 def test_how_a_cost_is_measured_counts_for_cost_alone(tree):
     other = tree.with_name(f"{tree.name}-metrics")
     shutil.copytree(tree, other)
-    with (other / "study" / "metrics" / "latency.py").open("a") as file:
+    with (other / "study" / "measure" / "metrics" / "latency.py").open("a") as file:
         file.write("\nNEW = 1\n")
 
     run = RunConfig()
@@ -423,4 +423,4 @@ def test_the_version_of_a_library_counts_where_a_module_imports_it(tree, monkeyp
     shutil.copytree(tree, copy)
     after = {name: code_fingerprint((f"vlf.models.{name}",), copy) for name in PEER_MODULES}
 
-    assert [name for name in PEER_MODULES if before[name] != after[name]] == ["torchvision_peer"]
+    assert [name for name in PEER_MODULES if before[name] != after[name]] == ["peers.torchvision"]
