@@ -14,4 +14,4 @@ pictures and pictures outside of an edit list are no frames.
     picture     a decoded picture -> upright RGB
 """
 
-RULES = 2  # version of what a frame is; packs and kept answers of another version are not used
+RULES = 3  # version of what a frame is; packs and kept answers of another version are not used

@@ -1,12 +1,15 @@
 """Opening a video file with PyAV, which carries its own FFmpeg."""
 
+from __future__ import annotations  # PyAV's Packet has a parameter for type checkers alone
+
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -19,6 +22,11 @@ CONTAINERS = (
 )
 STILLS = ("avif", "heic", "heix", "mif1")  # brands of pictures in an MP4 container
 NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+
+# Decoders taken in place of FFmpeg's own. Its VP8 decoder hides that the data of a picture end
+# early: lower rows keep what was in memory, which depends on how many pictures the caller holds.
+# That of libvpx, which browsers use, always gives the same.
+DECODERS = {"vp8": "libvpx"}
 
 # No file sends FFmpeg to a network, or to another file.
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
@@ -50,6 +58,24 @@ def open_stream(path: Path | str) -> Iterator[tuple[InputContainer, VideoStream]
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
         raise VideoError(f'"{path}" cannot be decoded: {reason}') from error
+
+
+def decode(stream: VideoStream, packets: Iterable[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
+    """Pictures of packets, in the order in which a decoder that begins anew gives them."""
+    decoder = open_decoder(stream)
+    for packet in packets:
+        yield from decoder.decode(packet)
+
+
+def open_decoder(stream: VideoStream) -> av.VideoCodecContext:
+    """The decoder of a stream, with one thread."""
+    name = DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None:
+        return stream.codec_context
+    decoder = av.CodecContext.create(name, "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    return decoder
 
 
 def _open(path: Path | str) -> InputContainer:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, open_stream
+from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, decode, open_stream
 from vlf.data.readers.packets import (
     NOT_CODED,
     WHOLE,
@@ -258,7 +258,7 @@ def _start_of(path: Path, _state: tuple[int, int]) -> tuple[int, bool]:
     with open_stream(path) as (container, stream):
         codec = stream.codec_context.codec
         is_known = codec.intra_only or codec.canonical_name in CODECS
-        for frame in container.decode(stream):
+        for frame in decode(stream, container.demux(stream)):
             is_sure = frame.pts is not None and container.format.name in SEEKABLE and is_known
             return frame.pts or 0, is_sure
     raise VideoError(f'"{path}" has no frame')

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vlf.data.readers.bitstream import HIDING, count_shown
-from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, open_stream
+from vlf.data.readers.container import AVI, MATROSKA, MOV, VideoError, open_decoder, open_stream
 
 WHOLE = 0.9  # of what a header promises; containers round, and some codecs skip a frame
 LENGTH_IN_HEADER = (MOV, MATROSKA, "flv")  # of other containers FFmpeg estimates it
@@ -95,7 +95,7 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
             _promised_by(container.format.name, stream),
             bool(stream.codec_context.has_b_frames),
         )
-        clock, read = _Clock(), 0
+        clock, read, decoder = _Clock(), 0, open_decoder(stream)
         for packet in container.demux():
             clock.note(packet)
             if packet.stream is stream:  # the last packet of each stream, to flush it, has no index
@@ -104,7 +104,7 @@ def scan_file(path: Path | str, pictures: int | None) -> Scan:
                 if is_kept:
                     scan.packets.append(read_stamp(packet, scan.codec))
                 if pictures is None or len(scan.pictures) < pictures:
-                    _decode(scan, stream, packet, is_kept)
+                    _decode(scan, decoder, packet, is_kept)
         _check_length(path, scan, read, clock, container)
     return scan
 
@@ -115,15 +115,15 @@ def _promised_by(container: str, stream: VideoStream) -> int:
     return stream.frames
 
 
-def _decode(scan: Scan, stream: VideoStream, packet: Packet[Any], is_kept: bool) -> None:
+def _decode(scan: Scan, decoder: av.VideoCodecContext, packet: Packet[Any], is_kept: bool) -> None:
     if is_kept and scan.packets[-1].pictures:
         scan.waiting.append(packet.dts)
-    for frame in stream.codec_context.decode(packet):
+    for frame in decoder.decode(packet):
         scan.pictures.append(frame.pts)
         scan.is_interlaced |= frame.interlaced_frame
         scan.moments.append(scan.waiting.pop(0) if scan.waiting else frame.pts)
     # A decoder holds one picture back where there are B-frames. It has more: none came of this one.
-    delay = int(stream.codec_context.has_b_frames)
+    delay = int(decoder.has_b_frames)
     if is_kept and scan.codec in NOT_CODED and len(scan.waiting) > delay:
         scan.waiting.pop()
 

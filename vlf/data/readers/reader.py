@@ -7,7 +7,6 @@ landed. What a seek does not give is decoded from the start, which gives the sam
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,14 @@ from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from vlf.data.readers.container import VideoError, open_stream
+from vlf.data.readers.container import VideoError, decode, open_stream
 from vlf.data.readers.index import FrameIndex, read_settled
 from vlf.data.readers.packets import LostError, packets_before
 from vlf.data.readers.picture import Frames, stack, to_rgb
 from vlf.data.sampling import Indices
 
 SEEK = 6  # what a seek costs, as so many decoded frames: the decoder begins anew
+INTRA = (PictureType.I, PictureType.NONE)  # libvpx does not say the type: its keyframes are whole
 GAIN = 0.8  # frames decoded with seeks, as a share of those without, from which it pays
 
 
@@ -139,7 +139,7 @@ def _by_order(
 ) -> Iterator[VideoFrame]:
     """Pictures that the decoder gives from the start, by their number, which may repeat."""
     done = 0
-    for number, frame in enumerate(container.decode(stream)):
+    for number, frame in enumerate(decode(stream, container.demux(stream))):
         while done < len(wanted) and wanted[done] == number:
             yield frame
             done += 1
@@ -157,9 +157,9 @@ def _by_stamp(
     else:
         packets = packets_before(container, stream, begin, is_key=True)
     done, is_whole = 0, begin is None
-    for frame in chain.from_iterable(packet.decode() for packet in packets):
+    for frame in decode(stream, packets):
         # With intra refresh keyframes are no whole pictures, and those behind them neither.
-        is_whole = is_whole or (frame.pts == begin and frame.pict_type == PictureType.I)
+        is_whole = is_whole or (frame.pts == begin and frame.pict_type in INTRA)
         if frame.pts == stamps[done]:
             if not is_whole or (frame.is_corrupt and begin is not None):
                 raise LostError
