@@ -30,16 +30,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def answer(options: Options) -> int:
-    """Plan, run what is missing, report. What loads torch is imported where it is needed."""
+    """Plan, run what is missing, report. Torch is loaded only for a run."""
     from analysis.report.registry import check_report
     from analysis.results.ledger import register_claims
     from study.cli.commands import ANSWERS, counted, make_settled_plan
     from study.cli.plan_view import print_plan, print_warnings
     from study.cli.status_view import strike_out, sum_at_end
     from study.estimate.estimate import estimate
+    from study.plan.jobs import exit_code
     from study.plan.other_records import outcomes_elsewhere, with_other_devices
     from study.records.store import Store
-    from study.run.session import Session, Work, exit_code
+    from study.run.session import Session, Work
 
     study, console, store = options.load(), console_for(options.action), Store(options.results)
     check_report(study)
@@ -64,9 +65,8 @@ def answer(options: Options) -> int:
     if options.compare:
         from analysis.report.compare import compare_results
 
-        both = session.outcomes(), outcomes_elsewhere(plan, options.compare)
-        roots = options.results, options.compare
-        return compare_results(study, *both, options.gate, console, roots)
+        there, roots = outcomes_elsewhere(plan, options.compare), (store.root, options.compare)
+        return compare_results(study, session.outcomes(), there, options.gate, console, roots)
     from analysis.report.terminal import report_study
 
     with sum_at_end(with_other_devices(session.outcomes(), plan, store), console) as outcomes:

@@ -2,8 +2,7 @@
 
 import study.run.train  # noqa: F401  # as every training job: torch, models and data
 from benchmarks.nothing import nothing
-from study.executors.failure import Clock, record_of
-from study.executors.task import Notify, Task
+from study.executors.task import Clock, Notify, Task, record_of
 from study.records.record import Measurement, Record
 from study.records.store import Store
 

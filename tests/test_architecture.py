@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "vlf.data": {"vlf.config"},
     "vlf": {"vlf.config", "vlf.models", "vlf.data"},
     "study.records": set(),
-    "study.spec": {"study.records", "study.executors.failure", "vlf.config"},
+    "study.spec": {"study.records", "study.executors", "vlf.config"},
     "study.executors": {"study.records", "study.measure.supervision", "vlf.config"},
     "study.measure.metrics": {"study.records", "study.spec"},
     "study.measure": {"study.records", "study.spec", "study.measure.metrics"},
@@ -29,7 +29,14 @@ MAY_IMPORT = {
         "study.run.tensorboard",
         "vlf",
     },
-    "study.estimate": {"study.records", "study.spec", "study.measure", "study.plan", "vlf.config"},
+    "study.estimate": {
+        "study.records",
+        "study.spec",
+        "study.executors",
+        "study.measure",
+        "study.plan",
+        "vlf.config",
+    },
     "study.match": {
         "study.records",
         "study.spec",
@@ -194,6 +201,18 @@ def test_no_file_of_a_torch_free_path_loads_torch_when_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_one_scheduler_is_one_folder():
+    named = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8").lower().count("slurm")
+        for path in FILES
+        if "slurm" in path.read_text("utf-8").lower() and path.is_relative_to(ROOT / "study")
+    }
+    rooms = ("study/executors/slurm/", "study/cli/")
+    elsewhere = {name: count for name, count in named.items() if not name.startswith(rooms)}
+    assert elsewhere.pop("study/executors/__init__.py") == 3  # one line: name, module and class
+    assert [*elsewhere] == ["study/spec/settings.py"]
 
 
 def test_the_command_is_short_enough_to_read_at_once():

@@ -9,15 +9,14 @@ from rich.console import Console
 from study.cli.options import Options
 from study.cli.plan_view import data_warnings, print_status, print_warnings
 from study.estimate.estimate import recorded_counts
-from study.executors.slurm.queue import ClusterError
+from study.executors.executor import ExecutorError
 from study.match.cells import match_cells
-from study.match.open_cells import plan_cells, refuse_on_slurm
+from study.match.open_cells import plan_cells, refuse_timing
 from study.measure.counts import CellCounts
-from study.plan.planner import Choice, Plan
+from study.plan.jobs import exit_code
+from study.plan.planner import Choice, Plan, executor_of, task_of
 from study.records.environment import resolve_device
 from study.records.store import Store
-from study.run.cluster import cancel_study, outcomes_in_queue, settle
-from study.run.session import exit_code
 from study.spec.grid import expand
 from study.spec.study import Study
 
@@ -47,13 +46,16 @@ def _without_collector() -> Iterator[None]:
 def _make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: bool) -> Plan:
     cells, device = match_cells(study, expand(study), store.root), resolve_device(study.run.device)
     plan = plan_cells(study, cells, store, device, choice)
-    if settle_jobs and study.run.executor == "slurm":
-        refuse_on_slurm(plan)
+    if settle_jobs and (executor := executor_of(study, store.root)).is_remote:
+        refuse_timing(plan)
+        missing = (job for job in plan.training if job.status == "to run")
         try:
-            if settle(plan, store):
+            executor.check()
+            if executor.settle(task_of(plan, job, store.root) for job in missing):
+                store.refresh()
                 plan = plan_cells(study, cells, store, device, choice)
-        except ClusterError as error:
-            raise study.error(("run", "slurm"), str(error)) from None
+        except ExecutorError as error:
+            raise study.error(("run", study.run.executor), str(error)) from None
     return plan
 
 
@@ -77,12 +79,17 @@ def counted(plan: Plan, is_run: bool, modules: int, console: Console) -> dict[st
 
 def show_status(plan: Plan, store: Store, console: Console, options: Options) -> int:
     """Print how every job stands, in the cluster's queue too; gives the exit code."""
-    outcomes = plan.outcomes()
-    if plan.study.run.executor == "slurm":
-        try:
-            outcomes = outcomes_in_queue(plan, store)
-        except ClusterError as error:
-            console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
+    states: dict[str, str] = {}
+    try:
+        states = executor_of(plan.study, store.root).status([job.key for job in plan.to_run])
+    except ExecutorError as error:
+        console.print(f"warning: {error}", style="yellow", markup=False, soft_wrap=True)
+    outcomes = [
+        job.outcome("not run", reason=states[job.key.name], record=None, log="")
+        if job.status == "to run" and job.key.name in states
+        else job.outcome()
+        for job in plan.jobs
+    ]
     print_status(outcomes, console, options.json)
     return exit_code(outcomes, plan.choice.cost_only)
 
@@ -94,9 +101,9 @@ def cancel(plan: Plan, store: Store, console: Console, options: Options) -> int:
         StudyError: If SLURM is missing or refuses.
     """
     try:
-        count = cancel_study(plan, store)
-    except ClusterError as error:
-        raise plan.study.error(("run", "slurm"), str(error)) from None
+        count = executor_of(plan.study, store.root).cancel()
+    except ExecutorError as error:
+        raise plan.study.error(("run", plan.study.run.executor), str(error)) from None
     console.print(f"cancelled {count} jobs; checkpoints stay, and a plain run goes on from them")
     return 0
 

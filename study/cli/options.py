@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.cli.arguments import make_parser
+from study.executors import executor_class, executor_folders
 from study.plan.known_studies import report_parts, study_of_same_report
 from study.plan.planner import Choice, check_only
 from study.records.store import STORE_FOLDERS
@@ -110,11 +111,10 @@ class Options:
                 key = ".".join(map(str, error.key))
                 raise StudyError(f"--slurm: {key}: {error.message}") from None
             run = run.model_copy(update={"slurm": settings})
-        if run.executor == "slurm":
+        if executor_class(run.executor).is_remote:
             if self.device_name:
-                raise StudyError("--device-name: goes with jobs on this machine, not with slurm")
-            if self.action in ("run", "cancel"):
-                _check_slurm()
+                say = f"goes with jobs on this machine, not with {run.executor}"
+                raise StudyError(f"--device-name: {say}")
             if run.device == "auto":  # what is meant for CPU nodes says so
                 run = run.model_copy(update={"device": "cuda"})
         elif self.detach or self.action == "cancel":
@@ -126,8 +126,9 @@ class Options:
         if self.study.stem in (".", ".."):
             raise StudyError(f"{self.study}: its name without .yaml names no folder for the report")
         first = self.report_folder.relative_to(self.results).parts[0]
-        if first in STORE_FOLDERS:
-            taken = ", ".join(STORE_FOLDERS)
+        folders = (*STORE_FOLDERS, *executor_folders())
+        if first in folders:
+            taken = ", ".join(folders)
             message = f"its report would lie in {self.results / first}, with what the store keeps"
             raise StudyError(f"{self.study}: {message}; rename the file (taken: {taken})")
         writes = self.action in ("run", "report", "claims")
@@ -183,15 +184,6 @@ def parse_options(argv: list[str] | None) -> Options:
         yes=args.yes,
         archive=args.archive,
     )
-
-
-def _check_slurm() -> None:
-    from study.executors.slurm.queue import ClusterError, check_slurm
-
-    try:
-        check_slurm()
-    except ClusterError as error:
-        raise StudyError(f"run.executor: {error}") from None
 
 
 def _parse_slurm(texts: list[str]) -> dict[str, object]:

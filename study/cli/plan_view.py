@@ -10,15 +10,15 @@ from rich.console import Console
 
 from study.cli.needs import needs_as_values, needs_in_words
 from study.estimate.estimate import Estimate
-from study.executors.failure import AGAIN
+from study.executors.task import AGAIN
 from study.match.open_cells import latency_notes
 from study.match.words import matched_words, ratio_to_target
 from study.measure.counts import CellCounts
+from study.plan.jobs import sum_up
 from study.plan.planner import Plan, Planned
 from study.records.record import Outcome
 from study.records.text_table import print_rows, short_names
 from study.run.progress import duration
-from study.run.session import sum_up
 from study.spec.grid import Cell
 from study.spec.study import Study
 

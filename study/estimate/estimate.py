@@ -7,9 +7,9 @@ from study.estimate.clips import clips_of
 from study.estimate.disk import Disk, disk_of
 from study.estimate.frozen import Making, step_macs, views_to_make
 from study.estimate.rates import Rates, find_rates, training_macs
+from study.executors.executor import Executor
 from study.measure.counts import CellCounts
-from study.plan.placing import place
-from study.plan.planner import Plan, Planned
+from study.plan.planner import Plan, Planned, executor_of, place
 from study.records.store import Store
 
 OVERHEAD_S = 5.0  # of a training job, for its start; a guess
@@ -79,22 +79,27 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
     }
     to_run = [job for job in plan.training if job.status in ("to run", "waits")]
     hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
-    workers = min(len(to_run), place(plan, to_run).workers) if to_run else 0
+    executor = executor_of(plan.study, store.root)
+    workers = min(len(to_run), place(executor, plan, to_run).workers)
     disk = disk_of(plan, counts, workers, store.root)
     unknown = frozenset(job.name for job in to_run if not clips_of(job.cell.config.data).train)
     wall_s = (
-        None if unknown else sum(_stage_s(plan, jobs, seconds) for jobs in (plan.tune, plan.train))
+        None
+        if unknown
+        else sum(_stage_s(executor, plan, jobs, seconds) for jobs in (plan.tune, plan.train))
     )
     devices = max((_devices(job, plan.device) for job in to_run), default=1)
     assumed = _assumed_sizes(to_run)
     return Estimate(seconds, hours, rates.basis, assumed, disk, unknown, wall_s, workers, devices)
 
 
-def _stage_s(plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]) -> float:
+def _stage_s(
+    executor: Executor, plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]
+) -> float:
     jobs = [job for job in jobs if job.status in ("to run", "waits")]
     if not jobs:
         return 0.0
-    workers = place(plan, jobs).workers
+    workers = place(executor, plan, jobs).workers
     return max(
         sum(estimates[job.name] for job in jobs) / workers,
         max(estimates[job.name] for job in jobs),

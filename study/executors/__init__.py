@@ -1,22 +1,35 @@
-"""Where jobs run. An executor is one function and a line here; it knows no model."""
+"""Where jobs run. An executor is one module and a line here; it knows no model."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from study.executors.inline import run_inline
-from study.executors.placement import Placement
-from study.executors.process import run_in_processes
-from study.executors.slurm.watch import run_on_slurm
-from study.executors.task import Notify, RunJob, Task
-from study.records.record import Record
+if TYPE_CHECKING:
+    from study.executors.executor import Executor
 
-Executor = Callable[
-    [Sequence[Task], RunJob, Placement, Notify], Generator[tuple[Task, Record], None, None]
-]
-
-EXECUTORS: dict[str, Executor] = {
-    "inline": run_inline,  # in this process: a debugger works
-    "process": run_in_processes,  # a fresh process a job: the default
-    "slurm": run_on_slurm,  # arrays on a cluster
+# A name of `run.executor` -> "module:Class" of study/executors/executor.py.
+EXECUTORS: dict[str, str] = {
+    "process": "study.executors.process:ProcessExecutor",  # a fresh process a job: the default
+    "inline": "study.executors.inline:InlineExecutor",  # in this process, for a debugger
+    "slurm": "study.executors.slurm.executor:SlurmExecutor",  # job arrays on a cluster
 }
 
-__all__ = ["EXECUTORS", "Executor", "Placement"]
+
+def executor_class(name: str) -> "type[Executor]":
+    """The class that a name stands for."""
+    module, _, attribute = EXECUTORS[name].partition(":")
+    found: type[Executor] = getattr(import_module(module), attribute)
+    return found
+
+
+def executor_folders() -> tuple[str, ...]:
+    """Names of the folders that executors have in a results folder."""
+    return tuple(filter(None, (executor_class(name).folder for name in EXECUTORS)))
+
+
+def open_executor(
+    name: str, settings: Mapping[str, Any], study: str, root: Path, detach: bool = False
+) -> "Executor":
+    """An executor for one study; see `Executor` for the arguments."""
+    return executor_class(name)(settings, study, root, detach)

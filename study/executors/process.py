@@ -10,6 +10,7 @@ commands may run jobs of the same folder at the same time: each job is run by wh
 import contextlib
 import dataclasses
 import faulthandler
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,17 +19,28 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from functools import cache
+from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 
-from study.executors.failure import Clock, failed_record, is_storage_error, reason_of_exit
+from study.executors.executor import Executor, Running
 from study.executors.placement import Placement, variables
 from study.executors.queue import TaskQueue
-from study.executors.scratch import scratch_folder
-from study.executors.task import Event, Notify, RunJob, Task
+from study.executors.task import (
+    Clock,
+    Event,
+    Notify,
+    RunJob,
+    Task,
+    failed_record,
+    is_storage_error,
+    reason_of_exit,
+)
 from study.measure.supervision import set_environment
-from study.records.lease import Leases
+from study.records.lease import Leases, is_dead, myself
 from study.records.record import Record
 from study.records.store import Store
 
@@ -38,6 +50,7 @@ GRACE_S = 3.0  # from SIGTERM to SIGKILL
 STACK_S = 0.5  # from asking a hanging job where it is to SIGKILL
 STACK_SIGNAL = signal.SIGUSR1
 LOG_CHARACTERS = 4_000  # of a dead job's output that its record keeps: the last
+OWNER = "owner.json"  # marks a folder of temporary files with its process
 STACK_CHARACTERS = 16_000  # of one that hung, whose main thread is told last
 
 
@@ -53,46 +66,46 @@ class _Running:
     taken_over: bool = False
 
 
-def run_in_processes(
-    tasks: Sequence[Task], run_job: RunJob, placement: Placement, notify: Notify
-) -> Generator[tuple[Task, Record], None, None]:
-    """Yield each record as its job ends, at most `placement.workers` jobs at a time.
+class ProcessExecutor(Executor):
+    """A fresh process a job."""
 
-    Closing the iterator, or an exception in it such as KeyboardInterrupt, ends all jobs within
-    `GRACE_S` seconds; their checkpoints stay.
+    def train(
+        self, tasks: Sequence[Task], run_job: RunJob, placement: Placement, notify: Notify
+    ) -> Running:
+        """Yield each record as its job ends, at most `placement.workers` jobs at a time.
 
-    Raises:
-        OSError: If the results folder cannot be written.
-    """
-    if not tasks:
-        return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([run_job.__module__, *COMMAND])
-    gpus = list(placement.gpus)
-    running: list[_Running] = []
-    with Leases(tasks[0].root) as leases:
-        queue = TaskQueue(tasks, leases, notify)
-        try:
-            while queue.is_open or running:
-                while len(running) < placement.workers and (task := queue.take()) is not None:
-                    task = dataclasses.replace(task, gpu=gpus.pop(0) if gpus else None)
-                    running.append(_start(context, task, run_job, placement))
-                    notify(Event(task.name, "started"))
-                yield from queue.ended_elsewhere()
-                for job in _ended(running, placement, queue, notify):
-                    running.remove(job)
-                    if job.task.gpu is not None:
-                        gpus.append(job.task.gpu)
-                    if job.taken_over and job.record is None:
-                        queue.put_back(job.task)
-                        continue
-                    record = job.record or _write_death(job, placement)
-                    queue.end(job.task)
-                    event = Event(job.task.name, "ended", 0, 0, record.status, record.reason)
-                    notify(event)
-                    yield job.task, record
-        finally:
-            _stop(running)
+        Closing the iterator, or an exception in it such as KeyboardInterrupt, ends all jobs within
+        `GRACE_S` seconds; their checkpoints stay.
+        """
+        if not tasks:
+            return
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([run_job.__module__, *COMMAND])
+        gpus = list(placement.gpus)
+        running: list[_Running] = []
+        with Leases(tasks[0].root) as leases:
+            queue = TaskQueue(tasks, leases, notify)
+            try:
+                while queue.is_open or running:
+                    while len(running) < placement.workers and (task := queue.take()) is not None:
+                        task = dataclasses.replace(task, gpu=gpus.pop(0) if gpus else None)
+                        running.append(_start(context, task, run_job, placement))
+                        notify(Event(task.name, "started"))
+                    yield from queue.ended_elsewhere()
+                    for job in _ended(running, placement, queue, notify):
+                        running.remove(job)
+                        if job.task.gpu is not None:
+                            gpus.append(job.task.gpu)
+                        if job.taken_over and job.record is None:
+                            queue.put_back(job.task)
+                            continue
+                        record = job.record or _write_death(job, placement)
+                        queue.end(job.task)
+                        event = Event(job.task.name, "ended", 0, 0, record.status, record.reason)
+                        notify(event)
+                        yield job.task, record
+            finally:
+                _stop(running)
 
 
 def _start(
@@ -225,3 +238,25 @@ def _stop(running: list[_Running]) -> None:
         if job.process.is_alive():
             job.process.kill()
             job.process.join()
+
+
+@cache
+def scratch_folder() -> str:
+    """The folder of this process; it goes when this process ends, or with its last job.
+
+    Where all of them were killed at once, the next command on the machine removes it.
+    """
+    folder = Path(util.get_temp_dir())  # where the fork server listens
+    (folder / OWNER).write_text(json.dumps(myself()), "utf-8")
+    remove_orphans(folder.parent)
+    return str(folder)
+
+
+def remove_orphans(place: Path) -> None:
+    """Remove the folders that commands of this person and machine left here when they died."""
+    for folder in place.glob("pymp-*"):
+        with contextlib.suppress(OSError, ValueError):  # not ours, not marked, or gone meanwhile
+            said = json.loads((folder / OWNER).read_text("utf-8"))
+            is_ours = folder.stat().st_uid == os.getuid()
+            if is_ours and isinstance(said, dict) and is_dead(said):
+                shutil.rmtree(folder)

@@ -26,13 +26,13 @@ from rich.console import Console
 from study.cli.needs import size as in_words
 from study.manage.tar_file import END, TarError, header_of, padding_of
 from study.match.cells import values_files
+from study.plan.jobs import exit_code
 from study.plan.known_studies import kept_of
 from study.plan.other_records import with_other_devices
 from study.plan.planner import Plan
 from study.records.record import Outcome, Record
 from study.records.source import source_state
 from study.records.store import Store, new_attempt
-from study.run.session import exit_code
 from study.spec.grid import expand
 from study.spec.study import StudyError
 

@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from study.executors.slurm.submissions import cluster_folder
-from study.manage.in_use import AtWork, Traces, is_quiet, look_who_is_at_work, traces_of
+from study.executors import executor_folders
+from study.manage.in_use import AtWork, Traces, look_who_is_at_work, traces_of
 from study.manage.reachable import Needs, Verdicts
 from study.plan.known_studies import known_studies, load_known, read_since, report_parts
+from study.records.files import is_quiet
 from study.records.record import Record, RecordError
 from study.records.schema import NewerSchemaError
 from study.records.store import STORE_FOLDERS
 from study.spec.study import Study, StudyError
 
 GOING = ".going"  # ends the name of a folder that is being deleted
-LOOKED_INTO = [name for name in STORE_FOLDERS if name != "quick"]  # a results folder of its own
+FOLDERS = (*STORE_FOLDERS, *executor_folders())
+LOOKED_INTO = [name for name in FOLDERS if name != "quick"]  # a results folder of its own
 OURS = re.compile(r"(latency-)?[0-9a-f]{64}(\.[0-9a-f]{16}(\..+)?)?(\.json)?")  # named by a store
 DRAFT = re.compile(r".*\.draft|\..*\.going|\.[0-9a-f]{12}|\.[0-9a-f]{32}|\.import-[0-9a-f]{12}")
 NO_STUDY = "no study known here needs it"
@@ -97,7 +99,7 @@ def survey(root: Path, study: Study, device: str) -> Survey:
         *_unneeded("features", listing["features"], needs.features, since),
         *_unneeded("values of match", listing["scaled"], needs.scaled, since),
         *_debris(root, listing, found.at_work),
-        *_slurm(root, needs, records, found.at_work),
+        *_submissions(needs, records, found.at_work),
     ]
     paths = {one.path for one in found.leftovers}
     found.leftovers = [one for one in found.leftovers if not paths & {*one.path.parents}]
@@ -132,7 +134,7 @@ def _reports(root: Path) -> Iterator[Path]:
     """Folders of reports, also of studies that lie in folders."""
     for place, folders, files in os.walk(root):
         if Path(place) == root:
-            folders[:] = [name for name in folders if name not in STORE_FOLDERS and name[0] != "."]
+            folders[:] = [name for name in folders if name not in FOLDERS and name[0] != "."]
         elif {"report.html", "claims.json"} & {*files}:
             yield Path(place)
 
@@ -226,7 +228,8 @@ def _is_older(path: Path, since: datetime | None) -> bool:
 
 def _debris(root: Path, listing: Mapping[str, list[Path]], at_work: AtWork) -> Iterator[Leftover]:
     """What writers left who are gone; who is there has written within a day."""
-    places = [root, root / "slurm" / "code", *(root / name for name in listing)]
+    code = [one.code for one in at_work.submitted if one.code]
+    places = [root, *code, *(root / name for name in listing)]
     drafts = [path for place in places for path in _listed(place)]
     drafts += (root / "attempts").glob("*/*/*.draft")
     drafts += (root / "features").glob("*/*/*/.*.draft")
@@ -240,17 +243,16 @@ def _debris(root: Path, listing: Mapping[str, list[Path]], at_work: AtWork) -> I
             yield Leftover("set aside", "they were damaged", path)
 
 
-def _slurm(
-    root: Path, needs: Needs, records: Mapping[str, Record], at_work: AtWork
+def _submissions(
+    needs: Needs, records: Mapping[str, Record], at_work: AtWork
 ) -> Iterator[Leftover]:
     """Submissions that are over and tell a plan nothing more; code when nothing is queued."""
     recorded = {_stem_of(name.partition("-")[2]) for name in records}
-    for one in at_work.ended:
-        stems = {entry.stem for pack in one.packs for entry in pack}
-        is_told = all(stem in recorded or not needs.has_stem(stem) for stem in stems)
-        if is_told:  # else the next run writes what became of it
-            path = cluster_folder(root) / one.name
-            yield Leftover("SLURM submissions", "they are over", path, False)
-    for path in _listed(root / "slurm" / "code"):
-        if path.name[0] != "." and is_quiet(path):
-            yield Leftover("code for SLURM", "no job of it is queued", path, False)
+    for submitted in at_work.submitted:
+        for folder, stems in submitted.ended.items():
+            if all(stem in recorded or not needs.has_stem(stem) for stem in stems):
+                # else the next run writes what became of it
+                yield Leftover("submissions", "they are over", folder, False)
+        for path in _listed(submitted.code) if submitted.code else ():
+            if path.name[0] != "." and is_quiet(path):
+                yield Leftover("code of jobs", "no job of it is queued", path, False)

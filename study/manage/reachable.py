@@ -23,13 +23,13 @@ from study.plan.identity import (
     train_identity,
 )
 from study.plan.other_records import place_of
-from study.plan.planner import Place, cost_key
+from study.plan.planner import CostPlace, cost_key
 from study.records.record import Kind, Record, variant_of
 from study.spec.grid import Cell, expand
 from study.spec.study import Study, StudyError
 from vlf.config import ConfigError, RunConfig
 
-NOWHERE = Place("cpu", "", "", "")
+NOWHERE = CostPlace("cpu", "", "", "")
 UNKNOWN_JOB = "no study known here has this job"
 
 
@@ -51,7 +51,7 @@ class Needs:
     features: set[str] = field(default_factory=set)
     scaled: set[str] = field(default_factory=set)
     costs: dict[str, tuple[Study, Cell]] = field(default_factory=dict)
-    _at: dict[Place, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    _at: dict[CostPlace, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, study: Study, device: str, root: Path) -> None:
         """What a study needs that is run on a device type.
@@ -179,5 +179,5 @@ class Verdicts:
             return True
 
 
-def _device_of(record: Record) -> Place:
+def _device_of(record: Record) -> CostPlace:
     return place_of(record)._replace(torch="")

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from study.executors import executor_folders
 from study.manage.export import CHUNK, MANIFEST, SCHEMA, checksum_of, member_name
 from study.manage.tar_file import Member, read_members
 from study.plan.known_studies import SCHEMA as KEPT_SCHEMA
@@ -167,7 +168,10 @@ def read_study(archive: Archive, stage: Path) -> Kept:
     }
     kept = kept_from(values, MANIFEST)
     parts, suffix = kept.parts, PurePosixPath(kept.main).suffix
-    if parts[0] in STORE_FOLDERS or kept.main != f"{_above(kept.main)}{'/'.join(parts)}{suffix}":
+    if (
+        parts[0] in (*STORE_FOLDERS, *executor_folders())
+        or kept.main != f"{_above(kept.main)}{'/'.join(parts)}{suffix}"
+    ):
         raise StudyError(f"{kept.main!r} is no name of a study file")
     study = kept.load(stage / "read")
     if any(not path.is_relative_to(stage) for path in study.texts):

@@ -19,7 +19,7 @@ from study.match.search import valid_values, with_field
 from study.match.timed_values import Timed, Tried, read_timed, write_timed
 from study.match.words import ratio_words
 from study.measure.timing import CellTiming, time_latency
-from study.plan.planner import Place, Plan
+from study.plan.planner import CostPlace, Plan
 from study.records.record import Reached
 from study.spec.grid import expand
 from study.spec.settings import CostConfig
@@ -84,7 +84,7 @@ def match_latency(plan: Plan, root: Path, ratio_of: RatioOf, notify: Notify, say
 
 
 def _find(
-    study: Study, place: Place, one: Asked, cost_of: CostOf, ratio_of: RatioOf, notify: Notify
+    study: Study, place: CostPlace, one: Asked, cost_of: CostOf, ratio_of: RatioOf, notify: Notify
 ) -> Timed:
     """Search one value.
 
@@ -116,7 +116,7 @@ class _Runs:
     """Timing runs of candidates beside their target; keeps the samples of the last one."""
 
     def __init__(
-        self, study: Study, place: Place, one: Asked, ratio_of: RatioOf, notify: Notify
+        self, study: Study, place: CostPlace, one: Asked, ratio_of: RatioOf, notify: Notify
     ) -> None:
         self.one, self.place, self.ratio_of, self.notify = one, place, ratio_of, notify
         self.protocol = protocol_of(study.cost)

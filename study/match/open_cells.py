@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from study.estimate.rates import guessed_rate
 from study.measure.counts import CellCounts
-from study.plan.planner import Choice, Place, Plan, Planned, make_plan
+from study.plan.planner import Choice, CostPlace, Plan, Planned, make_plan
 from study.records.store import Store
 from study.run.progress import duration
 from study.spec.grid import Cell
@@ -57,22 +57,22 @@ def wanted_open(plan: Plan) -> set[str]:
     return {job.cell.name for job in plan.cost if job.cell.is_open and job.cell.name in asked}
 
 
-def refuse_on_slurm(plan: Plan) -> None:
-    """Values are timed where a command runs, not in the queue.
+def refuse_timing(plan: Plan) -> None:
+    """Refuse to submit jobs whose values are timed where a command runs.
 
     Raises:
         StudyError: If jobs would be submitted of which nobody knows what they are.
     """
-    if plan.study.run.executor == "slurm" and wanted_open(plan):
+    if wanted_open(plan):
         say = "run the study once on a node of that kind with --executor process --cost-only"
         raise plan.study.error(
             ("match", "metric"),
-            f"latency is timed by a run on the machine itself, not through SLURM: {say}; what it "
+            f"latency is timed by a run on the machine itself, not in a queue: {say}; what it "
             "chooses is kept in the results folder, and then jobs can be submitted",
         )
 
 
-def device_words(place: Place) -> str:
+def device_words(place: CostPlace) -> str:
     """A device as a person is told: "AMD EPYC 7B13", "ARMv8 Processor (jetson-nano)"."""
     return f"{place.model} ({place.name})" if place.name else place.model
 

@@ -1,7 +1,8 @@
 """What a plan is made of: its jobs, how each stands, and what the command line asked for."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -9,12 +10,14 @@ from study.records.record import Kind, Outcome, Record, Status, job_name
 from study.records.store import Key
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
+from study.spec.tuning import is_diverged
 from vlf.config import RunConfig, nearest
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
+STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 
 
-class Place(NamedTuple):
+class CostPlace(NamedTuple):
     """Where costs are measured, as far as it is in their identity."""
 
     device: str  # "cpu" or "cuda"
@@ -136,7 +139,7 @@ class Plan:
     train: tuple[Planned, ...]
     baseline_of: Mapping[str, str]
     choice: Choice
-    place: Place
+    place: CostPlace
     tune: tuple[Planned, ...] = ()
 
     @property
@@ -197,3 +200,23 @@ def check_only(study: Study, only: Mapping[str, str]) -> None:
             raise StudyError(
                 f"--only: {factor}: unknown level {label!r}{near} (allowed: {', '.join(allowed)})"
             )
+
+
+def sum_up(outcomes: Sequence[Outcome]) -> str:
+    """The last line of a command: planned = done + reused + skipped + failed + not run.
+
+    Raises:
+        RuntimeError: If an outcome has another status, which is a bug.
+    """
+    counts = Counter(outcome.status for outcome in outcomes)
+    if sum(counts[status] for status in STATUSES) != len(outcomes):
+        raise RuntimeError(f"outcomes with an unknown status: {counts}")
+    parts = " + ".join(f"{counts[status]} {status}" for status in STATUSES)
+    return f"{len(outcomes)} planned = {parts}"
+
+
+def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
+    """0 if every job is done, in this run or before; with `cost_only`, if every cost is; else 1."""
+    asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
+    # A tuning run that diverged has told what it was asked.
+    return int(any(o.status not in ("done", "reused") and not is_diverged(o) for o in asked))

@@ -15,7 +15,7 @@ from study.plan.identity import (
     file_digests,
     train_identity,
 )
-from study.plan.jobs import Place
+from study.plan.jobs import CostPlace
 from study.records.record import Kind, variant_of_text
 from study.records.store import Key
 from study.spec.grid import Cell
@@ -49,7 +49,7 @@ class RunKeys:
         return key.with_variant(variant_of_text(code, config_text(config))), absent
 
 
-def cost_keys(study: Study, cells: Iterable[Cell], place: Place) -> dict[str, Key]:
+def cost_keys(study: Study, cells: Iterable[Cell], place: CostPlace) -> dict[str, Key]:
     """Cell name -> what names its cost records that were made, or would be, at a place."""
     keys: dict[str, Key] = {}
     known: dict[tuple[object, ...], tuple[Cell, Key]] = {}
@@ -62,7 +62,7 @@ def cost_keys(study: Study, cells: Iterable[Cell], place: Place) -> dict[str, Ke
     return keys
 
 
-def cost_key(study: Study, cell: Cell, place: Place) -> Key:
+def cost_key(study: Study, cell: Cell, place: CostPlace) -> Key:
     """What names a cell's cost records that were made, or would be, at a place."""
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.plan.planner import Place, Plan, Planned, choose_timings, cost_keys
+from study.plan.planner import CostPlace, Plan, Planned, choose_timings, cost_keys
 from study.records.record import Elsewhere, Outcome, Record
 from study.records.store import Store
 
@@ -74,12 +74,12 @@ def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) ->
     place: device, model, name and version of torch. So architecture, clip, protocol and files
     agree, whichever code made it. A device is what has another model or name, not another torch.
     """
-    by_device: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    by_device: dict[CostPlace, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in store.costs():
         place = place_of(record)
         if _device_of(place) != _device_of(plan.place):
             by_device[place][record.identity].append(record)
-    found: dict[Place, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[CostPlace, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for place, records in by_device.items():
         for name, key in cost_keys(plan.study, [job.cell for job in plan.cost], place).items():
             found[_device_of(place)][name] += records.get(key.identity, [])
@@ -110,12 +110,12 @@ def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsew
     return found
 
 
-def place_of(record: Record) -> Place:
+def place_of(record: Record) -> CostPlace:
     """Where a cost record was measured."""
     said = record.environment
     names = ("device_model", "device_name", "torch")
-    return Place(record.device, *(said.get(name, "") for name in names))
+    return CostPlace(record.device, *(said.get(name, "") for name in names))
 
 
-def _device_of(place: Place) -> Place:
+def _device_of(place: CostPlace) -> CostPlace:
     return place._replace(torch="")

@@ -5,7 +5,6 @@ where study/estimate/estimate.py finds none in records.
 """
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -13,13 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from study.executors.failure import reason_of_attempts
-from study.executors.task import Task
+from study.executors import open_executor
+from study.executors.executor import Executor
+from study.executors.placement import Placement
+from study.executors.task import Task, reason_of_attempts
 from study.plan.fingerprint import fingerprint_of
 from study.plan.identity import config_values
-from study.plan.jobs import Choice, Place, Plan, Planned, PlannedStatus, check_only
+from study.plan.jobs import Choice, CostPlace, Plan, Planned, PlannedStatus, check_only
 from study.plan.keys import RunKeys, cost_key, cost_keys
-from study.records.environment import device_model
 from study.records.record import Kind, Outcome, Record
 from study.records.store import Key, Store, new_attempt
 from study.spec.grid import Cell
@@ -28,7 +28,7 @@ from study.spec.tuning import Decision, is_diverged
 
 __all__ = [
     "Choice",
-    "Place",
+    "CostPlace",
     "Plan",
     "Planned",
     "PlannedStatus",
@@ -36,9 +36,9 @@ __all__ = [
     "choose_timings",
     "cost_key",
     "cost_keys",
-    "device_place",
+    "executor_of",
     "make_plan",
-    "read_device_models",
+    "place",
     "task_of",
     "with_choices",
 ]
@@ -58,8 +58,8 @@ def make_plan(
     if not any(map(choice.names, cells)):
         named = ", ".join(f"{factor}={label}" for factor, label in choice.only.items())
         raise StudyError(f"--only: no cell of the study has {named}")
-    model = _device_model(study, store, device)
-    place = Place(device, model, choice.device_name, version("torch"))
+    model = executor_of(study, store.root).device_model(device)
+    place = CostPlace(device, model, choice.device_name, version("torch"))
     baselines = _baselines(study, cells)
     keys = cost_keys(study, cells, place)
     # Thousands of cells may share an architecture, and so their cost records.
@@ -135,33 +135,24 @@ def task_of(plan: Plan, job: Planned, root: Path, estimate_s: float = 0.0) -> Ta
         root=root,
         attempt=new_attempt(),
         estimate_s=estimate_s,
-        slurm=job.cell.slurm,
+        resources=job.cell.resources,
         loaders=plan.study.run.loaders,
         tensorboard=plan.study.run.tensorboard,
         examples=tuple(plan.study.run.examples),
     )
 
 
-def _device_model(study: Study, store: Store, device: str) -> str:
-    """Of the device that costs are measured on: of a cluster, what its last cost job found."""
-    if study.run.executor == "slurm":
-        known = read_device_models(store.root).get(device_place(study, device))
-        if known is not None:
-            return known
-    return device_model(device)
+def executor_of(study: Study, root: Path, detach: bool = False) -> Executor:
+    """The executor that a study names, for its results folder."""
+    settings = study.run.model_dump(exclude_none=True)
+    return open_executor(study.run.executor, settings, str(study.path.resolve()), root, detach)
 
 
-def device_place(study: Study, device: str) -> str:
-    """What of the settings decides on which model of device a job of the study lands."""
-    slurm = study.run.slurm
-    return f"{device}|{slurm.partition or ''}|{slurm.constraint or ''}"
-
-
-def read_device_models(root: Path) -> dict[str, str]:
-    """`device_place` -> device model, as cost jobs have found it."""
-    path = root / "slurm" / "devices.json"
-    found: dict[str, str] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return found
+def place(executor: Executor, plan: Plan, jobs: Sequence[Planned]) -> Placement:
+    """Workers, threads and GPUs for training these jobs."""
+    threads = max((job.cell.config.train.threads for job in jobs), default=1)
+    processes = max((job.cell.config.train.processes for job in jobs), default=1)
+    return executor.place(threads, processes, plan.device)
 
 
 def _baselines(study: Study, cells: Sequence[Cell]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from study.executors import executor_class
 from study.measure.counts import CellCounts, FrozenCounts
 from study.measure.metrics.macs import count, count_modules
 from study.plan.data_check import inspect_data
@@ -126,8 +127,8 @@ def check_device(plan: Plan) -> None:
     Raises:
         StudyError: If the study is to run on a GPU that torch cannot use.
     """
-    if plan.study.run.executor == "slurm":
-        return  # asked of the node that a job lands on
+    if executor_class(plan.study.run.executor).is_remote:
+        return  # the job checks the node that it runs on
     if plan.device == "cuda" and not torch.cuda.is_available():
         raise plan.study.error(
             ("run", "device"),

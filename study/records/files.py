@@ -3,7 +3,10 @@
 import contextlib
 import errno
 import os
+import time
 from pathlib import Path
+
+QUIET_S = 86_400.0  # a file that has not changed for so long is not being written
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -36,3 +39,15 @@ def sync_entries(folder: Path) -> None:
             raise OSError(error.errno, error.strerror, str(folder)) from None
     finally:
         os.close(descriptor)
+
+
+def is_quiet(path: Path) -> bool:
+    """Whether a file, or everything in a folder, has not changed for a day."""
+    limit = time.time() - QUIET_S
+    try:
+        if path.lstat().st_mtime > limit:
+            return False
+        inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+        return all(one.lstat().st_mtime <= limit for one in inside)
+    except OSError:  # it is being changed
+        return False

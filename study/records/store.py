@@ -40,7 +40,7 @@ from study.records.schema import NewerSchemaError
 
 # Of a results folder; a study's report has a folder of its own there.
 STORE_FOLDERS = (
-    "records", "artifacts", "attempts", "leases", "scaled", "features", "slurm", "studies", "quick"
+    "records", "artifacts", "attempts", "leases", "scaled", "features", "studies", "quick"
 )  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """The cost job: every missing architecture, timed side by side with its baseline, as records."""
 
-import json
-import os
 import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,10 +10,8 @@ import torch
 
 from study.match.cells import match_cells
 from study.measure.timing import CellTiming, time_cells
-from study.plan.planner import Choice, Plan, Planned, device_place, make_plan, read_device_models
+from study.plan.planner import Choice, Plan, Planned, executor_of, make_plan
 from study.plan.preflight import build_for_cost
-from study.records.environment import device_model
-from study.records.files import write_synced
 from study.records.record import Record
 from study.records.store import Store, new_attempt
 from study.spec.grid import expand
@@ -67,11 +63,7 @@ def cost_on_node(study: Study, root: Path, device: str, only: Mapping[str, str])
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(f"asked for a GPU and found none on {platform.node()}")
     store = Store(root)
-    models = {**read_device_models(root), device_place(study, device): device_model(device)}
-    path = root / "slurm" / "devices.json"
-    draft = path.with_name(f".{new_attempt()}")
-    write_synced(draft, json.dumps(models).encode())
-    os.replace(draft, path)
+    executor_of(study, root).note_device_model(device)
     cells = match_cells(study, expand(study), root)
     plan = make_plan(study, cells, store, device, Choice(only))
     if any(job.status == "to run" for job in plan.cost):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.console import Console
 
-from study.executors import EXECUTORS
+from study.executors import executor_class
 from study.executors.placement import Placement
 from study.executors.task import Event, RunJob, Task
 from study.plan.fingerprint import fingerprint_of
@@ -123,7 +123,7 @@ def _run(
         if event.what == "epoch":
             console.print(f"epoch {event.done} of {event.total}", highlight=False)
 
-    ((_, again),) = EXECUTORS["process"]([task], run_job, placement, notify)
+    ((_, again),) = executor_class("process")().train([task], run_job, placement, notify)
     return again
 
 

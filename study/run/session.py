@@ -2,27 +2,21 @@
 
 import contextlib
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from study.executors import EXECUTORS
-from study.executors.failure import reason_of, reason_of_attempts
-from study.executors.slurm.queue import ClusterError, JobState, ask_queue
-from study.executors.slurm.submissions import Entry, Place, Submission
-from study.executors.slurm.submit import check_needs, submit_alone
-from study.executors.slurm.watch import find_alone, reason_of_end, wait_alone
-from study.executors.slurm.worker import Alone
-from study.executors.task import RunJob
+from study.executors.executor import ExecutorError
+from study.executors.task import CostJob, RunJob, reason_of, reason_of_attempts
 from study.match.cells import keep_values, match_cells
 from study.match.latency_match import RatioOf, match_latency
 from study.match.open_cells import elsewhere_notes, plan_cells, waiting_words, wanted_open
+from study.plan.jobs import sum_up
 from study.plan.known_studies import keep_study
-from study.plan.placing import place
-from study.plan.planner import Plan, Planned, task_of, with_choices
+from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices
 from study.records.alone import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
@@ -33,7 +27,6 @@ from study.spec.study import Study
 from study.spec.tuning import is_diverged
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
-STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class Session:
     Attributes:
         plan: What was planned.
         store: Where records go.
-        detach: Return when all is submitted to the cluster.
+        executor: Where the jobs run.
         ended: Job -> its outcome, for jobs that this session has run.
     """
 
@@ -73,7 +66,7 @@ class Session:
         detach: bool = False,
     ) -> None:
         self.plan, self.store, self.console = plan, store, console
-        self.detach = detach
+        self.executor = executor_of(plan.study, store.root, detach)
         self.ended: dict[tuple[str, str], Outcome] = {}
         self.stopped = ""  # why it was, before its end
 
@@ -109,15 +102,12 @@ class Session:
             if retry_failed:
                 for job in self.plan.to_run:
                     self.store.forgive(job.key)
-            if self.plan.study.run.executor == "slurm":
-                self._run_on_slurm(work, estimates, retry_failed)
-            else:
-                self._run_cost(work.run_cost)
-                self._run_training(work.run_job, estimates, retry_failed)
+            self._run_jobs(work, estimates, retry_failed)
         except BaseException as error:
             self._say_stopped(error)
-            if isinstance(error, ClusterError):
-                raise self.plan.study.error(("run", "slurm"), str(error)) from None
+            if isinstance(error, ExecutorError):
+                key = ("run", self.plan.study.run.executor)
+                raise self.plan.study.error(key, str(error)) from None
             raise
         return self.plan
 
@@ -159,97 +149,89 @@ class Session:
         """How every job stands, before the error goes on to who called us."""
         is_interrupted = isinstance(error, KeyboardInterrupt)
         self.stopped = "interrupted" if is_interrupted else f"the run stopped: {reason_of(error)}"
-        if is_interrupted and self.plan.study.run.executor == "slurm":
-            self.console.print("the jobs stay with SLURM; --cancel ends them", soft_wrap=True)
+        if is_interrupted and self.executor.is_remote:
+            self._say(f"the jobs stay with {self.executor.title}; --cancel ends them")
         self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
-    def _run_on_slurm(self, work: Work, estimates: Mapping[str, float], retry_failed: bool) -> None:
-        """Costs in a job of their own, with its node to itself; training beside it in arrays."""
+    def _run_jobs(self, work: Work, estimates: Mapping[str, float], retry_failed: bool) -> None:
+        """Costs before training, or beside it where they are measured on another machine."""
         plan, root = self.plan, self.store.root
         missing = [job for job in plan.training if job.status == "to run"]
-        placement = place(plan, missing, self.detach)
-        check_needs([task_of(plan, job, root) for job in missing], placement)
-        cost = None
-        entries = tuple(
-            Entry(job.key.stem, "", job.name) for job in plan.cost if job.status == "to run"
-        )
-        if entries:
-            stems = {entry.stem for entry in entries}
-            cost = find_alone(root, placement.study, stems, ask_queue())
-            if cost is None:
-                args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
-                call = Alone(work.cost_on_node, args, Path.cwd())
-                cost = submit_alone(call, entries, plan.device, root, placement)
-                self.console.print(f"submitted costs as job {cost.job} ({cost.job_name})")
+        self.executor.check(task_of(plan, job, root) for job in missing)
+        wait = self._measure_costs(work, missing)
         self._run_training(work.run_job, estimates, retry_failed)
-        if cost is not None and not self.detach:
-            self._collect_cost(cost, wait_alone(cost))
+        if wait is not None and not self.executor.detach:
+            self._collect_costs(wait())
 
-    def _collect_cost(self, cost: Submission, state: JobState) -> None:
-        """What the cost job has written; what it has not, has failed with it."""
-        plan, store = self.plan, self.store
-        store.refresh()
-        cells = [job.cell for job in plan.cost]
-        again = plan_cells(plan.study, cells, store, plan.device, plan.choice)
-        why = reason_of_end(Place(cost, 0, 0, cost.packs[0][0]), state, store.root)
-        for old, job in zip(plan.cost, again.cost, strict=True):
+    def _measure_costs(self, work: Work, training: Sequence[Planned]) -> Callable[[], str] | None:
+        """Measure what is missing, or begin to: then a function that waits for the end."""
+        plan, root = self.plan, self.store.root
+        cells = {job.key.stem: job.name for job in plan.cost if job.status == "to run"}
+        if not cells:
+            return None
+        args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
+        here = partial(self._measure_here, work.run_cost)
+        job = CostJob(cells, plan.device, here, work.cost_on_node, args)
+        placement = place(self.executor, plan, training)
+        wait = self.executor.measure_costs(job, placement, self._say)
+        if wait is None:
+            self._collect_costs("")
+        return wait
+
+    def _measure_here(self, run_cost: RunCost) -> None:
+        """Time what is missing; one command at a time, as timings would disturb each other."""
+        with alone_at_timing(self.store.root, self.console):
+            self._leave_out_timed()
+            missing = sum(job.status == "to run" for job in self.plan.cost)
+            if missing:
+                with self._showing(f"cost of {missing} cells, measured side by side") as notify:
+                    run_cost(self.plan, self.store, notify)
+
+    def _leave_out_timed(self) -> None:
+        """Reuse what another command has timed since the plan was made."""
+        self.store.refresh()
+        if any(job.status == "to run" and self.store.done(job.key) for job in self.plan.cost):
+            self.plan = dataclasses.replace(self.plan, cost=self._plan_costs())
+
+    def _collect_costs(self, why_missing: str) -> None:
+        """Outcomes of the costs that were missing, from their records."""
+        for old, job in zip(self.plan.cost, self._plan_costs(), strict=True):
             if old.status != "to run":
                 continue
-            record, reason = job.record, job.reason
-            if job.status == "to run" and record is None:
-                reason = why
-            status: Status = "done" if job.status == "reused" else "failed"
-            self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason)
+            outcome = job.outcome("failed")
+            if job.status == "reused":
+                outcome = job.outcome("done")
+            elif done := self.store.done(job.key):  # its baseline has failed beside it
+                outcome = job.outcome("done", record=done[-1])
+            elif job.record is None:
+                outcome = job.outcome("failed", reason=why_missing)
+            self.ended[job.kind, job.name] = outcome
+
+    def _plan_costs(self) -> tuple[Planned, ...]:
+        """The costs of the plan, matched with the records that are there now."""
+        self.store.refresh()
+        plan, cells = self.plan, [job.cell for job in self.plan.cost]
+        choice = dataclasses.replace(plan.choice, retry_failed=False)
+        return plan_cells(plan.study, cells, self.store, plan.device, choice).cost
 
     def say_detached(self) -> int:
         """Say how the study goes on without us; 0."""
         jobs = len(self.plan.to_run)
         say = "--status shows how they stand; the same command without --detach attaches to them"
-        self.console.print(f"{jobs} jobs are with SLURM; {say}", soft_wrap=True)
+        self.console.print(f"{jobs} jobs are with {self.executor.title}; {say}", soft_wrap=True)
         if waiting := len(self.plan.waiting):
             say = "when tuning has ended, run the same command again: it chooses, and submits"
             self.console.print(f"{say} the {waiting} training jobs that wait for it")
         return 0
 
-    def _run_cost(self, run_cost: RunCost) -> None:
-        """Time what is missing; one command at a time, as timings would disturb each other."""
-        if not any(job.status == "to run" for job in self.plan.cost):
-            return
-        with alone_at_timing(self.store.root, self.console):
-            self._leave_out_timed()
-            self._time(run_cost)
-
-    def _leave_out_timed(self) -> None:
-        """What another command has timed since the plan is not timed again."""
-        plan = self.plan
-        self.store.refresh()
-        if any(job.status == "to run" and self.store.done(job.key) for job in plan.cost):
-            cells = [job.cell for job in plan.cost]
-            again = plan_cells(plan.study, cells, self.store, plan.device, plan.choice)
-            self.plan = dataclasses.replace(plan, cost=again.cost)
-
-    def _time(self, run_cost: RunCost) -> None:
-        missing = [job for job in self.plan.cost if job.status == "to run"]
-        if not missing:
-            return
-        with self._showing(f"cost of {len(missing)} cells, measured side by side") as notify:
-            records = run_cost(self.plan, self.store, notify)
-        for job in missing:
-            record, reference = records[job.cell.name]
-            self._end(job, record.status, record, reference)
-
-    def _end(
-        self, job: Planned, status: Status, record: Record, reference: Record | None = None
-    ) -> None:
-        """Keep how a job has ended; of a failure, whether a plain run tries it again."""
+    def _end(self, job: Planned, status: Status, record: Record) -> None:
+        """Keep the outcome of a job; of a failure, whether a plain run tries it again."""
         reason, log = record.reason, ""
         if status == "failed":
             log, retries = self.store.log_of(record), self.plan.study.run.max_retries
             if not is_diverged(job.outcome(status, record=record, reason=reason)):
                 reason = reason_of_attempts(reason, job.failures + 1, retries)
-        self.ended[job.kind, job.name] = job.outcome(
-            status, record=record, reason=reason, reference=reference, log=log
-        )
+        self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason, log=log)
 
     def _run_training(
         self, run_job: RunJob, estimates: Mapping[str, float], retry_failed: bool
@@ -257,7 +239,7 @@ class Session:
         """First what tuning is missing, then what its choices are."""
         is_tuning = any(job.status == "to run" for job in self.plan.tune)
         self._train(self.plan.tune, run_job, estimates)
-        if is_tuning and not self.detach:
+        if is_tuning and not self.executor.detach:
             self._choose(retry_failed)
         self._train(self.plan.train, run_job, estimates)
 
@@ -281,38 +263,17 @@ class Session:
         missing = {job.name: job for job in jobs if job.status == "to run"}
         if not missing:
             return
-        placement = place(self.plan, list(missing.values()), self.detach)
+        placement = place(self.executor, self.plan, [*missing.values()])
         root = self.store.root
         tasks = [task_of(self.plan, job, root, estimates[name]) for name, job in missing.items()]
         tally = Tally({task.name: task.estimate_s for task in tasks}, placement.workers)
-        execute = EXECUTORS[self.plan.study.run.executor]
         view = LiveView(tally, self.console)
         with view.show():
-            running = execute(tasks, run_job, placement, view.notify)
+            running = self.executor.train(tasks, run_job, placement, view.notify)
             with contextlib.closing(running):  # ends the jobs if we are interrupted here
                 for task, record in running:
                     job = missing[task.name]
                     status: Status = record.status
-                    if self.plan.study.run.executor != "slurm" and record.attempt != task.attempt:
-                        status = "reused" if status == "done" else status  # another command's
+                    if status == "done" and not record.attempt.startswith(task.attempt):
+                        status = "reused"  # another command's
                     self._end(job, status, record)
-
-
-def sum_up(outcomes: Sequence[Outcome]) -> str:
-    """The last line: planned = done + reused + skipped + failed + not run.
-
-    Raises:
-        RuntimeError: If the sum does not hold, which would be our mistake.
-    """
-    counts = Counter(outcome.status for outcome in outcomes)
-    if sum(counts[status] for status in STATUSES) != len(outcomes):
-        raise RuntimeError(f"outcomes with an unknown status: {counts}")
-    parts = " + ".join(f"{counts[status]} {status}" for status in STATUSES)
-    return f"{len(outcomes)} planned = {parts}"
-
-
-def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
-    """0 if every planned job is done, now or before, with `cost_only` every cost; else 1."""
-    asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
-    # A tuning run that diverged has told what it was asked.
-    return int(any(o.status not in ("done", "reused") and not is_diverged(o) for o in asked))

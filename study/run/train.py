@@ -11,10 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from study.executors.failure import Clock, failed_record, is_storage_error, reason_of, record_of
 from study.executors.placement import available_cores
 from study.executors.stop import is_stop_requested
-from study.executors.task import Event, Notify, Task
+from study.executors.task import (
+    Clock,
+    Event,
+    Notify,
+    Task,
+    failed_record,
+    is_storage_error,
+    reason_of,
+    record_of,
+)
 from study.plan.identity import features_identity
 from study.records.environment import snapshot
 from study.records.record import Artifact, Measurement, Record

@@ -8,12 +8,10 @@ from typing import Any
 
 from study.spec.errors import expected, field_names, shown, unknown
 from study.spec.run_config import SECTIONS, fields_of
-from study.spec.settings import SlurmSettings
+from study.spec.settings import RESOURCES, ResourceSettings
 from study.spec.yaml_nodes import BLANK, Key, Node, dotted, resolve_scalar
 from study.spec.yaml_words import character, composed, hidden_in
 from vlf.config import nearest
-
-SLURM = "run.slurm"
 
 # Columns of records.csv, and what `--only` and claims take for something else.
 RESERVED = (
@@ -30,7 +28,7 @@ class Setting:
 
     Attributes:
         rank: When it is applied (study/spec/run_config.py).
-        section: "data", "model", "train" or "run.slurm".
+        section: "data", "model", "train" or RESOURCES.
         field: Field of the section.
         value: Plain value.
         key: Where it stands in the file.
@@ -49,7 +47,7 @@ class Level:
 
     Attributes:
         label: As shown in tables ("no g", "8").
-        patch: Dotted keys of the run (or `run.slurm.*`) -> values that it sets; a whole `model`
+        patch: Dotted keys of the run (or of RESOURCES) -> values that it sets; a whole `model`
             mapping is kept under the key "model".
         number: Its value where it is a plain number, else None.
         settings: The patch, field by field.
@@ -170,7 +168,7 @@ def _oddity(text: str) -> str:
 def _read_plain(name: str, factor: Node, node: Node) -> Level:
     """A level of a dotted key."""
     if name.partition(".")[0] == "run":
-        raise factor.error("run.slurm.* can be set by the patch of a labelled level only")
+        raise factor.error(f"{RESOURCES}.* can be set by the patch of a labelled level only")
     section, field = _split(factor, name)
     if isinstance(node.value, dict) or node.value is BLANK:
         raise node.error(expected("a plain value", node.plain()))
@@ -206,7 +204,7 @@ def _read_labelled(label: str, node: Node) -> Level:
 
 def _read_entry(name: str, node: Node) -> Iterator[Setting]:
     """One key of a patch: `model.width`, or a section with its fields."""
-    if name in (*SECTIONS, "run", SLURM):
+    if name in (*SECTIONS, "run", RESOURCES):
         if not isinstance(node.value, dict):
             raise node.error(expected("a mapping", node.plain()))
         for field, one in node.value.items():
@@ -227,9 +225,9 @@ def _read_field(name: str, node: Node, rank: int) -> Iterator[Setting]:
 def _split(node: Node, name: str) -> tuple[str, str]:
     """("model", "width") of `model.width`, if any architecture has such a key."""
     section, _, field = (
-        name.rpartition(".") if name.startswith(f"{SLURM}.") else name.partition(".")
+        name.rpartition(".") if name.startswith(f"{RESOURCES}.") else name.partition(".")
     )
-    known = {one: fields_of(one) for one in SECTIONS} | {SLURM: field_names(SlurmSettings)}
+    known = {one: fields_of(one) for one in SECTIONS} | {RESOURCES: field_names(ResourceSettings)}
     if section in known and field in known[section]:
         return section, field
     if section in known and field:

@@ -51,7 +51,7 @@ class Cell:
         levels: Factor -> label, in the study's order of factors.
         numbers: Factor -> value, for factors whose levels are all numbers.
         config: The validated run.
-        slurm: Settings of `run.slurm` that a level changes; outside the identity.
+        resources: Settings of the executor that a level changes; outside the identity.
         matched: In a study with `match`: how the cell was scaled.
         trials: What tuning tries, where the study tunes; `config` is then without its choice.
     """
@@ -59,7 +59,7 @@ class Cell:
     levels: Mapping[str, str]
     numbers: Mapping[str, float]
     config: RunConfig
-    slurm: Mapping[str, object] = field(default_factory=dict)
+    resources: Mapping[str, object] = field(default_factory=dict)
     matched: Matched | None = None
     trials: tuple["Trial", ...] = ()
 
@@ -128,7 +128,7 @@ def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> 
     numbers = {name: levels[name].number or 0.0 for name in levels if name in numeric}
     trials = tuple(_trials(study, levels, config))
     config = _shorten(config) if study.quick else config
-    return Cell(labels, numbers, config, draft.slurm, trials=trials), run
+    return Cell(labels, numbers, config, draft.resources, trials=trials), run
 
 
 def _trials(study: Study, levels: Mapping[str, Level], config: RunConfig) -> Iterable[Trial]:

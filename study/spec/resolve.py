@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from study.spec.errors import InvalidError, validate
-from study.spec.factors import SLURM, Level
+from study.spec.factors import Level
 from study.spec.run_config import SECTIONS, default_name, validate_section
-from study.spec.settings import SlurmSettings
+from study.spec.settings import RESOURCES, ResourceSettings
 from study.spec.yaml_nodes import OVERRIDE, Key, StudyError, complain
 from vlf.config import RunConfig
 
@@ -30,13 +30,13 @@ class Draft:
         values: Section -> field -> value; what is not set has its default.
         origins: (section, field) -> key of the file that set it.
         chosen: Section -> key of the level that chose its `name`, where one did.
-        slurm: What levels set of `run.slurm`.
+        resources: Settings of the executor that levels change.
     """
 
     values: dict[str, dict[str, Any]]
     origins: dict[tuple[str, str], Key]
     chosen: dict[str, Key] = field(default_factory=dict)
-    slurm: dict[str, Any] = field(default_factory=dict)
+    resources: dict[str, Any] = field(default_factory=dict)
 
 
 def draft_run(base: Base, levels: Iterable[Level]) -> Draft:
@@ -50,8 +50,8 @@ def draft_run(base: Base, levels: Iterable[Level]) -> Draft:
     for setting in sorted(settings, key=lambda one: one.rank):
         section, name = setting.section, setting.field
         draft.origins[section, name] = setting.key
-        if section == SLURM:
-            draft.slurm[name] = setting.value
+        if section == RESOURCES:
+            draft.resources[name] = setting.value
             continue
         if name == "name" and setting.value != values[section].get("name", default_name(section)):
             # Another architecture inherits nothing: a key of the same name may mean another thing.
@@ -77,11 +77,11 @@ def resolve(draft: Draft) -> tuple[RunConfig, str]:
         except InvalidError as error:
             raise InvalidError((section, *error.key), error.message, error.kind) from None
         texts.append(text)
-    if draft.slurm:
+    if draft.resources:
         try:
-            validate(SlurmSettings, draft.slurm)
+            validate(ResourceSettings, draft.resources)
         except InvalidError as error:
-            raise InvalidError((SLURM, *error.key), error.message, error.kind) from None
+            raise InvalidError((RESOURCES, *error.key), error.message, error.kind) from None
     return validate(RunConfig, configs), "\n".join(texts)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
+from study.executors import EXECUTORS
 from vlf.config import Config
 
 Mode = Literal[
@@ -88,6 +89,10 @@ class SlurmSettings(Config):
     options: dict[str, str | int | bool] = Field(default_factory=dict)
 
 
+RESOURCES = "run.slurm"  # the section of `run` that a level may change
+ResourceSettings = SlurmSettings
+
+
 class RunSettings(Config):
     """Where and how jobs run: nothing here can change a result.
 
@@ -107,7 +112,7 @@ class RunSettings(Config):
             `attention`. Those that the split does not have are left out; `[]` keeps none.
     """
 
-    executor: Literal["process", "inline", "slurm"] = "process"
+    executor: Literal[tuple(EXECUTORS)] = "process"  # type: ignore[valid-type]
     workers: int | None = Field(None, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_retries: int = Field(1, ge=0, le=100)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from study.executors.failure import AGAIN
+from study.executors.task import AGAIN
 from study.records.record import Outcome
 from study.spec.errors import expected, one_of, unknown
 from study.spec.factors import Factors, Level, Setting, read_factors

@@ -5,7 +5,7 @@ import dataclasses
 from plans import find, plan, record_for
 
 from study.plan.other_records import outcomes_elsewhere, with_other_devices
-from study.plan.planner import Place, cost_key
+from study.plan.planner import CostPlace, cost_key
 from study.records.store import Store
 
 
@@ -91,7 +91,7 @@ def elsewhere_of(study, store):
 def test_a_copied_record_of_another_device_is_found_beside_the_baseline_and_is_not_ours(
     study, store
 ):
-    nano = Place("cpu", "Small CPU", "jetson-nano", "2.1.0")
+    nano = CostPlace("cpu", "Small CPU", "jetson-nano", "2.1.0")
     measure_on(study, store, nano, ("VLF", "TSN"), "there")
 
     found = elsewhere_of(study, store)
@@ -118,7 +118,7 @@ def test_a_machine_of_the_same_model_is_another_device_only_by_its_name(study, s
 
 
 def test_another_clip_or_protocol_on_the_other_device_is_not_taken_for_the_cell(study, store):
-    nano = Place("cpu", "Small CPU", "", "2.1.0")
+    nano = CostPlace("cpu", "Small CPU", "", "2.1.0")
     other = study.cost.model_copy(update={"threads": 4})
     measure_on(dataclasses.replace(study, cost=other), store, nano, ("VLF", "TSN"), "four threads")
 
@@ -126,7 +126,7 @@ def test_another_clip_or_protocol_on_the_other_device_is_not_taken_for_the_cell(
 
 
 def test_a_cell_that_failed_on_the_other_device_is_a_failure_there(study, store):
-    nano = Place("cuda", "Small GPU", "", "2.1.0")
+    nano = CostPlace("cuda", "Small GPU", "", "2.1.0")
     measure_on(study, store, nano, ("VLF",), "run")
     measure_on(study, store, nano, ("TSN",), "run", status="failed", reason="out of memory")
 
@@ -140,7 +140,7 @@ def test_a_cell_that_failed_on_the_other_device_is_a_failure_there(study, store)
 
 def test_of_several_devices_each_has_a_place_of_its_own(study, store):
     for name in ("one", "two"):
-        place = Place("cpu", "Small CPU", name, "2.1.0")
+        place = CostPlace("cpu", "Small CPU", name, "2.1.0")
         measure_on(study, store, place, ("VLF", "TSN"), name, fingerprint="0" * 64)
 
     found = elsewhere_of(study, store)["TSN"].elsewhere

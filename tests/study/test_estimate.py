@@ -112,7 +112,7 @@ OTHER = STUDY.replace("epochs: 10", "epochs: 5").replace("train_clips: 1000", "t
 def test_records_of_other_studies_on_the_same_device_come_before_a_guess(
     tmp_path, store, monkeypatch, model, is_known
 ):
-    monkeypatch.setattr("study.plan.planner.device_model", lambda device: "this CPU")
+    monkeypatch.setattr("study.executors.executor.device_model", lambda device: "this CPU")
     other = planned(tmp_path, store, OTHER, name="other")
     macs = Measurement("macs", "1", "lower", (2e8,))
     write(store, find(other, "cost", "variant=VLF"), measurements=(macs,))

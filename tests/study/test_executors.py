@@ -1,5 +1,4 @@
 import contextlib
-import dataclasses
 import multiprocessing
 import os
 import re
@@ -12,25 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+from jobs import finish, make_task, train
 
-from study.executors import EXECUTORS, Placement
-from study.executors.failure import Clock, failed_record
 from study.executors.placement import default_workers
-from study.executors.scratch import remove_orphans
-from study.executors.task import Task
-from study.records.store import Key, Store
-from vlf.config import RunConfig
+from study.executors.process import remove_orphans
+from study.records.store import Store
 
-
-def make_task(root, number, name="work"):
-    key = Key("train", f"{number:064d}", "f" * 64, {})
-    return Task(f"{name} {number}", key, RunConfig(), number, "cpu", root, f"attempt{number}", 1.0)
-
-
-def finish(task):
-    """A whole record without any training."""
-    record = failed_record(task, Clock(), "")
-    return Store(task.root).add(task.key, dataclasses.replace(record, status="done"))
+ROOT = Path(__file__).parents[2]
+FOLDERS = [str(ROOT / folder) for folder in (".", "tests/helpers", "tests/study")]
+LOCAL = ("inline", "process")
 
 
 def run_misbehaving(task, notify):
@@ -60,17 +49,12 @@ def match_for_long():
     re.match("(a+)+$", "a" * 60 + "b")  # in C, and no other thread of the process has a turn
 
 
-def run(name, tasks, placement, run_job=run_misbehaving):
-    events = []
-    records = list(EXECUTORS[name](tasks, run_job, placement, events.append))
-    return records, events
-
-
-@pytest.mark.parametrize("name", [name for name in EXECUTORS if name != "slurm"])  # tests/slurm
+@pytest.mark.parametrize("name", LOCAL)
 def test_every_executor_yields_one_record_per_job(name, tmp_path):
     tasks = [make_task(tmp_path, number) for number in range(5)]
 
-    records, events = run(name, tasks, Placement(workers=2))
+    events = []
+    records = list(train(name, tasks, run_misbehaving, 2, events.append))
 
     assert sorted(task.seed for task, _ in records) == [0, 1, 2, 3, 4]
     assert {record.status for _, record in records} == {"done"}
@@ -85,7 +69,7 @@ def test_every_executor_yields_one_record_per_job(name, tmp_path):
 def test_a_job_whose_process_dies_is_a_failed_row_and_stops_no_other(tmp_path, name, reason):
     tasks = [make_task(tmp_path, 0), make_task(tmp_path, 1, name), make_task(tmp_path, 2)]
 
-    records, _ = run("process", tasks, Placement(workers=1))
+    records = list(train("process", tasks, run_misbehaving))
 
     by_seed = {task.seed: record for task, record in records}
     assert [by_seed[seed].status for seed in range(3)] == ["done", "failed", "done"]
@@ -94,17 +78,17 @@ def test_a_job_whose_process_dies_is_a_failed_row_and_stops_no_other(tmp_path, n
 
 
 def test_a_job_that_dies_after_its_record_was_written_is_done(tmp_path):
-    records, _ = run("process", [make_task(tmp_path, 0, "late")], Placement(workers=1))
+    ((_, record),) = train("process", [make_task(tmp_path, 0, "late")], run_misbehaving)
 
-    assert records[0][1].status == "done"
+    assert record.status == "done"
 
 
 def test_hanging_jobs_are_ended_at_their_time_limit_with_the_stack_of_where_they_hung(tmp_path):
     names = ("work", "hang", "spin")  # the first is there to start the fork server
     tasks = [make_task(tmp_path, number, name) for number, name in enumerate(names)]
-    run("process", tasks[:1], Placement(1))
+    list(train("process", tasks[:1], run_misbehaving))
 
-    records, _ = run("process", tasks[1:], Placement(2, timeout_s=4.0))
+    records = list(train("process", tasks[1:], run_misbehaving, 2, timeout_s=4.0))
 
     by_name = {task.name: record for task, record in records}
     for name, function in (("hang 1", "sleep_for_long"), ("spin 2", "match_for_long")):
@@ -119,7 +103,7 @@ def test_hanging_jobs_are_ended_at_their_time_limit_with_the_stack_of_where_they
 def test_closing_the_iterator_ends_running_jobs(tmp_path):
     tasks = [make_task(tmp_path, 0), make_task(tmp_path, 1, "hang")]
     events = []
-    running = EXECUTORS["process"](tasks, run_misbehaving, Placement(2), events.append)
+    running = train("process", tasks, run_misbehaving, 2, events.append)
 
     with contextlib.closing(running):
         next(running)
@@ -130,20 +114,18 @@ def test_closing_the_iterator_ends_running_jobs(tmp_path):
 
 PARENT = """
 import pathlib, sys
-sys.path[:0] = [{root!r}, {tests!r}]
-from test_executors import make_task
+sys.path[:0] = {folders!r}
+from jobs import make_task, train
 from endless_job import run_forever
-from study.executors import EXECUTORS, Placement
 if __name__ == "__main__":
     tasks = [make_task(pathlib.Path({results!r}), 0)]
-    list(EXECUTORS["process"](tasks, run_forever, Placement(1), lambda event: None))
+    list(train("process", tasks, run_forever))
 """
 
 
-def test_jobs_end_when_their_parent_is_killed(root, tmp_path):
+def test_jobs_end_when_their_parent_is_killed(tmp_path):
     script = tmp_path / "parent.py"
-    tests = str(root / "tests" / "study")
-    script.write_text(PARENT.format(root=str(root), tests=tests, results=str(tmp_path)))
+    script.write_text(PARENT.format(folders=FOLDERS, results=str(tmp_path)))
     parent = subprocess.Popen([sys.executable, str(script)])
     pid_file = tmp_path / "pid"
     while not pid_file.exists() or not pid_file.read_text():
@@ -173,19 +155,18 @@ def temporary():
 
 LITTER = """
 import pathlib, sys
-sys.path[:0] = [{root!r}, {tests!r}]
-from test_executors import make_task, run_misbehaving
-from study.executors import EXECUTORS, Placement
+sys.path[:0] = {folders!r}
+from jobs import make_task, train
+from test_executors import run_misbehaving
 if __name__ == "__main__":
     tasks = [make_task(pathlib.Path({results!r}), 0, "litter")]
-    list(EXECUTORS["process"](tasks, run_misbehaving, Placement(1), lambda event: None))
+    list(train("process", tasks, run_misbehaving))
 """
 
 
-def test_no_temporary_file_of_a_killed_job_is_left(root, tmp_path, temporary):
+def test_no_temporary_file_of_a_killed_job_is_left(tmp_path, temporary):
     script = tmp_path / "parent.py"
-    tests = str(root / "tests" / "study")
-    script.write_text(LITTER.format(root=str(root), tests=tests, results=str(tmp_path)))
+    script.write_text(LITTER.format(folders=FOLDERS, results=str(tmp_path)))
 
     subprocess.run(
         [sys.executable, str(script)], env=os.environ | {"TMPDIR": temporary}, check=True
@@ -197,12 +178,11 @@ def test_no_temporary_file_of_a_killed_job_is_left(root, tmp_path, temporary):
 
 
 def test_what_a_command_left_that_was_killed_with_its_jobs_is_removed_by_the_next(
-    root, tmp_path, temporary
+    tmp_path, temporary
 ):
     script = tmp_path / "parent.py"
-    tests = str(root / "tests" / "study")
     environment = os.environ | {"TMPDIR": temporary}
-    script.write_text(PARENT.format(root=str(root), tests=tests, results=str(tmp_path)))
+    script.write_text(PARENT.format(folders=FOLDERS, results=str(tmp_path)))
     command = [sys.executable, str(script)]
     parent = subprocess.Popen(command, env=environment, start_new_session=True)
     while not (tmp_path / "pid").exists():
@@ -222,29 +202,27 @@ def test_what_a_command_left_that_was_killed_with_its_jobs_is_removed_by_the_nex
 
 WHERE = """
 import pathlib, sys
-sys.path[1:1] = [{root!r}, {tests!r}]
-from test_executors import make_task
+sys.path[1:1] = {folders!r}
+from jobs import make_task, train
 from same_name import run
-from study.executors import EXECUTORS, Placement
 if __name__ == "__main__":
     tasks = [make_task(pathlib.Path({results!r}), 0)]
-    list(EXECUTORS["process"](tasks, run, Placement(1), lambda event: None))
+    list(train("process", tasks, run))
 """
 JOB = """
 def run(task, notify):
-    from test_executors import finish
+    from jobs import finish
     (task.root / "ran").write_text({place!r})
     return finish(task)
 """
 
 
-def test_jobs_run_the_code_of_their_command_in_whatever_folder_it_is_started(root, tmp_path):
+def test_jobs_run_the_code_of_their_command_in_whatever_folder_it_is_started(tmp_path):
     for place in ("ours", "theirs"):
         (tmp_path / place).mkdir()
         (tmp_path / place / "same_name.py").write_text(JOB.format(place=place))
     script = tmp_path / "ours" / "parent.py"
-    tests = str(root / "tests" / "study")
-    script.write_text(WHERE.format(root=str(root), tests=tests, results=str(tmp_path)))
+    script.write_text(WHERE.format(folders=FOLDERS, results=str(tmp_path)))
 
     subprocess.run([sys.executable, str(script)], cwd=tmp_path / "theirs", check=True)
 

@@ -8,18 +8,20 @@ import os
 from pathlib import Path
 
 import pytest
+from jobs import make_task, train
 from plans import counts, find, plan, record_for, run
 from rich.console import Console
-from test_executors import make_task, run_misbehaving
+from test_executors import run_misbehaving
 
 from study.cli.plan_view import print_status
 from study.cli.status_view import sum_at_end
-from study.executors import EXECUTORS, Placement
-from study.executors.failure import Clock, failed_record
+from study.executors.process import ProcessExecutor
+from study.executors.task import Clock, failed_record
+from study.plan.jobs import exit_code, sum_up
 from study.plan.other_records import outcomes_elsewhere
 from study.records.record import Measurement, Record, RecordError
 from study.records.store import Store
-from study.run.session import Session, exit_code, sum_up
+from study.run.session import Session
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 3, in f\nValueError: seven\n'
 
@@ -85,7 +87,7 @@ def test_the_end_of_a_run_and_the_status_after_it_say_the_same(study, store, mon
             record = failed_record(task, Clock(), "ValueError: seven", TRACEBACK)
             yield task, Store(task.root).add(task.key, record)
 
-    monkeypatch.setitem(EXECUTORS, "process", fail_all)
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(fail_all))
     console = Console(file=io.StringIO(), width=200)
     session = Session(plan(study, store), store, console)
     run(session)
@@ -130,7 +132,7 @@ def test_what_is_done_in_the_end_leaves_no_log(study, store):
 def test_a_process_that_died_leaves_its_output_and_how_it_ended_in_its_log(tmp_path, name):
     task = make_task(tmp_path, 0, name)
 
-    ((_, record),) = EXECUTORS["process"]([task], run_misbehaving, Placement(1), lambda event: None)
+    ((_, record),) = train("process", [task], run_misbehaving)
 
     log = Path(Store(tmp_path).log_of(record))
     assert log == Store(tmp_path).attempt_folder(task.key, task.attempt) / "log.txt"

@@ -88,7 +88,7 @@ def test_a_level_sets_slurm_outside_of_the_run(study_of):
         "run: {slurm: {partition: big}}}\n"
     )
 
-    assert [dict(cell.slurm) for cell in expand(study)] == [
+    assert [dict(cell.resources) for cell in expand(study)] == [
         {},
         {"mem_gb": 64},
         {"partition": "big"},

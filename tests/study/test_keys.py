@@ -6,14 +6,14 @@ import pytest
 
 from study.plan.fingerprint import fingerprint_of
 from study.plan.identity import file_digests, train_identity
-from study.plan.jobs import Place
+from study.plan.jobs import CostPlace
 from study.plan.keys import RunKeys, cost_key, cost_keys
 from study.records.store import Key
 from study.spec.grid import expand
 from study.spec.study import load_study
 from vlf.config import RunConfig
 
-PLACE = Place("cpu", "a CPU", "", "2.14.1")
+PLACE = CostPlace("cpu", "a CPU", "", "2.14.1")
 STUDY = """
 question: Are keys the same?
 base: {data: {name: motion, frames: 4}, train: {milestones: [0.5]}}

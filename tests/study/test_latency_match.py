@@ -8,7 +8,7 @@ import pytest
 from analysis.stats.estimates import median_ratio
 from study.match.cells import asked_values, match_cells
 from study.match.latency_match import match_latency
-from study.match.open_cells import latency_notes, plan_cells, refuse_on_slurm, wanted_open
+from study.match.open_cells import latency_notes, plan_cells, refuse_timing, wanted_open
 from study.match.timed_values import Timed, Tried, read_timed, write_timed
 from study.match.words import matched_words
 from study.measure.counts import CellCounts
@@ -227,10 +227,10 @@ def test_jobs_are_not_submitted_before_it_is_known_what_they_are(tmp_path):
     study = load(tmp_path, "cost:", "run: {executor: slurm}\ncost:")
 
     with pytest.raises(StudyError, match=r"matched\.yaml:11: match\.metric: latency is timed by a"):
-        refuse_on_slurm(planned(study, tmp_path))
+        refuse_timing(planned(study, tmp_path))
 
     by_hand(study, tmp_path)
-    refuse_on_slurm(planned(study, tmp_path))
+    refuse_timing(planned(study, tmp_path))
 
 
 @pytest.mark.parametrize("to", ["40 M", "5", "5 ms"])

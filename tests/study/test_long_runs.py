@@ -7,9 +7,8 @@ import threading
 import tracemalloc
 from pathlib import Path
 
-from test_executors import finish, make_task
+from jobs import finish, make_task, train
 
-from study.executors import EXECUTORS, Placement
 from study.executors.task import Event
 from study.run.progress import Tally
 
@@ -31,7 +30,7 @@ def test_the_memory_and_open_files_of_a_run_do_not_grow_with_the_jobs_that_have_
     tasks = [make_task(tmp_path, number) for number in range(600)]
     for task in tasks:
         assert task.key.name  # kept with the task, which is there before the run
-    running = EXECUTORS["inline"](tasks, end, Placement(1), lambda event: None)
+    running = train("inline", tasks, end)
     after, traced, files = 0, [], []
     tracemalloc.start()
     try:
@@ -53,7 +52,7 @@ def test_the_memory_and_open_files_of_a_run_do_not_grow_with_the_jobs_that_have_
 def test_processes_leave_no_process_and_no_open_file(tmp_path):
     def run(first):
         tasks = [make_task(tmp_path, first + number) for number in range(4)]
-        assert len(list(EXECUTORS["process"](tasks, end, Placement(2), lambda event: None))) == 4
+        assert len(list(train("process", tasks, end, 2))) == 4
 
     run(0)  # starts the fork server and the resource tracker, which live as long as we do
     files, processes = open_files(), children()

@@ -7,9 +7,10 @@ import torch
 from plans import STUDY, find, plan, record_for
 from rich.console import Console
 
+from study.plan.jobs import exit_code, sum_up
 from study.plan.planner import check_only
 from study.plan.preflight import check_inputs
-from study.run.session import Session, Work, exit_code, sum_up
+from study.run.session import Session, Work
 from study.spec.study import StudyError, load_study
 from vlf.config import MotionConfig, TimeSformerConfig
 from vlf.models import build_model

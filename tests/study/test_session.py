@@ -10,11 +10,12 @@ from plans import counts, plan, record_for, run, time_at_once
 from rich.console import Console
 
 from study.cli.status_view import strike_out, sum_at_end
-from study.executors import EXECUTORS
-from study.executors.failure import Clock, failed_record
+from study.executors.process import ProcessExecutor
+from study.executors.task import Clock, failed_record
+from study.plan.jobs import exit_code, sum_up
 from study.records.lease import Leases
 from study.records.store import Store
-from study.run.session import Session, exit_code, sum_up
+from study.run.session import Session
 
 
 def session_of(study, store):
@@ -44,7 +45,7 @@ def fail_one(tasks, run_job, placement, notify):
 
 
 def test_a_run_that_ends_early_says_what_was_not_run(study, store, monkeypatch):
-    monkeypatch.setitem(EXECUTORS, "process", stop_after_two)
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(stop_after_two))
     session, console = session_of(study, store)
 
     run(session)
@@ -56,7 +57,7 @@ def test_a_run_that_ends_early_says_what_was_not_run(study, store, monkeypatch):
 
 
 def test_a_run_with_a_failed_cell_does_not_exit_with_0(study, store, monkeypatch):
-    monkeypatch.setitem(EXECUTORS, "process", fail_one)
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(fail_one))
     session, _ = session_of(study, store)
 
     run(session)
@@ -68,7 +69,7 @@ def test_a_run_with_a_failed_cell_does_not_exit_with_0(study, store, monkeypatch
 
 
 def test_the_sum_is_told_after_an_error_and_names_it(study, store, monkeypatch):
-    monkeypatch.setitem(EXECUTORS, "process", break_after_two)
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(break_after_two))
     session, console = session_of(study, store)
 
     with pytest.raises(OSError, match="No space left"):
@@ -116,7 +117,10 @@ def test_what_was_struck_out_is_not_run_and_not_done(study, store, monkeypatch):
     assert {one.status for one in plan(study, store).jobs} == {"to run"}
 
 
-def test_costs_that_another_command_times_are_waited_for_and_not_timed_again(study, store):
+def test_costs_that_another_command_times_are_waited_for_and_not_timed_again(
+    study, store, monkeypatch
+):
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(stop_after_two))
     session, console = session_of(study, store)
     other = plan(study, store)
 
@@ -133,7 +137,7 @@ def test_costs_that_another_command_times_are_waited_for_and_not_timed_again(stu
 
         thread = threading.Thread(target=finish)
         thread.start()
-        session._run_cost(never)
+        run(session, run_cost=never)
         thread.join()
 
     statuses = [one.status for one in session.outcomes() if one.kind == "cost"]

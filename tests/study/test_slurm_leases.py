@@ -7,10 +7,10 @@ import threading
 import pytest
 from test_damaged_checkpoints import KEY, task
 
-from study.executors.failure import Clock, failed_record
 from study.executors.slurm import watch, worker
 from study.executors.slurm.queue import JobState
-from study.executors.slurm.submissions import Entry, Place, new_submission
+from study.executors.slurm.submissions import ArraySlot, Entry, new_submission
+from study.executors.task import Clock, failed_record
 from study.records.lease import Leases
 from study.records.store import Store
 
@@ -76,7 +76,7 @@ def test_a_job_that_waits_sees_the_record_of_the_other(tmp_path, other, monkeypa
 def judge(root, leases, state, polls=watch.GONE_AFTER):
     """What the submitter makes of a job of which the queue says this, after so many polls."""
     pack = (Entry(KEY.stem, "now", "tsn"),)
-    place = Place(new_submission("train", "s", (pack,), 5), 0, 0, pack[0])
+    place = ArraySlot(new_submission("train", "s", (pack,), 5), 0, 0, pack[0])
     one = watch._Waiting(task(root), place)
     found = [watch._judge(one, {place.key: state}, print, leases) for _ in range(polls)]
     return found[-1]

@@ -10,13 +10,14 @@ from test_spec import complaint, write
 
 from study.cli.plan_view import print_plan, print_status
 from study.estimate.estimate import estimate
-from study.executors import EXECUTORS
-from study.executors.failure import Clock, failed_record
+from study.executors.process import ProcessExecutor
+from study.executors.task import Clock, failed_record
 from study.measure.counts import CellCounts
+from study.plan.jobs import exit_code, sum_up
 from study.plan.preflight import check_inputs
 from study.records.record import Measurement, Outcome, Record
 from study.records.store import Store
-from study.run.session import Session, exit_code, sum_up
+from study.run.session import Session
 from study.spec.choices import choice_lines
 from study.spec.grid import expand
 from study.spec.study import StudyError, load_study
@@ -477,8 +478,10 @@ def executor(answer):
 
 def run_with(study, store, monkeypatch, answer, **choice):
     ran = []
-    monkeypatch.setitem(
-        EXECUTORS, "process", executor(lambda task: ran.append(task) or answer(task))
+    monkeypatch.setattr(
+        ProcessExecutor,
+        "train",
+        staticmethod(executor(lambda task: ran.append(task) or answer(task))),
     )
     session, console = session_of(study, store, **choice)
     run(session)
@@ -550,7 +553,7 @@ def test_a_cell_whose_every_run_diverged_fails_with_the_reason(study, store, mon
 
 def test_an_interruption_in_the_first_stage_leaves_the_sum_whole(study, store, monkeypatch):
     left = iter([50.0, 50.0, 50.0, KeyboardInterrupt()])
-    monkeypatch.setitem(EXECUTORS, "process", executor(lambda task: next(left)))
+    monkeypatch.setattr(ProcessExecutor, "train", staticmethod(executor(lambda task: next(left))))
     session, console = session_of(study, store)
 
     with pytest.raises(KeyboardInterrupt):

@@ -10,26 +10,23 @@ import threading
 import time
 
 import pytest
-from test_executors import finish, make_task
+from jobs import finish, make_task, train
+from test_executors import FOLDERS, LOCAL
 from test_lease import ELSEWHERE
 
-from study.executors import EXECUTORS, Placement
-from study.executors.failure import Clock, failed_record
+from study.executors.task import Clock, failed_record
 from study.records.files import write_synced as write
 from study.records.lease import Leases
 from study.records.store import Store
 
-EXECUTOR_NAMES = [name for name in EXECUTORS if name != "slurm"]
-
 COMMAND = """
 import pathlib, sys
-sys.path[:0] = [{root!r}, {tests!r}]
-from test_executors import make_task
+sys.path[:0] = {folders!r}
+from jobs import make_task, train
 from test_two_commands import run_counted
-from study.executors import EXECUTORS, Placement
 if __name__ == "__main__":
     tasks = [make_task(pathlib.Path({results!r}), number) for number in range(6)]
-    found = EXECUTORS["process"](tasks, run_counted, Placement(2), lambda event: None)
+    found = train("process", tasks, run_counted, 2)
     print(*(f"{{task.seed}}:{{record.status}}:{{record.attempt}}" for task, record in found))
 """
 
@@ -43,10 +40,9 @@ def run_counted(task, notify):
     return finish(task)
 
 
-def start(root, tmp_path, name):
+def start(tmp_path, name):
     script = tmp_path / f"{name}.py"
-    values = {"root": str(root), "tests": str(root / "tests" / "study"), "results": str(tmp_path)}
-    script.write_text(COMMAND.format(**values))
+    script.write_text(COMMAND.format(folders=FOLDERS, results=str(tmp_path)))
     return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
 
 
@@ -55,8 +51,8 @@ def executions(tmp_path):
     return sorted(path.read_text().split()) if path.exists() else []
 
 
-def test_while_both_live_each_job_is_run_by_one_and_told_by_both(root, tmp_path):
-    commands = [start(root, tmp_path, name) for name in ("one", "other")]
+def test_while_both_live_each_job_is_run_by_one_and_told_by_both(tmp_path):
+    commands = [start(tmp_path, name) for name in ("one", "other")]
     told = [command.communicate()[0].split() for command in commands]
 
     assert [command.returncode for command in commands] == [0, 0]
@@ -66,12 +62,12 @@ def test_while_both_live_each_job_is_run_by_one_and_told_by_both(root, tmp_path)
     assert list((tmp_path / "leases").iterdir()) == []
 
 
-def test_what_a_killed_command_was_at_is_run_by_the_other(root, tmp_path):
-    killed = start(root, tmp_path, "killed")
+def test_what_a_killed_command_was_at_is_run_by_the_other(tmp_path):
+    killed = start(tmp_path, "killed")
     while len(executions(tmp_path)) < 3:
         assert killed.poll() is None
         time.sleep(0.01)
-    other = start(root, tmp_path, "other")
+    other = start(tmp_path, "other")
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
 
@@ -108,7 +104,7 @@ class Other:
 def quick(monkeypatch):
     """Leases that beat and end in fractions of a second."""
     short = functools.partial(Leases, beat_s=0.05, expiry_s=1.0)
-    for name in EXECUTOR_NAMES:
+    for name in LOCAL:
         monkeypatch.setattr(f"study.executors.{name}.Leases", short)
     monkeypatch.setattr("study.executors.queue.POLL_S", 0.05)
     monkeypatch.setattr("study.executors.inline.POLL_S", 0.05)
@@ -120,14 +116,14 @@ def ended_by_other(task, status, reason=""):
 
 
 @pytest.mark.parametrize("status", ["done", "failed"])
-@pytest.mark.parametrize("name", EXECUTOR_NAMES)
+@pytest.mark.parametrize("name", LOCAL)
 def test_a_job_that_another_is_at_is_waited_for(name, status, tmp_path, quick):
     tasks = [make_task(tmp_path, number) for number in range(3)]
     record = ended_by_other(tasks[0], status, "diverged")
     Other(tasks[0]).end(after_s=1.5, record=record)
     events = []
 
-    found = list(EXECUTORS[name](tasks, run_counted, Placement(1), events.append))
+    found = list(train(name, tasks, run_counted, 1, events.append))
 
     assert [task.seed for task, _ in found] == [1, 2, 0]  # ours first
     assert found[-1][1] == record
@@ -135,12 +131,12 @@ def test_a_job_that_another_is_at_is_waited_for(name, status, tmp_path, quick):
     assert "process 1 on node7" in next(e.reason for e in events if e.what == "note")
 
 
-@pytest.mark.parametrize("name", EXECUTOR_NAMES)
+@pytest.mark.parametrize("name", LOCAL)
 def test_a_job_whose_lease_expires_is_taken_over(name, tmp_path, quick):
     task = make_task(tmp_path, 0)
     Other(task).end(after_s=0.5)
 
-    ((_, record),) = EXECUTORS[name]([task], run_counted, Placement(1), lambda event: None)
+    ((_, record),) = train(name, [task], run_counted)
 
     assert record.attempt == task.attempt
     assert executions(tmp_path) == ["0"]
@@ -156,7 +152,7 @@ def run_until_overtaken(task, notify):
 
 def test_an_execution_that_was_overtaken_is_ended_and_writes_nothing(tmp_path, quick):
     task = make_task(tmp_path, 0)
-    running = EXECUTORS["process"]([task], run_until_overtaken, Placement(1), lambda event: None)
+    running = train("process", [task], run_until_overtaken)
     record = ended_by_other(task, "done")
 
     def overtake():
@@ -175,7 +171,7 @@ def test_a_job_done_since_the_plan_was_made_is_not_run_again(tmp_path):
     record = ended_by_other(task, "done")
     Store(tmp_path).add(task.key, record)
 
-    found = list(EXECUTORS["process"]([task], run_counted, Placement(1), lambda event: None))
+    found = list(train("process", [task], run_counted))
 
     assert found == [(task, record)]
     assert executions(tmp_path) == []
@@ -185,12 +181,12 @@ def run_on_full_disk(task, notify):
     raise OSError(28, "No space left on device", "somewhere")
 
 
-@pytest.mark.parametrize("name", EXECUTOR_NAMES)
+@pytest.mark.parametrize("name", LOCAL)
 def test_a_full_disk_stops_the_run_and_is_no_failure_of_the_job(name, tmp_path):
     tasks = [make_task(tmp_path, number) for number in range(3)]
 
     with pytest.raises(OSError, match="No space left on device: 'somewhere'"):
-        list(EXECUTORS[name](tasks, run_on_full_disk, Placement(1), lambda event: None))
+        list(train(name, tasks, run_on_full_disk))
 
     assert not list(tmp_path.glob("records/*"))
     assert not list(tmp_path.glob("leases/*"))

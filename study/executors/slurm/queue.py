@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from study.executors.executor import ExecutorError
+
 PENDING = (
     "PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD",
     "SPECIAL_EXIT", "SUSPENDED", "STOPPED",
@@ -20,8 +22,8 @@ RUNNING = ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING")
 TIMEOUT_S = 60
 
 
-class ClusterError(RuntimeError):
-    """SLURM is missing, does not answer, or refuses; the message is one line for a person."""
+class ClusterError(ExecutorError):
+    """SLURM is missing, does not answer, or refuses."""
 
 
 @dataclass(frozen=True)

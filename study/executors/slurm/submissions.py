@@ -13,7 +13,7 @@ import dataclasses
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 from study.records.files import write_synced
 
+FOLDER = "slurm"  # in a results folder
 NAME = "vlf-"
 
 
@@ -68,14 +69,14 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a task was submitted.
+class ArraySlot:
+    """The place of a submitted task.
 
     Attributes:
         submission: The array.
-        index: Its element.
-        number: Of the task in the element's pack.
-        entry: The task, as the manifest has it.
+        index: Element of the array.
+        number: Position of the task in the element's pack.
+        entry: The task in the manifest.
     """
 
     submission: Submission
@@ -85,8 +86,25 @@ class Place:
 
     @property
     def key(self) -> tuple[str, int]:
-        """As states are found."""
+        """Key of its state (`queue.States`)."""
         return self.submission.job_name, self.index
+
+
+@dataclass(frozen=True)
+class Request:
+    """A study's demands on the cluster.
+
+    Attributes:
+        settings: `run.slurm`, without those that are not set.
+        study: Absolute path of the study file.
+        root: The results folder, absolute.
+        threads: Largest number of threads of a training job.
+    """
+
+    settings: Mapping[str, Any]
+    study: str
+    root: Path
+    threads: int
 
 
 def new_submission(
@@ -99,7 +117,7 @@ def new_submission(
 
 def cluster_folder(root: Path) -> Path:
     """Where a results folder keeps what SLURM needs."""
-    return root.resolve() / "slurm"
+    return root.resolve() / FOLDER
 
 
 def folder_of(root: Path, submission: Submission) -> Path:
@@ -153,12 +171,12 @@ def last_words(root: Path, submission: Submission, index: int, characters: int =
     return path.read_text("utf-8", errors="replace")[-characters:] if path.exists() else ""
 
 
-def find_places(root: Path, stems: set[str]) -> dict[str, Place]:
-    """Stem of a task -> where its newest execution was submitted."""
+def find_slots(root: Path, stems: set[str]) -> dict[str, ArraySlot]:
+    """Stem of a task -> the slot of its newest execution."""
     found = {}
     for submission in read_submissions(root):
         for index, pack in enumerate(submission.packs):
             for number, entry in enumerate(pack):
                 if entry.stem in stems:
-                    found[entry.stem] = Place(submission, index, number, entry)
+                    found[entry.stem] = ArraySlot(submission, index, number, entry)
     return found

@@ -2,83 +2,84 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor
 
-from study.executors.placement import Placement, variables
+from study.executors.placement import variables
 from study.executors.slurm import queue, submissions
 from study.executors.slurm.queue import ClusterError
 from study.executors.slurm.snapshot import take_snapshot
-from study.executors.slurm.submissions import Entry, Place, Submission
+from study.executors.slurm.submissions import ArraySlot, Entry, Request, Submission
 from study.executors.slurm.worker import Alone, Pack
-from study.executors.task import Event, Notify, RunJob, Task
+from study.executors.task import CostJob, Event, Notify, RunJob, Task
 
 DEFAULT_MIN = 60
 MOST_SIGNAL_S = 120
 
 
-def check_needs(tasks: Sequence[Task], placement: Placement) -> None:
-    """Refuse what the cluster cannot run, before anything is submitted.
+def check_needs(tasks: Iterable[Task], settings: Mapping[str, Any]) -> None:
+    """Refuse a study that the cluster cannot run, before anything is submitted.
 
     Raises:
         ClusterError: If SLURM is missing, a partition does not exist or its limit is too low.
     """
     queue.check_slurm()
-    for text in {json.dumps(s) for s in (placement.slurm, *(_needs(t, placement) for t in tasks))}:
+    needs = {json.dumps(_needs(task, settings)) for task in tasks}
+    for text in {json.dumps(dict(settings)), *needs}:
         _check_partition(json.loads(text))
 
 
 def submit(
-    tasks: Sequence[Task], run_job: RunJob, placement: Placement, notify: Notify
-) -> dict[str, Place]:
-    """Arrays: one for each need of resources, cut to the size that the cluster takes.
+    tasks: Sequence[Task], run_job: RunJob, request: Request, notify: Notify
+) -> dict[str, ArraySlot]:
+    """Submit arrays: one for each need of resources, cut to the size that the cluster takes.
 
     Returns:
-        Name of a task -> where it was submitted.
+        Name of a task -> its slot.
 
     Raises:
         ClusterError: If SLURM refuses.
     """
     shapes: dict[str, list[Task]] = {}
     for task in tasks:
-        shapes.setdefault(json.dumps(_needs(task, placement), sort_keys=True), []).append(task)
+        text = json.dumps(_needs(task, request.settings), sort_keys=True)
+        shapes.setdefault(text, []).append(task)
     most = queue.max_array_size()
-    places: dict[str, Place] = {}
+    slots: dict[str, ArraySlot] = {}
     for text, members in shapes.items():
         settings = json.loads(text)
         size = settings.get("cells_per_job") or 1
         packs = [members[i : i + size] for i in range(0, len(members), size)]
         for at in range(0, len(packs), most):
-            sent = _submit_array(packs[at : at + most], run_job, settings, placement)
-            places |= sent
-            one = next(iter(sent.values())).submission
-            words = f"submitted {len(sent)} cells as job {one.job} ({one.job_name})"
+            sent = _submit_array(packs[at : at + most], run_job, settings, request)
+            slots |= sent
+            array = next(iter(sent.values())).submission
+            words = f"submitted {len(sent)} cells as job {array.job} ({array.job_name})"
             notify(Event("", "note", reason=words))
-    return places
+    return slots
 
 
-def submit_alone(
-    call: Alone, entries: tuple[Entry, ...], device: str, root: Path, placement: Placement
-) -> Submission:
-    """One call as a job that has its node to itself, so that its timings are not disturbed.
+def submit_cost_job(job: CostJob, request: Request) -> Submission:
+    """Submit the cost job, with a node to itself: other jobs would disturb its timings.
 
     Raises:
         ClusterError: If SLURM is missing, or refuses.
     """
-    settings = {**_gpus(placement.slurm, device, 1), "exclusive": True}
-    one = submissions.new_submission("cost", placement.study, (entries,), _limit(settings))
-    return _send(one, [call], settings, root, placement)
+    settings = {**_gpus(request.settings, job.device, 1), "exclusive": True}
+    entries = tuple(Entry(stem, "", name) for stem, name in job.cells.items())
+    submission = submissions.new_submission("cost", request.study, (entries,), _limit(settings))
+    return _send(submission, [Alone(job.measure_there, job.args, Path.cwd())], settings, request)
 
 
-def _needs(task: Task, placement: Placement) -> dict[str, Any]:
-    """What a task asks for: the study's settings, its levels' over them, and what it implies."""
+def _needs(task: Task, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Resources of a task: the study's settings, those of its levels, and what they imply."""
     train = task.config.train
-    settings = _gpus({**placement.slurm, **task.slurm}, task.device, train.processes)
-    return {"cpus_per_task": train.threads * train.processes, **settings}
+    asked = _gpus({**settings, **task.resources}, task.device, train.processes)
+    return {"cpus_per_task": train.threads * train.processes, **asked}
 
 
 def _gpus(settings: Mapping[str, Any], device: str, count: int) -> dict[str, Any]:
@@ -92,17 +93,16 @@ def _submit_array(
     packs: Sequence[Sequence[Task]],
     run_job: RunJob,
     settings: Mapping[str, Any],
-    placement: Placement,
-) -> dict[str, Place]:
-    root = packs[0][0].root.resolve()
+    request: Request,
+) -> dict[str, ArraySlot]:
     entries = tuple(
         tuple(Entry(task.key.stem, task.attempt, task.name) for task in pack) for pack in packs
     )
-    one = submissions.new_submission("train", placement.study, entries, _limit(settings))
-    folder = submissions.folder_of(root, one)
+    submission = submissions.new_submission("train", request.study, entries, _limit(settings))
+    folder = submissions.folder_of(request.root, submission)
     calls = [
         Pack(
-            tuple(dataclasses.replace(task, root=root) for task in pack),
+            tuple(dataclasses.replace(task, root=request.root) for task in pack),
             run_job,
             folder,
             index,
@@ -110,9 +110,9 @@ def _submit_array(
         )
         for index, pack in enumerate(packs)
     ]
-    one = _send(one, calls, settings, root, placement)
+    submission = _send(submission, calls, settings, request)
     return {
-        task.name: Place(one, index, number, entries[index][number])
+        task.name: ArraySlot(submission, index, number, entries[index][number])
         for index, pack in enumerate(packs)
         for number, task in enumerate(pack)
     }
@@ -122,18 +122,17 @@ def _send(
     submission: Submission,
     calls: Sequence[Pack | Alone],
     settings: Mapping[str, Any],
-    root: Path,
-    placement: Placement,
+    request: Request,
 ) -> Submission:
     """Write the manifest, call sbatch, write the manifest again with the job's id."""
     queue.check_slurm()
-    root = root.resolve()
+    root = request.root
     code = take_snapshot(submissions.cluster_folder(root) / "code")
     folder = submissions.folder_of(root, submission)
     submissions.write_submission(root, submission)
     retries = int(settings.get("max_timeouts", 10))
     executor = SlurmExecutor(folder, max_num_timeout=retries)
-    executor.update_parameters(**_parameters(submission, settings, placement, code))
+    executor.update_parameters(**_parameters(submission, settings, request.threads, code))
     try:
         with queue.clean_environment(), executor.batch():
             jobs = [executor.submit(call) for call in calls]
@@ -152,7 +151,7 @@ def _limit(settings: Mapping[str, Any]) -> int:
 
 
 def _parameters(
-    submission: Submission, settings: Mapping[str, Any], placement: Placement, code: Path
+    submission: Submission, settings: Mapping[str, Any], threads: int, code: Path
 ) -> dict[str, Any]:
     """What submitit is told, of what is set."""
     limit = _limit(settings)
@@ -166,7 +165,7 @@ def _parameters(
     given = {name: settings[name] for name in names if settings.get(name) is not None}
     if settings.get("mem_gb") is not None:
         given["mem"] = f"{int(settings['mem_gb'] * 1024)}MB"
-    exports = {**variables(placement.threads), "PYTHONPATH": str(code)}
+    exports = {**variables(threads), "PYTHONPATH": str(code)}
     lines = [f"export {name}={json.dumps(value)}" for name, value in exports.items()]
     options = dict(settings.get("options") or {})
     options["chdir"] = str(code)  # python -m looks there first: not at what the tree is by then

@@ -1,4 +1,4 @@
-"""What runs inside a SLURM job: the tasks of one pack, one after another."""
+"""Code that runs inside a SLURM job: the tasks of one pack, one after another."""
 
 import dataclasses
 import os
@@ -11,10 +11,9 @@ from typing import Any
 
 from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
-from study.executors.failure import Clock, failed_record
 from study.executors.slurm.submissions import write_place
 from study.executors.stop import is_stop_requested, stop_on
-from study.executors.task import Event, RunJob, Task
+from study.executors.task import Clock, Event, RunJob, Task, failed_record
 from study.records.lease import Leases
 from study.records.store import Store
 
@@ -25,16 +24,16 @@ POLL_S = 1.0  # between two looks at a lease that another holds
 class Pack:
     """The tasks of one array element; picklable, and called by submitit in the job.
 
-    SLURM's signal before the limit or a preemption makes training write its checkpoint after the
-    step it is at; then submitit puts the job back into the queue, and it goes on from there.
-    A task whose lease a live other holds is left to them: a second submitter does not see in its
-    queue what another person, or one of the same moment, has submitted.
+    On SLURM's signal before the limit or a preemption, training writes its checkpoint after the
+    current step; then submitit requeues the job, which resumes from there. A task whose lease is
+    held elsewhere is left to its holder: a submitter does not see in its queue the jobs of another
+    person, or of the same moment.
 
     Attributes:
-        tasks: Run in this order; those that have a record are passed over.
-        run_job: Runs one.
-        folder: Of the submission.
-        index: Of the element in its array.
+        tasks: Run in this order; those that have a record are skipped.
+        run_job: Runs one task.
+        folder: Folder of the submission.
+        index: Element of the array.
         work: Folder that paths of the study are relative to.
     """
 
@@ -45,7 +44,7 @@ class Pack:
     work: Path
 
     def __call__(self) -> str:
-        """Run what has no record; the records are the result."""
+        """Run the tasks that have no record; the records are the result."""
         requeue = _take_over_signal()
         os.chdir(self.work)
         for number, task in enumerate(self.tasks):
@@ -58,7 +57,7 @@ class Pack:
     def _run(self, task: Task, requeue: Callable[[], None]) -> None:
         clock = Clock()
         restarts = os.environ.get("SLURM_RESTART_COUNT", "0")
-        # A node that is taken for dead may run on: no two executions share an attempt's folder.
+        # A node that is taken for dead may still run: no two executions share an attempt's folder.
         attempt = dataclasses.replace(task, attempt=f"{task.attempt}r{restarts}")
         print(f"started {attempt.name} as {attempt.attempt}", flush=True)
         try:
@@ -77,31 +76,31 @@ class Pack:
                 store.add(task.key, failed_record(attempt, clock, " ".join(reason.split())))
 
     def checkpoint(self) -> DelayedSubmission:
-        """What submitit runs after a requeue: the same; the checkpoints are on disk."""
+        """Run the same after a requeue; the checkpoints are on disk."""
         return DelayedSubmission(self)
 
 
 @dataclass(frozen=True)
 class Alone:
-    """One function call that is a job of its own."""
+    """One function call that is a job."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     work: Path
 
     def __call__(self) -> str:
-        """Call it; what it finds, it writes itself."""
+        """Call the function, which writes its results."""
         os.chdir(self.work)
         self.function(*self.args)
         return "done"
 
     def checkpoint(self) -> DelayedSubmission:
-        """Begin again."""
+        """Run the same after a requeue."""
         return DelayedSubmission(self)
 
 
 def _take_over_signal() -> Callable[[], None]:
-    """Make submitit's signal a request to stop; gives what submitit would have done on it."""
+    """Make submitit's signal a request to stop; return submitit's handler of it."""
     number = signal.SIGUSR2
     handler = signal.getsignal(number)
     stop_on(number)
@@ -115,15 +114,15 @@ def _take_over_signal() -> Callable[[], None]:
 
 
 def _is_ours(task: Task, leases: Leases) -> bool:
-    """Whether a task has no record and its lease is held now; waits for one that may be over.
+    """Whether a task has no record and this process holds its lease; waits for one to expire.
 
-    That of an execution which was killed on another node, perhaps our own, is over when it has not
-    changed for a while.
+    The lease of an execution that was killed on another node expires when it has not changed for a
+    while.
     """
     name, deadline = task.key.name, time.monotonic() + leases.expiry_s + 2 * leases.beat_s
     while not _has_ended(task):
         if leases.take(name):
-            return not _has_ended(task)  # it may have ended between the look and the lease
+            return not _has_ended(task)  # it may have ended before we took the lease
         if time.monotonic() > deadline or is_stop_requested():
             print(f"left {task.name} to {leases.holder(name) or 'another'}", flush=True)
             return False
@@ -132,10 +131,11 @@ def _is_ours(task: Task, leases: Leases) -> bool:
 
 
 def _has_ended(task: Task) -> bool:
-    """Whether a record was written: by this execution or one that was taken for dead."""
+    """Whether this execution, or one that was taken for dead, has written a record."""
     store = Store(task.root)
-    failed = [one for one in store.failed(task.key) if one.attempt.startswith(task.attempt)]
-    return bool(store.done(task.key) or failed)
+    failed = store.failed(task.key)
+    executed = any(record.attempt.startswith(task.attempt) for record in failed)
+    return bool(store.done(task.key)) or executed
 
 
 def _print(event: Event) -> None:
