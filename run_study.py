@@ -1,6 +1,7 @@
 """Answer a question about video models: python run_study.py ablations/factorization.yaml."""
 
 import sys
+from functools import partial
 
 try:
     from study.cli.complaint import saying_why
@@ -26,6 +27,11 @@ def main(argv: list[str] | None = None) -> int:
         from study.manage.importing import import_study
 
         return import_study(options, read_ledger, console_for(options.action))
+    if options.action == "resolve":
+        from analysis.stats.estimates import median_ratio
+        from study.cli.resolve import resolve
+
+        return resolve(options, median_ratio, console_for(options.action))
     return answer(options)
 
 
@@ -53,13 +59,15 @@ def answer(options: Options) -> int:
         counts = counted(plan, options.action == "run", options.modules, console)
         if options.action == "plan":
             return print_plan(plan, counts, estimate(plan, counts, store), console, options.json)
-        from analysis.stats.estimates import median_ratio
         from study.run.cost import cost_on_node, run_cost
         from study.run.train import run_job
 
-        parts = run_cost, cost_on_node, run_job, median_ratio
-        work = Work(lambda: register_claims(study, options.report_folder), *parts)
-        plan = session.run(work, estimate(plan, counts, store).seconds, options.retry_failed)
+        claims = partial(register_claims, study, options.report_folder)
+        work, expected = (
+            Work(claims, run_cost, cost_on_node, run_job),
+            estimate(plan, counts, store),
+        )
+        plan = session.run(work, expected.seconds, options.retry_failed)
         if options.detach:
             return session.say_detached()
     if options.compare:

@@ -3,11 +3,8 @@
 from collections.abc import Callable
 
 from analysis.results.results import Results, Variant, short_label, short_name
-from analysis.stats.estimates import Estimate
-from analysis.stats.format import NONE, interval, prefix_for
-from analysis.tables.notes import quoted_batch
+from analysis.stats.format import NONE, prefix_for
 from analysis.tables.table import Entry
-from study.records.record import Reached
 from study.spec.study import Matching
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -37,34 +34,13 @@ def targets_of(results: Results, match: Matching) -> dict[str, Variant | None]:
 
 def cost_ratio(
     results: Results, match: Matching, variant: Variant, target: Variant | None
-) -> Estimate | None:
-    """A cell's cost as a multiple of its target's; None where one is not known yet.
-
-    Of counts without an interval; of latencies as they were measured for the report, paired by
-    round, and not as they were when the value was chosen.
-    """
-    if match.is_timed:
-        return latency_ratio(results, variant, target) if target is not None else None
+) -> float | None:
+    """A cell's cost as a multiple of its target's; None where one is not known yet."""
     wanted = match.to if isinstance(match.to, float) else None
     if target is not None:
         wanted = results.count(target, match.metric)
     ours = results.count(variant, match.metric)
-    return Estimate(ours / wanted, None, None, 1) if ours is not None and wanted else None
-
-
-def latency_ratio(results: Results, variant: Variant, target: Variant) -> Estimate | None:
-    """Latency at the quoted batch size as a multiple of the target's in the same timing run."""
-    batch = quoted_batch(results)
-    if batch is None:
-        return None
-    if results.baseline_of(variant) is target:
-        return results.ratio_to_baseline(variant, "latency", batch)
-    return results.ratio(variant, target, "latency", batch)
-
-
-def reached_by(results: Results, variant: Variant) -> Reached | None:
-    """What was timed when the value of a cell was chosen; None of one that was not scaled so."""
-    return next((one.reached for one in results.jobs(variant) if one.reached), None)
+    return ours / wanted if ours is not None and wanted else None
 
 
 def scaled_value(results: Results, match: Matching, variant: Variant) -> tuple[str, int] | None:
@@ -88,26 +64,12 @@ def matched_remarks(results: Results) -> tuple[str, ...]:
         target = f"{match.to / factor:g} {prefix}".rstrip()
     else:
         others = " at the same levels of all other factors" * (len(results.factors) > len(match.to))
-        whose = "that" if match.is_timed else "those"
-        target = f"{whose} of {short_label(match.to)}{others}"
-    come, where, measured = "come", "", ""
-    if match.is_timed:
-        come, where = "comes", _timed_where(results)
-        measured = ", as the costs of this report have it"
+        target = f"those of {short_label(match.to)}{others}"
     return (
-        f"Matched: before the run, cells were scaled so that their {match.metric_words} {come} "
-        f"within {100 * match.within:g} % of {target} ({by}){where}; the last number is the "
-        f"multiple reached{measured}.",
+        f"Matched: before the run, cells were scaled so that their {match.metric_words} come "
+        f"within {100 * match.within:g} % of {target} ({by}); the last number is the multiple "
+        "reached.",
     )
-
-
-def _timed_where(results: Results) -> str:
-    """How and on what values were chosen, for a study that matches latency."""
-    found = [reached_by(results, variant) for variant in results.variants]
-    devices = list(dict.fromkeys(one.device for one in found if one is not None))
-    on = f" on {' and on '.join(devices)}" if devices else ""
-    batch = results.study.cost.batch_sizes[0]
-    return f", chosen by timing a few values of each at batch {batch} beside its target{on}"
 
 
 def _entry(results: Results, match: Matching, variant: Variant, target: Variant | None) -> Entry:
@@ -116,22 +78,8 @@ def _entry(results: Results, match: Matching, variant: Variant, target: Variant 
     scaled = scaled_value(results, match, variant)
     ratio = cost_ratio(results, match, variant, target)
     words = f"{short_name(scaled[0])} {scaled[1]}" if scaled else "as it is"
-    reached = reached_by(results, variant)
-    chosen = _chosen_notes(reached) if reached else ()
     if ratio is None:
-        unknown = "not timed" if match.is_timed else "not counted"
-        return Entry(f"{words}, {unknown}" if scaled else NONE, notes=chosen)
-    far = scaled is not None and not match.is_near(ratio.value)
+        return Entry(f"{words}, not counted" if scaled else NONE)
+    far = scaled is not None and not match.is_near(ratio)
     outside = f"outside of the {100 * match.within:g} % that were asked for"
-    notes = (outside, *chosen) if far else chosen
-    return Entry(f"{words}, {_ratio_words(ratio)}", notes=notes)
-
-
-def _chosen_notes(reached: Reached) -> tuple[str, ...]:
-    ratio = Estimate(reached.ratio, reached.low, reached.high, 0)
-    return (f"when it was chosen, on {reached.device}: {_ratio_words(ratio)}",)
-
-
-def _ratio_words(ratio: Estimate) -> str:
-    """As "1.003x", and of a timing "1.003x [0.981, 1.022]"."""
-    return interval(ratio, 3, unit=TIMES)
+    return Entry(f"{words}, {ratio:.3f}{TIMES}", notes=(outside,) if far else ())

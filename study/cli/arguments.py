@@ -116,6 +116,13 @@ def _add_actions(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take what such a file holds into the results folder; what is there already stays",
     )
+    one.add_argument(
+        "--resolve",
+        type=Path,
+        metavar="OUT.yaml",
+        help="choose the values that match asks for, by counting or timing, and write the study "
+        "with them as levels",
+    )
     one.add_argument("--detach", action="store_true", help="return once all is submitted to SLURM")
     what.add_argument(
         "--gate",

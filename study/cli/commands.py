@@ -11,10 +11,9 @@ from study.cli.plan_view import data_warnings, print_status, print_warnings
 from study.estimate.estimate import recorded_counts
 from study.executors.executor import ExecutorError
 from study.match.cells import match_cells
-from study.match.open_cells import plan_cells, refuse_timing
 from study.measure.counts import CellCounts
 from study.plan.jobs import exit_code
-from study.plan.planner import Choice, Plan, executor_of, task_of
+from study.plan.planner import Choice, Plan, executor_of, make_plan, task_of
 from study.records.environment import resolve_device
 from study.records.store import Store
 from study.spec.grid import expand
@@ -25,8 +24,7 @@ def make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: b
     """The plan; jobs that died on a cluster while nobody looked have their failed records first.
 
     Raises:
-        StudyError: If a cell is wrong, the cluster does not answer, or jobs are to be submitted
-            whose values have to be timed first.
+        StudyError: If a cell is wrong, or the cluster does not answer.
     """
     with _without_collector():
         return _make_settled_plan(study, store, choice, settle_jobs)
@@ -45,15 +43,14 @@ def _without_collector() -> Iterator[None]:
 
 def _make_settled_plan(study: Study, store: Store, choice: Choice, settle_jobs: bool) -> Plan:
     cells, device = match_cells(study, expand(study), store.root), resolve_device(study.run.device)
-    plan = plan_cells(study, cells, store, device, choice)
+    plan = make_plan(study, cells, store, device, choice)
     if settle_jobs and (executor := executor_of(study, store.root)).is_remote:
-        refuse_timing(plan)
         missing = (job for job in plan.training if job.status == "to run")
         try:
             executor.check()
             if executor.settle(task_of(plan, job, store.root) for job in missing):
                 store.refresh()
-                plan = plan_cells(study, cells, store, device, choice)
+                plan = make_plan(study, cells, store, device, choice)
         except ExecutorError as error:
             raise study.error(("run", study.run.executor), str(error)) from None
     return plan

@@ -24,7 +24,7 @@ class Options:
     Attributes:
         study: The study file; of "reproduce" the record, of "import" the archive.
         action: "run", "plan", "status", "report", "claims", "compare", "cancel", "reproduce", "gc",
-            "archive" or "import".
+            "archive", "import" or "resolve".
         json: Print plan or status for scripts.
         modules: Levels of modules that a plan shows; 0 shows none.
         results: The results folder.
@@ -44,6 +44,7 @@ class Options:
         device_name: What this machine is called in cost records.
         yes: Remove what `gc` shows.
         archive: Where it is to be written.
+        resolve: The study file to write.
     """
 
     study: Path
@@ -67,6 +68,7 @@ class Options:
     device_name: str = ""
     yes: bool = False
     archive: Path | None = None
+    resolve: Path | None = None
 
     @property
     def report_folder(self) -> Path:
@@ -146,7 +148,7 @@ def parse_options(argv: list[str] | None) -> Options:
     args = make_parser().parse_args(argv)
     known = (
         "plan", "status", "report", "claims", "cancel", "compare", "reproduce", "gc", "archive",
-        "import",
+        "import", "resolve",
     )  # fmt: skip
     actions = [name for name in known if getattr(args, name)]
     action = actions[0] if actions else "run"
@@ -183,6 +185,7 @@ def parse_options(argv: list[str] | None) -> Options:
         device_name=args.device_name or "",
         yes=args.yes,
         archive=args.archive,
+        resolve=args.resolve,
     )
 
 

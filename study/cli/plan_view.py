@@ -11,7 +11,6 @@ from rich.console import Console
 from study.cli.needs import needs_as_values, needs_in_words
 from study.estimate.estimate import Estimate
 from study.executors.task import AGAIN
-from study.match.open_cells import latency_notes
 from study.match.words import matched_words, ratio_to_target
 from study.measure.counts import CellCounts
 from study.plan.jobs import sum_up
@@ -71,7 +70,6 @@ def print_plan(
         )
     notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
     notes += _count_notes(plan, counts)
-    notes += latency_notes(plan, counts)
     print_rows(headings, rows, console, title=plan.study.question, words=len(levels))
     _say_more(len(plan.cost) - len(rows), "cells", console)
     for note in notes[:MOST_NOTES]:

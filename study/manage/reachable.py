@@ -62,8 +62,6 @@ class Needs:
         cells = expand(study)
         self.scaled |= {path.name for path in values_files(study, cells, root)}
         cells = match_cells(study, cells, root)
-        if any(cell.is_open for cell in cells):
-            raise StudyError(f"{study.path}: the values that match times are not in {root}")
         try:
             for kind, config, seed in _runs(study, cells):
                 self._add_run(kind, config, seed, device)

@@ -2,12 +2,11 @@
 
 Costs are counted on the meta device, as for the plan. What was chosen is kept in the results folder
 when a study is run, by all that it depends on, so that a report of it loads no torch. A latency is
-not counted: its values are timed by the run (study/match/latency_match.py) and only read here.
+not counted: study/match/resolve.py times it before a study is run.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from study.match.counted import (
@@ -17,30 +16,11 @@ from study.match.counted import (
     read_counted,
     write_counted,
 )
-from study.match.search import around, whole_fields, with_field
-from study.match.timed_values import Timed, path_of, read_timed
-from study.match.words import ratio_words
+from study.match.search import whole_fields, with_field
 from study.spec.grid import Cell, Matched, expand
 from study.spec.match import Matching, Scale
 from study.spec.study import Study
 from vlf.config import ModelConfig, RunConfig
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A value that is chosen by timing.
-
-    Attributes:
-        cell: As it was before it is scaled.
-        scale: What of it may be scaled.
-        target: Whose latency it is to have.
-        path: Where the value is written down.
-    """
-
-    cell: Cell
-    scale: Scale
-    target: Cell
-    path: Path
 
 
 def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
@@ -57,15 +37,34 @@ def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
     """
     if study.match is None:
         return list(cells)
-    scales, targets = _scales_and_targets(study, study.match, cells)
+    scales, targets = scales_and_targets(study, study.match, cells)
     if study.match.is_timed:
-        matched = _with_timed(study, study.match, cells, scales, targets, root)
-    else:
-        values = read_counted(counted_path(study.match, cells, root), cells, scales)
-        if values is None:
-            values = choose_values(study, study.match, cells, scales, targets)
-        matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
-    _check_distinct(study, [cell for cell in matched if not cell.is_open])
+        out = study.path.with_name(f"{study.path.stem}_resolved.yaml")
+        command = f"python run_study.py {study.path} --resolve {out}"
+        raise study.error(
+            ("match", "metric"),
+            f"a latency is matched before the study is run: {command}; then run {out.name}",
+        )
+    values = read_counted(counted_path(study.match, cells, root), cells, scales)
+    if values is None:
+        values = choose_values(study, study.match, cells, scales, targets)
+    return with_values(study, cells, scales, targets, values)
+
+
+def with_values(
+    study: Study,
+    cells: Sequence[Cell],
+    scales: Mapping[str, Scale | None],
+    targets: Mapping[str, Target],
+    values: Mapping[str, int],
+) -> list[Cell]:
+    """Scale cells to the values that were chosen, by name.
+
+    Raises:
+        StudyError: If two cells come to the same run.
+    """
+    matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
+    _check_distinct(study, matched)
     return matched
 
 
@@ -77,30 +76,17 @@ def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
     """
     if study.match is None:
         return []
-    if study.match.is_timed:
-        return [one.path for one in asked_values(study, cells, root)]
     return [counted_path(study.match, cells, root)]
 
 
-def asked_values(study: Study, cells: Sequence[Cell], root: Path) -> list[Asked]:
-    """Of a study that matches latency: every value that it needs, timed before or not.
-
-    Args:
-        study: Of the cells.
-        cells: As `expand` gives them.
-        root: The results folder.
-
-    Raises:
-        StudyError: As `match_cells`, but for the tolerance.
-    """
-    if study.match is None or not study.match.is_timed:
-        return []
-    return _asked(study, cells, *_scales_and_targets(study, study.match, cells), root)
-
-
-def _scales_and_targets(
+def scales_and_targets(
     study: Study, match: Matching, cells: Sequence[Cell]
 ) -> tuple[dict[str, Scale | None], dict[str, Target]]:
+    """By cell name: what of it may be scaled, and to which cost.
+
+    Raises:
+        StudyError: If an entry names no cell, or a cell has no target or no such key.
+    """
     _check_used(study, match, cells)
     scales = {cell.name: _scale_of(study, match, cell) for cell in cells}
     targets = _targets(match, cells)
@@ -110,83 +96,13 @@ def _scales_and_targets(
     return scales, targets
 
 
-def _asked(
-    study: Study,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-    root: Path,
-) -> list[Asked]:
-    found = []
-    for cell in cells:
-        scale, target = scales[cell.name], targets[cell.name]
-        if scale is not None and isinstance(target, Cell):
-            path = path_of(root, cell, scale, target, study.cost)
-            found.append(Asked(cell, scale, target, path))
-    return found
-
-
-def _with_timed(
-    study: Study,
-    match: Matching,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-    root: Path,
-) -> list[Cell]:
-    """Cells with the values that were timed for them; where none was yet, the nearest in MACs."""
-    asked = _asked(study, cells, scales, targets, root)
-    read = {path: read_timed(path) for path in {one.path for one in asked}}  # few are different
-    known = {one.cell.name: timed for one in asked if (timed := read[one.path]) is not None}
-    for one in asked:
-        if one.cell.name in known:
-            _check_reached(study, match, one, known[one.cell.name])
-    values = {name: timed.value for name, timed in known.items()}
-    open_ = [cell for cell in cells if scales[cell.name] is not None and cell.name not in known]
-    if open_:
-        values |= choose_values(study, match, open_, scales, targets)
-    found = []
-    for cell in cells:
-        scaled = _scale(cell, scales[cell.name], targets[cell.name], values)
-        assert scaled.matched is not None
-        timed = known.get(cell.name)
-        is_open = scales[cell.name] is not None and timed is None
-        reached = timed.reached if timed else None
-        matched = dataclasses.replace(scaled.matched, reached=reached, is_open=is_open)
-        found.append(dataclasses.replace(scaled, matched=matched))
-    return found
-
-
-def _check_reached(study: Study, match: Matching, one: Asked, timed: Timed) -> None:
-    """Refuse a cell whose nearest value is too far.
-
-    Raises:
-        StudyError: With the values around the target, as they were timed.
-    """
-    if match.is_near(timed.reached.ratio):
-        return
-    last = max(tried.run for tried in timed.tried)
-    ratios = {one.value: one for one in timed.tried if one.run == last and one.ratio is not None}
-    told = " and ".join(
-        f"{value} has {ratio_words(ratios[value].ratio, ratios[value].low, ratios[value].high)}"
-        for value in around({value: one.ratio or 0.0 for value, one in ratios.items()}, 1.0)
-    )
-    cell, key = one.cell.name, f"model.{one.scale.field}"
-    wanted = f"{100 * match.within:g} % of the latency of {one.target.name}"
-    raise study.error(
-        ("match", "by", one.scale.name),
-        f"no {key} brought {cell} within {wanted} on {timed.reached.device}; nearest: {told}; "
-        f"widen within, or delete {one.path} to time it again",
-    )
-
-
 def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
     """Write down what was counted and chosen for a study that is about to run.
 
     Raises:
         OSError: If the folder cannot be written.
     """
-    if study.match is None or study.match.is_timed:
+    if study.match is None:
         return
     path = counted_path(study.match, expand(study), root)
     if not path.exists():

@@ -38,7 +38,7 @@ def choose_values(
     scales: Mapping[str, Scale | None],
     targets: Mapping[str, Target],
 ) -> dict[str, int]:
-    """Cell name -> value, of each cell that is scaled; of a latency the nearest in MACs.
+    """Cell name -> value, of each cell that is scaled.
 
     Raises:
         StudyError: If no value is within the tolerance, or none can be built.
@@ -98,7 +98,7 @@ def _solve(
         best, costs = nearest_value(values, cost, target)
     except ValueError as error:
         raise study.error(key, f"model.{scale.field}: {error} (cell {cell.name})") from None
-    if not match.is_timed and not match.is_near(costs[best] / target):
+    if not match.is_near(costs[best] / target):
         told = " and ".join(
             f"{value} has {amount(costs[value])} ({costs[value] / target:.3f} times)"
             for value in around(costs, target)

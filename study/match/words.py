@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from study.measure.counts import CellCounts
-from study.records.record import Reached
 from study.spec.grid import Cell
 from study.spec.match import Matching
 
@@ -16,11 +15,9 @@ def count_of(match: Matching, counts: CellCounts) -> float:
 
 
 def ratio_to_target(match: Matching, cell: Cell, counts: Mapping[str, CellCounts]) -> float | None:
-    """A cell's cost as a multiple of its target's; None where it has none, or is not timed."""
+    """A cell's cost as a multiple of its target's; None where it has none."""
     if cell.matched is None:
         return None
-    if match.is_timed:
-        return cell.matched.reached.ratio if cell.matched.reached else None
     target = match.to if isinstance(match.to, float) else None
     if cell.matched.target:
         target = count_of(match, counts[cell.matched.target])
@@ -35,18 +32,8 @@ def matched_words(match: Matching, cell: Cell, counts: Mapping[str, CellCounts])
     if matched.target == cell.name:
         return "target"
     what = f"{matched.key.removeprefix('model.')} {matched.value}" if matched.key else "as it is"
-    if matched.is_open:
-        return f"{what}?"
-    if match.is_timed:
-        reached = matched.reached
-        return f"{what}, {reached_words(reached)}" if reached else what
     ratio = ratio_to_target(match, cell, counts)
     return "-" if ratio is None else f"{what}, {ratio:.3f}{TIMES}"
-
-
-def reached_words(reached: Reached) -> str:
-    """As `ratio_words`."""
-    return ratio_words(reached.ratio, reached.low, reached.high)
 
 
 def ratio_words(ratio: float | None, low: float | None, high: float | None) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from study.measure.metrics import METRICS, Reading, Subject, Watch
+from study.measure.metrics import METRICS, Metric, Reading, Subject, Watch
 from study.measure.metrics.latency import forward
 from study.measure.metrics.subject import Count, Derived, Isolated, SideBySide
 from study.measure.supervision import Ended, end_with_parent, fork
@@ -59,8 +59,20 @@ class Place(Watch):
         self.sender.send(Failed(cell, reason_of(error, activity), traceback.format_exc()))
 
 
-def time_side_by_side(
+def time_latency(
     sender: Connection, shared: "Array[c_int]", cells: Cells, protocol: CostConfig, device: str
+) -> None:
+    """The same for latency alone."""
+    time_side_by_side(sender, shared, cells, protocol, device, {"latency": METRICS["latency"]})
+
+
+def time_side_by_side(
+    sender: Connection,
+    shared: "Array[c_int]",
+    cells: Cells,
+    protocol: CostConfig,
+    device: str,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> None:
     """Build every cell, time all of them, count each; sends `Measured` for each that lived.
 
@@ -75,7 +87,7 @@ def time_side_by_side(
     subjects = _build(cells, device, place)
     timed: dict[str, dict[str, Reading]] = {subject.name: {} for subject in subjects}
     place.doing("timing")
-    for key, metric in METRICS.items():
+    for key, metric in metrics.items():
         if not isinstance(metric, SideBySide) or not subjects:
             continue
         try:
@@ -90,7 +102,7 @@ def time_side_by_side(
         place.stage(f"counting {subject.name} ({number} of {len(subjects)})")
         place.at(subject.name)
         try:
-            sender.send(measured(subject.name, _complete(subject, timed[subject.name])))
+            sender.send(measured(subject.name, _complete(subject, timed[subject.name], metrics)))
         except Exception as error:
             place.fail(error)
 
@@ -108,14 +120,16 @@ def _build(cells: Cells, device: str, place: Place) -> list[Subject]:
     return subjects
 
 
-def _complete(subject: Subject, timed: Mapping[str, Reading]) -> list[Reading]:
+def _complete(
+    subject: Subject, timed: Mapping[str, Reading], metrics: Mapping[str, Metric]
+) -> list[Reading]:
     """Add what is counted and what is derived; in the order of the registry."""
-    counted = {k: m.measure(subject) for k, m in METRICS.items() if isinstance(m, Count)}
+    counted = {k: m.measure(subject) for k, m in metrics.items() if isinstance(m, Count)}
     known = {**timed, **counted}
     so_far = [m for reading in known.values() for m in reading.measurements]
-    derived = {k: m.measure(so_far) for k, m in METRICS.items() if isinstance(m, Derived)}
+    derived = {k: m.measure(so_far) for k, m in metrics.items() if isinstance(m, Derived)}
     known |= derived
-    return [known[key] for key in METRICS if key in known]
+    return [known[key] for key in metrics if key in known]
 
 
 def measure_isolated(

@@ -27,7 +27,7 @@ BLOCK = 24  # cells timed side by side, besides the baselines
 ALONE = 32  # so many cells are not cut
 COSTS = "study.measure.timed_process:time_side_by_side"
 ISOLATED = "study.measure.timed_process:measure_isolated"
-LATENCY = "study.match.latency_process:time_side_by_side"
+LATENCY = "study.measure.timed_process:time_latency"
 ACTIVITIES = ("starting", "building", "counting", "timing", "measuring peak memory")
 
 

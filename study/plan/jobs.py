@@ -109,7 +109,6 @@ class Planned:
             "record": self.record,
             "reference": self.reference,
             "tried": self.tried,
-            "reached": self.cell.matched.reached if self.cell.matched else None,
             "log": self.log,
         }
         values |= changes

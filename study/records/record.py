@@ -155,23 +155,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """How near the latency of a scaled cell came to its target's, when its value was chosen.
-
-    Attributes:
-        ratio: Median over timing rounds of its latency as a multiple of the target's.
-        low: Lower end of the 95 % interval; None where there is none.
-        high: Upper end, alike.
-        device: Where it was timed, as a person is told: "AMD EPYC 7B13".
-    """
-
-    ratio: float
-    low: float | None
-    high: float | None
-    device: str
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How one planned job of a study ended; planned = the sum over the five statuses.
 
@@ -189,7 +172,6 @@ class Outcome:
             are paired with.
         elsewhere: Of a cost outcome: what the same cell costs on other devices.
         tried: Of a tune outcome: dotted key -> label of the value that it tries.
-        reached: Of a cell that was scaled to a latency (`match`).
         log: Path of the log of a failed attempt; "" without one.
     """
 
@@ -204,7 +186,6 @@ class Outcome:
     reference: Record | None = None
     elsewhere: tuple["Elsewhere", ...] = ()
     tried: Mapping[str, str] = field(default_factory=dict)
-    reached: Reached | None = None
     log: str = ""
 
     @property

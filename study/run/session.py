@@ -11,18 +11,15 @@ from rich.console import Console
 
 from study.executors.executor import ExecutorError
 from study.executors.task import CostJob, RunJob, reason_of, reason_of_attempts
-from study.match.cells import keep_values, match_cells
-from study.match.latency_match import RatioOf, match_latency
-from study.match.open_cells import elsewhere_notes, plan_cells, waiting_words, wanted_open
+from study.match.cells import keep_values
 from study.plan.jobs import sum_up
 from study.plan.known_studies import keep_study
-from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices
+from study.plan.planner import Plan, Planned, executor_of, make_plan, place, task_of, with_choices
 from study.records.alone import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
 from study.run.progress import LiveView, Tally
 from study.spec.choices import choice_lines
-from study.spec.grid import expand
 from study.spec.study import Study
 from study.spec.tuning import is_diverged
 
@@ -38,14 +35,12 @@ class Work:
         run_cost: Times what a plan is missing, here.
         cost_on_node: Does so in a job of a cluster.
         run_job: Trains.
-        ratio_of: Of two latencies by round, with its interval; for a study that matches latency.
     """
 
     register: Callable[[], object]
     run_cost: RunCost
     cost_on_node: Callable[[Study, Path, str, Mapping[str, str]], None]
     run_job: RunJob
-    ratio_of: RatioOf | None = None
 
 
 class Session:
@@ -97,7 +92,6 @@ class Session:
         try:
             self.keep_study()
             work.register()
-            self._match(work.ratio_of)
             keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
             if retry_failed:
                 for job in self.plan.to_run:
@@ -114,23 +108,6 @@ class Session:
     def keep_study(self) -> None:
         """Let the results folder know the study, for what is asked of it later."""
         keep_study(self.plan.study, self.plan.device, self.store.root)
-
-    def _match(self, ratio_of: RatioOf | None) -> None:
-        """Time the values that scaled cells wait for; then plan anew, as it is known what they are.
-
-        Raises:
-            StudyError: If no value brings a cell near enough.
-        """
-        plan = self.plan
-        if wanted := wanted_open(plan):
-            assert ratio_of is not None
-            what = f"values of {waiting_words(wanted)}, timed beside their targets"
-            with alone_at_timing(self.store.root, self.console), self._showing(what) as notify:
-                match_latency(plan, self.store.root, ratio_of, notify, self._say)
-            cells = match_cells(plan.study, expand(plan.study), self.store.root)
-            self.plan = plan_cells(plan.study, cells, self.store, plan.device, plan.choice)
-        for note in elsewhere_notes(self.plan):
-            self._say(note)
 
     def _say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -212,7 +189,7 @@ class Session:
         self.store.refresh()
         plan, cells = self.plan, [job.cell for job in self.plan.cost]
         choice = dataclasses.replace(plan.choice, retry_failed=False)
-        return plan_cells(plan.study, cells, self.store, plan.device, choice).cost
+        return make_plan(plan.study, cells, self.store, plan.device, choice).cost
 
     def say_detached(self) -> int:
         """Say how the study goes on without us; 0."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
-from study.records.record import Reached
 from study.spec.errors import InvalidError
 from study.spec.factors import Level
 from study.spec.resolve import draft_run, fault, resolve
@@ -32,15 +31,11 @@ class Matched:
         value: Chosen for it, or None.
         target: Name of the cell that sets the cost, perhaps the cell itself; "" where it is a
             number, or not in the study.
-        reached: Of a value that was chosen by timing: how near it came.
-        is_open: Whether it still has to be timed; `value` is then the nearest in MACs.
     """
 
     key: str
     value: int | None
     target: str
-    reached: Reached | None = None
-    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,11 +62,6 @@ class Cell:
     def name(self) -> str:
         """Unique in the study: "variant=VLF, data.frames=8", or "base" without factors."""
         return ", ".join(f"{k}={v}" for k, v in self.levels.items()) or "base"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether what it runs is not known before a timing (`match: {metric: latency}`)."""
-        return self.matched is not None and self.matched.is_open
 
 
 @dataclass(frozen=True)

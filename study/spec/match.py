@@ -83,7 +83,7 @@ class Matching:
 
     @property
     def is_timed(self) -> bool:
-        """Whether values are chosen by timing (study/match/latency_match.py), not counting."""
+        """Whether values are chosen by timing (study/match/resolve.py), not counting."""
         return self.metric == TIMED
 
     def is_near(self, ratio: float) -> bool:

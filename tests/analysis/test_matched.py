@@ -4,11 +4,8 @@ import dataclasses
 
 import pytest
 
-from analysis.prose.methods import methods
 from analysis.results.results import Results
-from analysis.stats.estimates import median_ratio
 from analysis.tables.main import main_table
-from study.records.record import Reached
 from study.spec.match import Matching, Scale
 
 BY = (Scale("vlf", {}, "vlf", "width"), Scale("TSN", {"variant": "TSN"}, "", ""))
@@ -82,71 +79,3 @@ def test_a_study_that_matches_nothing_has_no_such_column(maker, seven_study):
     table = main_table(Results(seven_study, maker.seven(), maker.root))
 
     assert not any("matched" in heading for heading in table.header)
-
-
-def timed_study(maker, outcomes, within):
-    match = Matching("latency", {"variant": "VLF"}, BY, within)
-    study = maker.study({"variant": [one.levels["variant"] for one in outcomes]})
-    return dataclasses.replace(study, seeds=(), match=match)
-
-
-def rounds(outcome):
-    (latency,) = [
-        m
-        for m in outcome.record.measurements
-        if m.metric == "latency" and m.conditions["batch_size"] == 1
-    ]
-    return dict(zip(latency.rounds, latency.samples, strict=True))
-
-
-def test_a_matched_latency_is_told_as_this_report_measured_it_beside_what_was_chosen_by(
-    maker, outcomes
-):
-    reached = Reached(1.012, 0.99, 1.031, "Another CPU")
-    outcomes[1] = dataclasses.replace(outcomes[1], reached=reached)
-    results = Results(timed_study(maker, outcomes, 0.05), outcomes, maker.root)
-
-    entries, table = column(results, "latency")
-
-    ratio = median_ratio(rounds(outcomes[1]), rounds(outcomes[0]))
-    assert entries[0].text == "target"
-    assert entries[1].text == (
-        f"width 68, {ratio.value:.3f}{TIMES} [{ratio.low:.3f}, {ratio.high:.3f}]"
-    )
-    assert entries[1].notes == (f"when it was chosen, on Another CPU: 1.012{TIMES} [0.990, 1.031]",)
-    assert entries[2].text.startswith("as it is, ")
-    assert table.remarks[-1] == (
-        "Matched: before the run, cells were scaled so that their latency comes within 5 % of that "
-        "of VLF (vlf by width), chosen by timing a few values of each at batch 1 beside its target "
-        "on Another CPU; the last number is the multiple reached, as the costs of this report have "
-        "it."
-    )
-    design = methods(results)[0]
-    assert table.remarks[-1] in design.sentences
-    assert f"no g: {entries[1].text}" in design.items
-
-
-def test_a_latency_that_has_left_the_tolerance_since_it_was_chosen_is_marked(maker, outcomes):
-    slow = maker.cost({"variant": "no g"}, 1000, 57e6, 8.0)
-    reached = Reached(1.0, 0.99, 1.01, "Some CPU")
-    outcomes[1] = dataclasses.replace(with_model(slow, name="vlf", width=68), reached=reached)
-
-    entries, _ = column(
-        Results(timed_study(maker, outcomes, 0.05), outcomes, maker.root), "latency"
-    )
-
-    assert entries[1].notes == (
-        "outside of the 5 % that were asked for",
-        f"when it was chosen, on Some CPU: 1.000{TIMES} [0.990, 1.010]",
-    )
-
-
-def test_latencies_of_two_timing_runs_have_no_ratio(maker, outcomes):
-    other = maker.cost({"variant": "no g"}, 1000, 57e6, 5.0, run="run-2")
-    outcomes[1] = with_model(other, name="vlf", width=68)
-
-    entries, _ = column(
-        Results(timed_study(maker, outcomes, 0.05), outcomes, maker.root), "latency"
-    )
-
-    assert entries[1].text == "width 68, not timed"

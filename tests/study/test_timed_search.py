@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from study.match.latency_search import MOST_RUNS, NEIGHBOURS, find_value
-from study.match.timed_values import Tried
+from study.match.timed_search import MOST_RUNS, NEIGHBOURS, Tried, find_value
 
 VALUES = list(range(4, 257, 4))
 

@@ -10,15 +10,38 @@ run the nearest is taken, the smaller of equals.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from study.match.search import nearest_value
-from study.match.timed_values import Tried
 
 FACTORS = (0.5, 1.0, 2.0)  # of the target's MACs, in the first run
 NEIGHBOURS = 2  # on each side, in further runs
 MOST_RUNS = 6
 LEAST_STEP, MOST_STEP = math.log(1.2), math.log(4.0)  # beyond what was timed, of the value
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A value as it was timed beside the target.
+
+    Attributes:
+        value: Of the key.
+        ratio: Median over rounds of its latency as a multiple of the target's; None where it could
+            not be run.
+        low: Lower end of the 95 % interval of the ratio; None where there is none.
+        high: Upper end, alike.
+        run: Number of the timing run, from 0; ratios of one run compare.
+        reason: Why it could not be run.
+    """
+
+    value: int
+    ratio: float | None
+    low: float | None = None
+    high: float | None = None
+    run: int = 0
+    reason: str = ""
+
 
 Count = Callable[[int], float | None]  # MACs; None for a value that cannot be built
 Time = Callable[[Sequence[int]], Mapping[int, Tried]]  # one timing run, beside the target
