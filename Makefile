@@ -21,7 +21,7 @@ slurm: install  ## the tests on SLURM alone, on a cluster of two nodes that is s
 slow: install  ## the long tests alone, on such a cluster too (root)
 	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -rs -m slow
 
-soak: install  ## what takes long of docs/reliability.md: fuzzing, kills, scale; at most 40 minutes
+soak: install  ## what takes long of docs/internals/reliability.md: fuzzing, kills, scale; at most 40 minutes
 	$(BIN)/python -m pytest -q -m slow tests/study/test_spec_mutations.py tests/study/test_record_mutations.py \
 		tests/vlf/data/test_list_mutations.py tests/vlf/data/test_video_mutations.py tests/command/test_two_runs.py
 	$(BIN)/python benchmarks/scale.py

@@ -2,7 +2,7 @@
 
 A schema is the shape of a kind of file, by number: from 1, and one more with every change that
 today's code could not read. What has none of its own, and what needs no new number, stands in
-docs/reliability.md. No file is rewritten: what an older version wrote stays as it wrote it.
+docs/internals/reliability.md. No file is rewritten: older files stay as they were written.
 
 To raise a schema, append the step from the last one to its `steps`, and golden files of the new one
 to the tests.

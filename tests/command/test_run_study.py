@@ -281,18 +281,6 @@ def test_a_line_of_an_annotation_list_that_cannot_be_read_is_named_before_anythi
     assert not (study.parent / "results").exists()
 
 
-def test_the_studys_example_in_the_readme_plans(tmp_path):
-    text = (ROOT / "README.md").read_text("utf-8")
-    block = text.split("    # question.yaml\n")[1].split("\n\n")[0]
-    study = tmp_path / "question.yaml"
-    study.write_text("\n".join(line[4:] for line in block.splitlines()), "utf-8")
-    (tmp_path / "ablations").symlink_to(ROOT / "ablations")
-
-    plan = json.loads(run(study, "--plan", "--json").stdout)
-
-    assert len({job["cell"] for job in plan["jobs"]}) == 4
-
-
 # Counting large models takes long; tests/study/test_published_studies.py plans all uncounted.
 @pytest.mark.parametrize(
     "path",

@@ -107,7 +107,7 @@ class MotionConfig(ClipData):
 class ListedData(ClipData):
     """What datasets share whose videos are files that are listed somewhere (docs/data.md).
 
-    How clips are cut from them, and varied, is in docs/loading.md.
+    How clips are cut from them, and varied, is in docs/clips.md.
 
     Attributes:
         root: Folder that other paths start from.

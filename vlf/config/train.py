@@ -47,7 +47,7 @@ class TrainConfig(Config):
             `model.stage` counts. Its BatchNorm keeps its statistics, too.
         stored_views: With 0 every epoch draws its training clips anew. With n each clip has n
             random views, the same for every cell and seed, and goes through them in n epochs;
-            then what a frozen f makes of them is computed once and kept (docs/loading.md).
+            then what a frozen f makes of them is computed once and kept (docs/clips.md).
     """
 
     epochs: int = Field(16, ge=1, le=100_000)

@@ -9,7 +9,7 @@ from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from numpy.typing import NDArray
 
 from vlf.data.readers.container import VideoError
@@ -26,7 +26,10 @@ def to_rgb(frame: av.VideoFrame) -> Frames:
         VideoError: If the picture is turned by another angle than quarter turns.
     """
     picture = cast(Frames, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
-    matrix = cast(SideData | None, frame.side_data.get("DISPLAYMATRIX"))
+    # `frame.side_data` would refer back to the frame, which then keeps its memory and the threads
+    # of its conversion until the collector of cyclic garbage comes by.
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]
+    matrix = cast(SideData | None, side_data.get("DISPLAYMATRIX"))
     return picture if matrix is None else turn(picture, np.frombuffer(bytes(matrix), np.int32))
 
 

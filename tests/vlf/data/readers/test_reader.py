@@ -1,5 +1,6 @@
 """Seeking gives the frames that decoding from the start gives, pixel for pixel."""
 
+import gc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -176,3 +177,14 @@ def test_a_frame_beyond_the_end_is_told_as_without_seeking(folder):
     path = film(folder / "short.mp4", options=X264)
     with pytest.raises(VideoError, match="has 200 frames; frame 260 was asked for"):
         VideoFile(path).decode(np.array([3, 260]))
+
+
+def test_decoded_frames_are_freed_at_once(folder):
+    gc.collect()
+    gc.disable()
+    try:
+        VideoFile(folder / "mpeg4.avi").decode(np.arange(LENGTH))
+        kept = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+        assert kept < LENGTH / 4  # each decoder has one that it would fill next
+    finally:
+        gc.enable()
