@@ -144,11 +144,13 @@ def reason_of(error: BaseException) -> str:
     return f"{kind}: {text}"[:500]
 
 
-def reason_of_attempts(reason: str, attempts: int, max_retries: int) -> str:
+def reason_of_attempts(last: Record, attempts: int, max_retries: int) -> str:
     """Reason of the last failed attempt, and whether a plain run tries again."""
+    if last.is_diverged:
+        return last.reason
     if attempts <= max_retries:
-        return f"{AGAIN}{reason}"
-    return f"{reason} (tried {attempts} times; --retry-failed tries again)"
+        return f"{AGAIN}{last.reason}"
+    return f"{last.reason} (tried {attempts} times; --retry-failed tries again)"
 
 
 def is_storage_error(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from study.match.counted import (
 from study.match.search import around, whole_fields, with_field
 from study.match.timed_values import Timed, path_of, read_timed
 from study.match.words import ratio_words
-from study.spec.grid import Cell, Matched, expand
+from study.spec.grid import Cell, Matched
 from study.spec.match import Matching, Scale
 from study.spec.study import Study
 from vlf.config import ModelConfig, RunConfig
@@ -180,7 +180,7 @@ def _check_reached(study: Study, match: Matching, one: Asked, timed: Timed) -> N
     )
 
 
-def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
+def keep_values(study: Study, cells: Sequence[Cell], matched: Sequence[Cell], root: Path) -> None:
     """Write down what was counted and chosen for a study that is about to run.
 
     Raises:
@@ -188,7 +188,7 @@ def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
     """
     if study.match is None or study.match.is_timed:
         return
-    path = counted_path(study.match, expand(study), root)
+    path = counted_path(study.match, cells, root)
     if not path.exists():
         chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
         write_counted(path, {name: value for name, value in chosen.items() if value is not None})

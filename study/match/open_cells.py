@@ -11,7 +11,7 @@ from study.estimate.rates import guessed_rate
 from study.measure.counts import CellCounts
 from study.plan.planner import Choice, CostPlace, Plan, Planned, make_plan
 from study.records.store import Store
-from study.run.progress import duration
+from study.records.units import duration
 from study.spec.grid import Cell
 from study.spec.study import Study
 

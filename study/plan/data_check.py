@@ -37,7 +37,7 @@ def inspect_data(plan: Plan, to_run: bool) -> dict[str, DataNotes]:
     cells: dict[str, DataNotes] = {}
     for job in plan.training:
         config = job.cell.config
-        if job.status != "to run":
+        if not job.is_to_run:
             continue
         try:
             data = _check_once(plan, job, to_run, checked)

@@ -10,7 +10,6 @@ from study.records.record import Kind, Outcome, Record, Status, job_name
 from study.records.store import Key
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
-from study.spec.tuning import is_diverged
 from vlf.config import RunConfig, nearest
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
@@ -93,6 +92,21 @@ class Planned:
     log: str = ""
 
     @property
+    def is_to_run(self) -> bool:
+        """Whether a run executes it at once."""
+        return self.status == "to run"
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run executes it, at once or when tuning has ended."""
+        return self.status in ("to run", "waits")
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether it has a complete record."""
+        return self.status == "reused"
+
+    @property
     def name(self) -> str:
         """Shown to a person; unique in the study."""
         return job_name(self.cell.name, self.tried, self.seed)
@@ -104,7 +118,7 @@ class Planned:
         """
         missing: Status = "failed" if self.record is not None else "not run"
         values: dict[str, Any] = {
-            "status": status or (missing if self.status in ("to run", "waits") else self.status),
+            "status": status or (missing if self.is_pending else self.status),
             "reason": self.reason,
             "record": self.record,
             "reference": self.reference,
@@ -131,6 +145,7 @@ class Plan:
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
         choice: What the command line asked for.
         place: Where costs are measured.
+        cells: The cells as the study file has them; those of jobs are scaled by `match`.
     """
 
     study: Study
@@ -141,6 +156,7 @@ class Plan:
     choice: Choice
     place: CostPlace
     tune: tuple[Planned, ...] = ()
+    cells: tuple[Cell, ...] = ()
 
     @property
     def jobs(self) -> tuple[Planned, ...]:
@@ -160,12 +176,12 @@ class Plan:
     @property
     def to_run(self) -> list[Planned]:
         """What is missing."""
-        return [job for job in self.jobs if job.status == "to run"]
+        return [job for job in self.jobs if job.is_to_run]
 
     @property
     def needs_a_look(self) -> bool:
         """Whether a job that is missing reads files, or may have a batch of one clip."""
-        missing = (j.cell.config for j in self.training if j.status in ("to run", "waits"))
+        missing = (j.cell.config for j in self.training if j.is_pending)
         return any(config.data.files() or _has_small_batch(config) for config in missing)
 
     def outcomes(self) -> list[Outcome]:
@@ -217,6 +233,9 @@ def sum_up(outcomes: Sequence[Outcome]) -> str:
 
 def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
     """0 if every job is done, in this run or before; with `cost_only`, if every cost is; else 1."""
-    asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
-    # A tuning run that diverged has told what it was asked.
-    return int(any(o.status not in ("done", "reused") and not is_diverged(o) for o in asked))
+    for outcome in outcomes:
+        is_asked = outcome.kind == "cost" or not cost_only
+        is_answer = outcome.kind == "tune" and outcome.is_diverged  # the value does not work
+        if is_asked and not outcome.is_done and not is_answer:
+            return 1
+    return 0

@@ -97,7 +97,7 @@ def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) ->
 
 def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsewhere]:
     """Cell name -> its cost on one device; a failure where nothing else is."""
-    done = {name: [r for r in records if r.status == "done"] for name, records in cells.items()}
+    done = {name: [r for r in records if r.is_done] for name, records in cells.items()}
     timings = choose_timings(done, plan.baseline_of)
     code = {job.cell.name: job.key.fingerprint for job in plan.cost}
     found = {}

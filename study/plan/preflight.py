@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import torch
 from torch import nn
@@ -12,7 +13,6 @@ from study.measure.metrics.macs import count, count_modules
 from study.plan.data_check import inspect_data
 from study.plan.identity import file_digests, section_text
 from study.plan.planner import Plan, Planned
-from study.run.tensorboard import is_installed
 from study.spec.grid import Cell
 from study.spec.study import Study, locate
 from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, RunConfig
@@ -143,7 +143,7 @@ def check_events(plan: Plan) -> None:
     Raises:
         StudyError: If tensorboard is not installed here; of a cluster's nodes the record tells.
     """
-    if plan.study.run.tensorboard and not is_installed():
+    if plan.study.run.tensorboard and find_spec("tensorboard") is None:
         raise plan.study.error(
             ("run", "tensorboard"), "needs the package tensorboard: pip install '.[tensorboard]'"
         )
@@ -160,7 +160,7 @@ def check_inputs(plan: Plan) -> None:
     weights_seen, tuned, backbones_seen = set(), set(), set()
     for job in plan.training:
         model, data = job.cell.config.model, job.cell.config.data
-        if job.status != "to run":
+        if not job.is_to_run:
             continue
         try:
             if job.kind == "tune" and data not in tuned:

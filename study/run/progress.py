@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.executors.task import Event
+from study.records.units import duration
 
 
 @dataclass
@@ -156,15 +157,3 @@ def _failure(event: Event) -> Text:
 
 def _left_words(seconds: float | None) -> str:
     return "time left: not known yet" if seconds is None else f"about {duration(seconds)} left"
-
-
-def duration(seconds: float) -> str:
-    """Words for a time: "45 s", "12 min", "3.5 h", "12 days", "5.7 years"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    days = seconds / 86400
-    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:,.1f} years"

@@ -52,7 +52,7 @@ def reproduce(path: Path, run_job: RunJob, console: Console) -> int:
         console.print(f"since then: {line}", markup=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         again = _run(path, record, config, Path(folder), run_job, console)
-        if again.status != "done":
+        if not again.is_done:
             console.print(f"it failed: {again.reason}", markup=False, soft_wrap=True)
             return 1
         same = _compare_numbers(record, again, console)
@@ -76,7 +76,7 @@ def _read(path: Path) -> Record:
     if record.kind == "cost":
         say = "is of costs, which are timed anew with --cost-only and compared with --compare"
         raise StudyError(f"--reproduce: {path}: {say}")
-    if record.status != "done":
+    if not record.is_done:
         raise StudyError(f"--reproduce: {path}: has no result: {record.reason}")
     return record
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from study.match.latency_match import RatioOf, match_latency
 from study.match.open_cells import elsewhere_notes, plan_cells, waiting_words, wanted_open
 from study.plan.jobs import sum_up
 from study.plan.known_studies import keep_study
-from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices
+from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices, with_costs
 from study.records.alone import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
@@ -24,7 +24,6 @@ from study.run.progress import LiveView, Tally
 from study.spec.choices import choice_lines
 from study.spec.grid import expand
 from study.spec.study import Study
-from study.spec.tuning import is_diverged
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
 
@@ -74,7 +73,7 @@ class Session:
         """One row a planned job, in the plan's order."""
         return [
             self.ended.get((job.kind, job.name))
-            or job.outcome(reason=job.reason or (self.stopped if job.status == "to run" else ""))
+            or job.outcome(reason=job.reason or (self.stopped if job.is_to_run else ""))
             for job in self.plan.jobs
         ]
 
@@ -82,14 +81,8 @@ class Session:
         self,
         work: Work,
         estimates: Mapping[str, float],
-        retry_failed: bool,
-    ) -> Plan:
-        """Run all that is missing; what has ended is told if this is interrupted or goes wrong.
-
-        With `retry_failed` the failures of what is to run are counted anew from here.
-
-        Returns:
-            The plan as it is now: of a study that matches latency its cells were not known before.
+    ) -> None:
+        """Run all missing jobs; after an error or interruption, print the sum of the outcomes.
 
         Raises:
             StudyError: If the cluster refuses what the study asks of it.
@@ -98,18 +91,16 @@ class Session:
             self.keep_study()
             work.register()
             self._match(work.ratio_of)
-            keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
-            if retry_failed:
-                for job in self.plan.to_run:
-                    self.store.forgive(job.key)
-            self._run_jobs(work, estimates, retry_failed)
+            matched = [job.cell for job in self.plan.cost]
+            keep_values(self.plan.study, self.plan.cells, matched, self.store.root)
+            self._forgive(self.plan.to_run)
+            self._run_jobs(work, estimates)
         except BaseException as error:
             self._say_stopped(error)
             if isinstance(error, ExecutorError):
                 key = ("run", self.plan.study.run.executor)
                 raise self.plan.study.error(key, str(error)) from None
             raise
-        return self.plan
 
     def keep_study(self) -> None:
         """Let the results folder know the study, for what is asked of it later."""
@@ -153,20 +144,26 @@ class Session:
             self._say(f"the jobs stay with {self.executor.title}; --cancel ends them")
         self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
-    def _run_jobs(self, work: Work, estimates: Mapping[str, float], retry_failed: bool) -> None:
+    def _forgive(self, jobs: Iterable[Planned]) -> None:
+        """With `--retry-failed`, count the failures of these jobs anew."""
+        if self.plan.choice.retry_failed:
+            for job in jobs:
+                self.store.forgive(job.key)
+
+    def _run_jobs(self, work: Work, estimates: Mapping[str, float]) -> None:
         """Costs before training, or beside it where they are measured on another machine."""
         plan, root = self.plan, self.store.root
-        missing = [job for job in plan.training if job.status == "to run"]
+        missing = [job for job in plan.training if job.is_to_run]
         self.executor.check(task_of(plan, job, root) for job in missing)
         wait = self._measure_costs(work, missing)
-        self._run_training(work.run_job, estimates, retry_failed)
+        self._run_training(work.run_job, estimates)
         if wait is not None and not self.executor.detach:
             self._collect_costs(wait())
 
     def _measure_costs(self, work: Work, training: Sequence[Planned]) -> Callable[[], str] | None:
         """Measure what is missing, or begin to: then a function that waits for the end."""
         plan, root = self.plan, self.store.root
-        cells = {job.key.stem: job.name for job in plan.cost if job.status == "to run"}
+        cells = {job.key.stem: job.name for job in plan.cost if job.is_to_run}
         if not cells:
             return None
         args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
@@ -182,7 +179,7 @@ class Session:
         """Time what is missing; one command at a time, as timings would disturb each other."""
         with alone_at_timing(self.store.root, self.console):
             self._leave_out_timed()
-            missing = sum(job.status == "to run" for job in self.plan.cost)
+            missing = sum(job.is_to_run for job in self.plan.cost)
             if missing:
                 with self._showing(f"cost of {missing} cells, measured side by side") as notify:
                     run_cost(self.plan, self.store, notify)
@@ -190,16 +187,16 @@ class Session:
     def _leave_out_timed(self) -> None:
         """Reuse what another command has timed since the plan was made."""
         self.store.refresh()
-        if any(job.status == "to run" and self.store.done(job.key) for job in self.plan.cost):
+        if any(job.is_to_run and self.store.done(job.key) for job in self.plan.cost):
             self.plan = dataclasses.replace(self.plan, cost=self._plan_costs())
 
     def _collect_costs(self, why_missing: str) -> None:
         """Outcomes of the costs that were missing, from their records."""
         for old, job in zip(self.plan.cost, self._plan_costs(), strict=True):
-            if old.status != "to run":
+            if not old.is_to_run:
                 continue
             outcome = job.outcome("failed")
-            if job.status == "reused":
+            if job.is_reused:
                 outcome = job.outcome("done")
             elif done := self.store.done(job.key):  # its baseline has failed beside it
                 outcome = job.outcome("done", record=done[-1])
@@ -208,11 +205,11 @@ class Session:
             self.ended[job.kind, job.name] = outcome
 
     def _plan_costs(self) -> tuple[Planned, ...]:
-        """The costs of the plan, matched with the records that are there now."""
+        """The costs of the plan, matched with the records that exist now."""
         self.store.refresh()
-        plan, cells = self.plan, [job.cell for job in self.plan.cost]
-        choice = dataclasses.replace(plan.choice, retry_failed=False)
-        return plan_cells(plan.study, cells, self.store, plan.device, choice).cost
+        choice = dataclasses.replace(self.plan.choice, retry_failed=False)
+        plan = dataclasses.replace(self.plan, choice=choice)
+        return with_costs(plan, [job.cell for job in plan.cost], self.store).cost
 
     def say_detached(self) -> int:
         """Say how the study goes on without us; 0."""
@@ -229,29 +226,23 @@ class Session:
         reason, log = record.reason, ""
         if status == "failed":
             log, retries = self.store.log_of(record), self.plan.study.run.max_retries
-            if not is_diverged(job.outcome(status, record=record, reason=reason)):
-                reason = reason_of_attempts(reason, job.failures + 1, retries)
+            reason = reason_of_attempts(record, job.failures + 1, retries)
         self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason, log=log)
 
-    def _run_training(
-        self, run_job: RunJob, estimates: Mapping[str, float], retry_failed: bool
-    ) -> None:
-        """First what tuning is missing, then what its choices are."""
-        is_tuning = any(job.status == "to run" for job in self.plan.tune)
+    def _run_training(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
+        """Tuning runs first, then the runs that they choose."""
+        is_tuning = any(job.is_to_run for job in self.plan.tune)
         self._train(self.plan.tune, run_job, estimates)
         if is_tuning and not self.executor.detach:
-            self._choose(retry_failed)
+            self._choose()
         self._train(self.plan.train, run_job, estimates)
 
-    def _choose(self, retry_failed: bool) -> None:
-        """Plan the second stage: which jobs it has is known now."""
+    def _choose(self) -> None:
+        """Plan the second stage, whose runs are known now."""
         self.store.refresh()
         tuned = [one for one in self.outcomes() if one.kind == "tune"]
         self.plan = with_choices(self.plan, tuned, self.store)
-        if retry_failed:
-            for job in self.plan.train:
-                if job.status == "to run":
-                    self.store.forgive(job.key)
+        self._forgive(job for job in self.plan.train if job.is_to_run)
         if self.plan.study.tune is not None:
             for line in choice_lines(self.plan.study.tune, tuned):
                 self._say(line)
@@ -260,7 +251,7 @@ class Session:
         self, jobs: Sequence[Planned], run_job: RunJob, estimates: Mapping[str, float]
     ) -> None:
         """Train what is missing of these, several at a time."""
-        missing = {job.name: job for job in jobs if job.status == "to run"}
+        missing = {job.name: job for job in jobs if job.is_to_run}
         if not missing:
             return
         placement = place(self.executor, self.plan, [*missing.values()])

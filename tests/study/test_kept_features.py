@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_estimate import find, planned, write
 
-from study.cli.needs import needs_as_values, needs_in_words
+from study.cli.plan_view import needs_as_values, needs_in_words
 from study.estimate.disk import checkpoint_bytes
 from study.estimate.estimate import OVERHEAD_S, estimate, recorded_counts
 from study.estimate.frozen import step_macs, views_to_make
