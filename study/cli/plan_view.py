@@ -93,7 +93,7 @@ def _reasons(plan: Plan) -> list[str]:
 
 
 def _cell_time(jobs: Sequence[Planned], expected: Estimate) -> str:
-    """Of a cell's jobs that are to run, one after the other."""
+    """Time of the pending jobs of a cell, one after another."""
     if any(job.name in expected.unknown for job in jobs):
         return "not known"
     seconds = sum(expected.seconds[job.name] for job in jobs if job.kind != "cost")
@@ -111,7 +111,7 @@ def _wall_time(plan: Plan, expected: Estimate) -> str:
 
 
 def data_warnings(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
-    """What is missing of the data, then what is known of them; once where cells share it."""
+    """Missing data, then notes on data; one line for cells that share them."""
     missing = {cost.cell.name: counts[cost.cell.name].missing for cost in plan.cost}
     lines = dict.fromkeys(text for text in missing.values() if text)
     absent = [f"data are missing, and a run would be refused: {text}" for text in lines]
@@ -119,13 +119,13 @@ def data_warnings(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
 
 
 def _name_jobs(jobs: Sequence[Planned]) -> str:
-    """As "train variant=VLF, seed=0 and 20 more"."""
+    """Text such as "train variant=VLF, seed=0 and 20 more"."""
     more = f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
     return f"{jobs[0].kind} {jobs[0].name}{more}"
 
 
 def _print_stages(plan: Plan, console: Console) -> None:
-    """Of a study that tunes: what is not known before it has."""
+    """Print the jobs that tuning decides on."""
     if waiting := len(plan.waiting):
         first = sum(job.is_to_run for job in plan.tune)
         console.print(
@@ -136,7 +136,7 @@ def _print_stages(plan: Plan, console: Console) -> None:
 
 
 def _count_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
-    """What counts leave out."""
+    """Notes on operations that counts leave out."""
     return _by_cells(plan, {name: count.notes for name, count in counts.items()})
 
 
@@ -213,7 +213,7 @@ def _job_values(
 
 
 def _matched_values(study: Study, cell: Cell, counts: Mapping[str, CellCounts]) -> dict[str, Any]:
-    """Of a study with `match`: what was scaled, to what, whose cost it meets and how nearly."""
+    """Scaled key, value, target and ratio of a cell; empty without `match`."""
     if study.match is None or cell.matched is None:
         return {}
     ratio = ratio_to_target(study.match, cell, counts)

@@ -100,7 +100,7 @@ def print_warnings(lines: Sequence[str], console: Console) -> None:
 
 
 def failed_words(reason: str, log: str) -> str:
-    """As "failed, will be tried again: out of memory (log: results/attempts/.../log.txt)"."""
+    """Text such as "failed, will be tried again: out of memory (log: .../log.txt)"."""
     link = ", " if reason.startswith(AGAIN) else ": "
     return f"failed{link}{reason}" + (f" (log: {log})" if log else "")
 

@@ -1,4 +1,4 @@
-"""What a process receives to run a job, and the record that an attempt leaves. No torch."""
+"""Tasks, the messages about them, and the records of their attempts. No torch."""
 
 import errno
 import platform
@@ -154,7 +154,7 @@ def reason_of_attempts(last: Record, attempts: int, max_retries: int) -> str:
 
 
 def is_storage_error(error: BaseException) -> bool:
-    """Whether a disk is full or read-only, which fails every job alike."""
+    """True if a disk is full or read-only, which fails every job alike."""
     return isinstance(error, OSError) and error.errno in STORAGE
 
 

@@ -201,7 +201,7 @@ def _digest(path: Path) -> str:
 
 
 def _files(section: Config) -> tuple[Path, ...]:
-    """Of a section that has none which can be named, none; `_check_names` tells why."""
+    """Files of a config section; empty if a path is invalid (`_check_names` reports it)."""
     try:
         return _list_files(section)
     except OSError:

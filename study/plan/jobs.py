@@ -1,4 +1,4 @@
-"""What a plan is made of: its jobs, how each stands, and what the command line asked for."""
+"""Plans: jobs, their states, and the options of the command line."""
 
 import dataclasses
 from collections import Counter
@@ -17,7 +17,7 @@ STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run"
 
 
 class CostPlace(NamedTuple):
-    """Where costs are measured, as far as it is in their identity."""
+    """The part of a cost identity that names the machine."""
 
     device: str  # "cpu" or "cuda"
     model: str  # "AMD EPYC 7B13"
@@ -27,7 +27,7 @@ class CostPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line asks of a plan.
+    """Options of the command line that change a plan.
 
     Attributes:
         only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
@@ -50,7 +50,7 @@ class Choice:
         return "--cost-only" if self.cost_only and job.kind != "cost" else ""
 
     def names(self, cell: Cell, seed: int | None = None) -> bool:
-        """Whether `--only` names a cell, and its seed where one is given."""
+        """True if `--only` names a cell, and its seed if one is given."""
         for factor, label in self.only.items():
             if factor == "seed":
                 if seed is not None and str(seed) != label:
@@ -93,17 +93,17 @@ class Planned:
 
     @property
     def is_to_run(self) -> bool:
-        """Whether a run executes it at once."""
+        """True if a run executes it at once."""
         return self.status == "to run"
 
     @property
     def is_pending(self) -> bool:
-        """Whether a run executes it, at once or when tuning has ended."""
+        """True if a run executes it, at once or when tuning has ended."""
         return self.status in ("to run", "waits")
 
     @property
     def is_reused(self) -> bool:
-        """Whether it has a complete record."""
+        """True if it has a complete record."""
         return self.status == "reused"
 
     @property
@@ -165,22 +165,22 @@ class Plan:
 
     @property
     def training(self) -> tuple[Planned, ...]:
-        """What trains a model: tuning, then what counts."""
+        """Jobs that train a model: tuning, then the runs that count."""
         return self.tune + self.train
 
     @property
     def waiting(self) -> list[Planned]:
-        """What is known when tuning has ended."""
+        """Jobs that wait for tuning."""
         return [job for job in self.train if job.status == "waits"]
 
     @property
     def to_run(self) -> list[Planned]:
-        """What is missing."""
+        """Jobs that a run executes at once."""
         return [job for job in self.jobs if job.is_to_run]
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether a job that is missing reads files, or may have a batch of one clip."""
+        """True if a pending job reads files, or may have a batch of one clip."""
         missing = (j.cell.config for j in self.training if j.is_pending)
         return any(config.data.files() or _has_small_batch(config) for config in missing)
 
@@ -195,7 +195,7 @@ def _has_small_batch(config: RunConfig) -> bool:
 
 
 def check_only(study: Study, only: Mapping[str, str]) -> None:
-    """Refuse an `--only` that names what the study does not have.
+    """Refuse an `--only` with factors or levels that the study does not have.
 
     Raises:
         StudyError: With what there is.

@@ -59,7 +59,7 @@ class Kept:
 
     @property
     def file_name(self) -> str:
-        """In the folder of studies."""
+        """Name in the folder of studies."""
         told = json.dumps([self.path, self.overrides, self.device])
         short = re.sub(r"[^\w.-]", "_", ".".join(self.parts), flags=re.ASCII)[:100]
         return f"{short}.{hashlib.sha256(told.encode()).hexdigest()[:8]}.json"
@@ -97,7 +97,7 @@ def _after_tree(path: PurePath) -> tuple[str, ...]:
 
 
 def kept_of(study: Study, device: str) -> Kept:
-    """What is kept of a study that was read from its file."""
+    """Content of the file in `studies/` for a study."""
     main = f"{TREE}/{'/'.join(report_parts(study.path))}{study.path.suffix}"
     names = [main, *(_beside(main, study.path, path) for path in list(study.texts)[1:])]
     # Files above the folder that names are told from: it is put as deep as that takes.
@@ -144,7 +144,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def read_since(root: Path) -> datetime | None:
-    """When a folder that had records already began to keep studies; None: it always has."""
+    """Time when a folder with records began to keep studies; None if it always did."""
     try:
         return datetime.fromisoformat((root / FOLDER / SINCE).read_text("utf-8").strip())
     except FileNotFoundError:
@@ -196,7 +196,7 @@ def _are_texts(values: Any) -> bool:
 
 
 def _is_safe(name: str) -> bool:
-    """Whether a file of this name stays in the folder that it is put in."""
+    """True if a file of this name stays in the folder that it is put in."""
     parts = name.split("/")
     return "\0" not in name and not {"", ".", ".."} & {*parts}
 

@@ -1,4 +1,4 @@
-"""Which jobs a study has, which of them are done, and which are to run. Loads no torch.
+"""Jobs of a study, matched with records: done or to run. Loads no torch.
 
 The counts that need models (parameters, MACs) are made by study/plan/preflight.py, which does,
 where study/estimate/estimate.py finds none in records.
@@ -85,7 +85,7 @@ def with_training(plan: Plan, store: Store) -> Plan:
 
 
 def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
-    """The first stage; whatever seeds `--only` names, they need the choice."""
+    """Tuning jobs: all of them, since every seed needs the choice."""
     if plan.study.tune is None or not plan.study.seeds:
         return
     keys = RunKeys(plan.device)
@@ -124,7 +124,7 @@ def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
 
 
 def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:
-    """A job of which tuning has not said what it is; its key names no record."""
+    """A job that tuning has not decided on; its key names no record."""
     key = Key("train", "", fingerprint_of(cell.config, "train"), config_values(cell.config))
     status: PlannedStatus = "failed" if decision.is_failed else "waits"
     planned = Planned("train", cell, seed, key, status, decision.reason)
@@ -254,7 +254,7 @@ def _plan_cost(
 
 
 def _difference(record: Record, key: Key) -> str:
-    """What sets a record of the same job apart from what would be made now."""
+    """Difference of a record of the same job to one that would be made now."""
     changed = sorted(_differing(record.config, key.config))
     if changed:
         return f"other defaults ({', '.join(changed)})"

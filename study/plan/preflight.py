@@ -1,4 +1,4 @@
-"""Before anything runs: build every cell on the meta device, count it, check what it reads."""
+"""Checks before a run: build every cell on the meta device, count it, check its inputs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
 def inspect(
     plan: Plan, known: Mapping[str, CellCounts], to_run: bool, depth: int = 0
 ) -> dict[str, CellCounts]:
-    """Find out now what would fail later; counts by cell name, with what is known of the data.
+    """Check everything that a run needs; counts by cell name, with notes on data.
 
     Args:
         plan: Of which every cell that has no counts is built.
@@ -182,7 +182,7 @@ def check_inputs(plan: Plan) -> None:
 
 
 def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
-    """What is chosen on validation needs some.
+    """Refuse to tune without validation clips.
 
     Raises:
         StudyError: If there is no clip of it.
@@ -193,7 +193,7 @@ def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
 
 
 def _backbone_of(config: RunConfig) -> tuple[object, ...]:
-    """What `_check_backbone` depends on."""
+    """The options that `_check_backbone` depends on."""
     model = config.model
     if not isinstance(model, BackboneOptions):
         return ()

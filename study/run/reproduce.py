@@ -1,4 +1,4 @@
-"""Run one record again from what it stored, and say what differs.
+"""Train a record again from its stored config, and report differences.
 
 The record holds its whole config, seed and device: no study file is needed, and none is trusted.
 """
@@ -33,7 +33,7 @@ VOLATILE = ("load", "temperature", "clock", "hostname")  # of the environment; n
 
 
 def reproduce(path: Path, run_job: RunJob, console: Console) -> int:
-    """Train the record's run anew in a folder of its own, and compare; the record is left alone.
+    """Train a record's run again in a temporary folder, and compare.
 
     Args:
         path: A train or tune record, in the `records` folder of its results folder.
@@ -112,7 +112,7 @@ def _changes(record: Record, config: RunConfig) -> list[str]:
 def _run(
     path: Path, record: Record, config: RunConfig, root: Path, run_job: RunJob, console: Console
 ) -> Record:
-    """In a fresh process, as the first time."""
+    """Run in a fresh process, as the first time."""
     key = Key(record.kind, record.identity, fingerprint_of(config, record.kind), record.config)
     seed, device = record.seed or 0, record.device
     task = Task(path.stem, key, config, seed, device, root, new_attempt(), 0.0)

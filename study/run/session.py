@@ -1,4 +1,4 @@
-"""One run of a plan: costs, then training, never beside each other on a machine; how it ended."""
+"""One run of a plan: costs, then training, never side by side on a machine."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record,
 
 @dataclass(frozen=True)
 class Work:
-    """What loads torch, handed in by who does.
+    """The parts of a run that load torch.
 
     Attributes:
         register: Writes down the claims, before the first job.
@@ -48,7 +48,7 @@ class Work:
 
 
 class Session:
-    """Runs what a plan is missing and keeps how each job ended, an interruption included.
+    """Runs the missing jobs of a plan and keeps their outcomes, after an interruption too.
 
     Attributes:
         plan: What was planned.
@@ -103,7 +103,7 @@ class Session:
             raise
 
     def keep_study(self) -> None:
-        """Let the results folder know the study, for what is asked of it later."""
+        """Keep the study in the results folder, for gc and archive."""
         keep_study(self.plan.study, self.plan.device, self.store.root)
 
     def _match(self, ratio_of: RatioOf | None) -> None:
@@ -128,7 +128,7 @@ class Session:
 
     @contextlib.contextmanager
     def _showing(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Say what is timed, and in a terminal how far it is."""
+        """Print the measured cells, and in a terminal the progress."""
         if not self.console.is_terminal:
             self.console.print(what)
             yield lambda at: None
@@ -137,7 +137,7 @@ class Session:
             yield lambda at: status.update(f"{what}: {at}")
 
     def _say_stopped(self, error: BaseException) -> None:
-        """How every job stands, before the error goes on to who called us."""
+        """Print the sum of the outcomes before an error is raised further."""
         is_interrupted = isinstance(error, KeyboardInterrupt)
         self.stopped = "interrupted" if is_interrupted else f"the run stopped: {reason_of(error)}"
         if is_interrupted and self.executor.is_remote:
@@ -145,7 +145,7 @@ class Session:
         self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
     def _forgive(self, jobs: Iterable[Planned]) -> None:
-        """With `--retry-failed`, count the failures of these jobs anew."""
+        """Reset the failure count of these jobs if `--retry-failed` was given."""
         if self.plan.choice.retry_failed:
             for job in jobs:
                 self.store.forgive(job.key)
@@ -212,7 +212,7 @@ class Session:
         return with_costs(plan, [job.cell for job in plan.cost], self.store).cost
 
     def say_detached(self) -> int:
-        """Say how the study goes on without us; 0."""
+        """Print how to follow the submitted jobs; 0."""
         jobs = len(self.plan.to_run)
         say = "--status shows how they stand; the same command without --detach attaches to them"
         self.console.print(f"{jobs} jobs are with {self.executor.title}; {say}", soft_wrap=True)
@@ -238,7 +238,7 @@ class Session:
         self._train(self.plan.train, run_job, estimates)
 
     def _choose(self) -> None:
-        """Plan the second stage, whose runs are known now."""
+        """Plan the second stage, which tuning has decided."""
         self.store.refresh()
         tuned = [one for one in self.outcomes() if one.kind == "tune"]
         self.plan = with_choices(self.plan, tuned, self.store)

@@ -121,7 +121,7 @@ def _train_and_test(
 
 
 def _split_notes(task: Task, test: Clips) -> tuple[str, ...]:
-    """What the splits of listed clips share, and which classes training lacks."""
+    """Notes on clips that splits share, and on classes that training lacks."""
     data = task.config.data
     if not data.files():
         return ()
@@ -131,7 +131,7 @@ def _split_notes(task: Task, test: Clips) -> tuple[str, ...]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether a file is what was written, by its digest; training alone loads it."""
+    """True if a checkpoint matches its digest."""
     try:
         with checkpoint.open("rb") as file:
             digest = file.read(DIGEST_BYTES)
@@ -141,14 +141,14 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def _features(task: Task) -> Path | None:
-    """Where features of a frozen f lie, which all cells and seeds of all studies share."""
+    """Folder of the features of a frozen f, shared by all studies."""
     if not task.config.train.stored_views:
         return None
     return task.root / "features" / features_identity(task.config)
 
 
 def _notes(checkpoints: Sequence[Path], used: Path | None) -> tuple[str, ...]:
-    """What a reader must know of the attempts before."""
+    """Notes on earlier attempts."""
     if not checkpoints:
         return ()
     passed = checkpoints[: checkpoints.index(used)] if used else checkpoints
@@ -199,7 +199,7 @@ def _measure_training(trained: Trained) -> tuple[Measurement, ...]:
 
 
 def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
-    """What is left to train, and the room that features take: of a backbone that is frozen."""
+    """Trained parameters and disk space of features, for a frozen backbone."""
     parameters = list(trained.model.parameters())
     if all(one.requires_grad for one in parameters):
         return
@@ -211,7 +211,7 @@ def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
 
 
 def _prediction_arrays(answers: Predictions) -> dict[str, Any]:
-    """By head, as "verb_scores"; without a prefix where there is one head."""
+    """Arrays by head, such as "verb_scores"; no prefix if there is one head."""
     arrays: dict[str, Any] = {}
     for name, head in answers.by_head().items():
         prefix = f"{name}_" if name else ""

@@ -178,7 +178,7 @@ def test_rates_of_runs_on_features_are_told_apart_and_others_are_no_rate_of_them
 
 
 def test_another_studys_frozen_run_is_no_rate(tmp_path, store, monkeypatch):
-    monkeypatch.setattr("study.plan.planner.device_model", lambda device: "this CPU")
+    monkeypatch.setattr("study.executors.executor.device_model", lambda device: "this CPU")
     other = planned(tmp_path, store, STUDY, name="other")
     macs = Measurement("macs", "1", "lower", (2e8,))
     write(store, find(other, "cost", "variant=VLF"), measurements=(macs,))
