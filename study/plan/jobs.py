@@ -30,11 +30,11 @@ class Choice:
     """Options of the command line that change a plan.
 
     Attributes:
-        only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
-        retry_failed: Count failures anew.
-        accept_code: Take records made by other code for done; the report says so.
-        cost_only: Skip what is not trained yet.
-        device_name: What this machine is called in cost records; "" is nothing.
+        only: Factor -> label, and "seed" -> seed, of jobs to run; empty runs all.
+        retry_failed: Reset the count of failures.
+        accept_code: Reuse records made by a different version of the code.
+        cost_only: Skip training.
+        device_name: Name of this machine in cost records, or "".
     """
 
     only: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -44,7 +44,7 @@ class Choice:
     device_name: str = ""
 
     def why_skipped(self, job: "Planned") -> str:
-        """Why a job is not asked for; "" if it is."""
+        """Reason to skip a job; "" if it is selected."""
         if not self.names(job.cell, job.seed if job.kind == "train" else None):
             return "not in --only"
         return "--cost-only" if self.cost_only and job.kind != "cost" else ""
@@ -65,18 +65,18 @@ class Planned:
     """One job and what is known of it.
 
     Attributes:
-        kind: "train", "tune", or "cost" for one cell's share of the timing run.
-        cell: Its cell; of a tune job with the run that it tries, of a train job with the choice.
-        seed: Of a train or tune job; None for cost.
+        kind: "train", "tune", or "cost": a cell's share of the timing run.
+        cell: Its cell; for tuning with the values that it tries, for training with the chosen ones.
+        seed: Seed of the run; None for cost.
         key: Names its records.
-        status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
-            "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
+        status: "to run", "waits" (for tuning, which decides what it is), "reused", "skipped", or
+            "failed": it diverged, or failed as often as `run.max_retries` allows.
         reason: Why it runs again, is skipped, or failed.
-        record: What there is: of a job to run, the last failed attempt.
-        reference: Of a reused cost record: the baseline's in the same timing run.
-        tried: Of a tune job: dotted key -> label of the value that it tries.
+        record: Complete record of a reused job; last failed attempt of another.
+        reference: Record of the baseline in the same timing run, for a reused cost.
+        tried: Dotted key -> label of the value that a tune job tries.
         failures: Failed attempts that count.
-        log: Path of the log of the last of them; "" without one.
+        log: Path of the log of the last failed attempt, or "".
     """
 
     kind: Kind
@@ -112,9 +112,9 @@ class Planned:
         return job_name(self.cell.name, self.tried, self.seed)
 
     def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
-        """The job's row in a report, as it stands or with what a run has changed.
+        """The job's row in a report, with the changes that a run has made.
 
-        A job to run that has failed before is failed until it is run.
+        A pending job that has failed before counts as failed until it is run.
         """
         missing: Status = "failed" if self.record is not None else "not run"
         values: dict[str, Any] = {
@@ -137,14 +137,11 @@ class Plan:
     """All jobs of a study, the cost of each cell first.
 
     Attributes:
-        study: The study.
-        device: "cpu" or "cuda", resolved.
+        device: "cpu" or "cuda".
         cost: One entry a cell.
         train: One entry a cell and seed, seeds fastest.
         tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
-        choice: What the command line asked for.
-        place: Where costs are measured.
         cells: The cells as the study file has them; those of jobs are scaled by `match`.
     """
 
@@ -185,7 +182,7 @@ class Plan:
         return any(config.data.files() or _has_small_batch(config) for config in missing)
 
     def outcomes(self) -> list[Outcome]:
-        """The report's rows if nothing more were run."""
+        """The rows of a report if nothing more is run."""
         return [job.outcome() for job in self.jobs]
 
 
@@ -198,7 +195,7 @@ def check_only(study: Study, only: Mapping[str, str]) -> None:
     """Refuse an `--only` with factors or levels that the study does not have.
 
     Raises:
-        StudyError: With what there is.
+        StudyError: With the names that exist.
     """
     for factor, label in only.items():
         if factor == "seed":

@@ -33,9 +33,9 @@ class Work:
     """The parts of a run that load torch.
 
     Attributes:
-        register: Writes down the claims, before the first job.
-        run_cost: Times what a plan is missing, here.
-        cost_on_node: Does so in a job of a cluster.
+        register: Registers the claims, before the first job.
+        run_cost: Measures the missing costs of a plan in this process.
+        cost_on_node: Plans and measures them in a job of its own.
         run_job: Trains.
         ratio_of: Of two latencies by round, with its interval; for a study that matches latency.
     """
@@ -51,10 +51,8 @@ class Session:
     """Runs the missing jobs of a plan and keeps their outcomes, after an interruption too.
 
     Attributes:
-        plan: What was planned.
-        store: Where records go.
-        executor: Where the jobs run.
-        ended: Job -> its outcome, for jobs that this session has run.
+        ended: (kind, name) of a job -> its outcome, for jobs that this session has run.
+        stopped: Why the session was stopped early, or "".
     """
 
     def __init__(
@@ -67,7 +65,7 @@ class Session:
         self.plan, self.store, self.console = plan, store, console
         self.executor = executor_of(plan.study, store.root, detach)
         self.ended: dict[tuple[str, str], Outcome] = {}
-        self.stopped = ""  # why it was, before its end
+        self.stopped = ""
 
     def outcomes(self) -> list[Outcome]:
         """One row a planned job, in the plan's order."""

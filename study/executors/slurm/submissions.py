@@ -27,13 +27,7 @@ NAME = "vlf-"
 
 @dataclass(frozen=True)
 class Entry:
-    """One task of a pack.
-
-    Attributes:
-        stem: Names the task's records.
-        attempt: Names this execution; one that was requeued adds to it.
-        name: Shown to a person.
-    """
+    """One task of a pack: stem of its key, attempt (requeueing appends to it), and name."""
 
     stem: str
     attempt: str
@@ -45,12 +39,11 @@ class Submission:
     """One array.
 
     Attributes:
-        name: Unique.
         kind: "train" or "cost".
-        study: Path of the study that submitted it.
-        packs: The tasks of each element of the array.
-        timeout_min: Limit of each element.
-        job: Id that sbatch gave; "" until it has.
+        study: Path of the study file.
+        packs: Tasks of each array element.
+        timeout_min: Time limit of each element.
+        job: Id from sbatch; "" before.
         submitted: ISO 8601, UTC.
     """
 
