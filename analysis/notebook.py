@@ -1,8 +1,7 @@
 """A study's results in a notebook: the frame, and every table and figure by its name.
 
-The second door to the project beside run_study.py, and like it the only one that sees the study's
-plan. It reads, and writes nothing: no report, no record, and no look at the claims, so claims are
-judged by `--report` and not here first.
+Nothing is written: no report, no record, and no entry in the ledger of claims, which `--report`
+judges.
 """
 
 import io
@@ -20,11 +19,11 @@ from analysis.results.ledger import read_ledger
 from analysis.results.results import Results
 from analysis.tables import TABLES
 from analysis.tables.table import Table
-from study.cli.commands import make_settled_plan
-from study.cli.options import parse_options
+from study.plan.jobs import Choice
+from study.plan.known_studies import report_parts
 from study.plan.other_records import with_other_devices
-from study.records.store import Store
-from study.spec.study import StudyError
+from study.run.prepare import prepare
+from study.spec.study import StudyError, load_study
 from vlf.config import nearest
 
 WHOLE = ("seed", "round", "batch_size", "views")  # columns of records.csv that hold whole numbers
@@ -52,22 +51,21 @@ class Picture:
 def open_study(
     study: str | Path, results: str | Path = "results", accept_code: bool = False
 ) -> Results:
-    """What is known of a study now, as the report has it; anything may be missing.
+    """Results of a study as its report would show them now; any may be missing.
 
     Args:
         study: The study file.
         results: The results folder.
-        accept_code: Take records that other code made, as `--accept-code` does.
+        accept_code: Reuse records made by a different version of the code.
 
     Raises:
         StudyError: If the study file is wrong.
     """
-    asked = [str(study), "--report", "--results", str(results)]
-    options = parse_options([*asked, "--accept-code"] if accept_code else asked)
-    loaded, store = options.load(), Store(options.results)
-    plan = make_settled_plan(loaded, store, options.choice, settle_jobs=False)
+    loaded = load_study(Path(study))
+    plan, store = prepare(loaded, Path(results), Choice(accept_code=accept_code))
     outcomes = with_other_devices(plan.outcomes(), plan, store)
-    return Results(loaded, outcomes, store.root, ledger=read_ledger(options.report_folder))
+    ledger = read_ledger(store.root.joinpath(*report_parts(loaded.path)))
+    return Results(loaded, outcomes, store.root, ledger=ledger)
 
 
 def read_records(path: Path) -> pd.DataFrame:

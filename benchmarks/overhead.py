@@ -99,7 +99,7 @@ def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
     with open(os.devnull, "w") as out:
         session = Watched(plan, store, Console(file=out))
         work = Work(lambda: None, None, None, run_nothing)  # type: ignore[arg-type]
-        session.run(work, {job.name: 1.0 for job in plan.train}, False)
+        session.run(work, {job.name: 1.0 for job in plan.train})
     done = {outcome.status for outcome in session.outcomes()}
     assert done == {"done"}, done
     return stamps

@@ -60,8 +60,8 @@ if {loads_torch}:
     import study.plan.preflight, study.run.cost, study.run.train
     spent["torch"] = time.process_time() - began
     watch(study.plan.preflight, "count_model", "count")
-import run_study, study.cli.commands
-watch(study.cli.commands, "make_settled_plan", "plan")
+import run_study, study.run.prepare
+watch(study.run.prepare, "prepare", "plan")
 sys.stdout = open(os.devnull, "w")
 code = run_study.main({argv!r})
 spent["all"] = time.process_time() - began
@@ -196,7 +196,7 @@ def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
     with open(os.devnull, "w") as out:
         session = Session(plan, store, Console(file=out))
         work = Work(lambda: None, None, None, end_at_once)
-        session.run(work, {job.name: 1.0 for job in plan.train}, False)
+        session.run(work, {job.name: 1.0 for job in plan.train})
     wall = time.perf_counter() - start
     after, kept = memory_mib(), sum(one.status == "done" for one in session.outcomes())
     session.ended.clear()  # what the report will read

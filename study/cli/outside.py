@@ -1,4 +1,4 @@
-"""What to do if the command is started outside of its environment. Runs on any Python 3."""
+"""Advice for a command that is started outside of its environment. Runs on any Python 3."""
 
 import os
 import sys

@@ -1,28 +1,25 @@
-"""What `--plan` and `--status` print, for a person or as JSON for a script."""
+"""Output of `--plan`, for a person or as JSON."""
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
-from study.cli.needs import needs_as_values, needs_in_words
+from study.cli.status_view import MOST_ROWS, failed_words, print_rest, print_warnings
 from study.estimate.estimate import Estimate
-from study.executors.task import AGAIN
 from study.match.words import matched_words, ratio_to_target
 from study.measure.counts import CellCounts
 from study.plan.jobs import sum_up
 from study.plan.planner import Plan, Planned
-from study.records.record import Outcome
 from study.records.text_table import print_rows, short_names
-from study.run.progress import duration
+from study.records.units import duration, size
 from study.spec.grid import Cell
 from study.spec.study import Study
 
-MOST_ROWS = 200  # of a table; rich needs a millisecond for one
 MOST_NOTES = 20
+DEVICE = {"cuda": "GPU-hours", "cpu": "CPU-hours (hours of one core)"}
 
 
 def print_plan(
@@ -31,69 +28,71 @@ def print_plan(
     expected: Estimate,
     console: Console,
     as_json: bool,
-) -> int:
-    """Cells with parameters, MACs and what is to run, then what that would take; 0."""
+) -> None:
+    """Print cells with parameters, MACs and jobs to run, then what these will take."""
     if as_json:
         print(json.dumps(_plan_values(plan, counts, expected), indent=1))
-        return 0
+        return
     print_warnings(data_warnings(plan, counts), console)
-    match = plan.study.match
-    matched = (f"matched ({match.metric_words})",) if match else ()
-    levels = tuple(short_names(plan.study.factors).values())
-    reused = ("reused",) if any(job.status == "reused" for job in plan.jobs) else ()
-    headings = (*levels, "parameters (M)", "MACs (M)", *matched, *reused, "to run", "estimate")
-    rows: list[tuple[str, ...]] = []
-    reasons: dict[tuple[str, str], list[Planned]] = {}
-    training: dict[str, list[Planned]] = {}
-    for job in plan.training:
-        training.setdefault(job.cell.name, []).append(job)
-    for cost in plan.cost:
-        jobs = [cost, *training.get(cost.cell.name, ())]
-        to_run = [job for job in jobs if job.status in ("to run", "waits")]
-        count = counts[cost.cell.name]
-        for job in jobs:
-            if job.reason and not job.reason.startswith("waits for"):
-                reason = _failed_words(job.reason, job.log) if job.failures else job.reason
-                reasons.setdefault((job.kind, reason), []).append(job)
-        if len(rows) == MOST_ROWS:
-            continue
-        rows.append(
-            (
-                *(cost.cell.levels.get(factor, "-") for factor in plan.study.factors),
-                f"{count.parameters / 1e6:.3f}",
-                f"{count.macs / 1e6:.2f}",
-                *((matched_words(match, cost.cell, counts),) if match else ()),
-                *([str(sum(job.status == "reused" for job in jobs))] if reused else []),
-                str(len(to_run)),
-                _cell_time(to_run, expected),
-            )
-        )
-    notes = [_of_many(jobs) + f": {reason}" for (_, reason), jobs in reasons.items()]
-    notes += _count_notes(plan, counts)
-    print_rows(headings, rows, console, title=plan.study.question, words=len(levels))
-    _say_more(len(plan.cost) - len(rows), "cells", console)
+    _print_cells(plan, counts, expected, console)
+    notes = [*_reasons(plan), *_count_notes(plan, counts)]
     for note in notes[:MOST_NOTES]:
         console.print(f"  {note}", markup=False, soft_wrap=True)
-    _say_more(len(notes) - MOST_NOTES, "notes", console)
+    print_rest(len(notes) - MOST_NOTES, "notes", console)
     _print_modules(plan, counts, console)
-    to_run = [*plan.to_run, *plan.waiting]
-    if to_run:
-        console.print(
-            f"{len(to_run)} of {len(plan.jobs)} jobs to run on {plan.device}, "
-            f"{_wall_time(plan, expected)}; timing of costs comes on top",
-            soft_wrap=True,
-        )
-        _say_stages(plan, console)
-        for line in needs_in_words(plan, expected):
-            style = "yellow" if line.startswith("warning") else None
-            console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-    else:
+    pending = [*plan.to_run, *plan.waiting]
+    if not pending:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
-    return 0
+        return
+    console.print(
+        f"{len(pending)} of {len(plan.jobs)} jobs to run on {plan.device}, "
+        f"{_wall_time(plan, expected)}; timing of costs comes on top",
+        soft_wrap=True,
+    )
+    _print_stages(plan, console)
+    for line in needs_in_words(plan, expected):
+        style = "yellow" if line.startswith("warning") else None
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_cells(
+    plan: Plan, counts: Mapping[str, CellCounts], expected: Estimate, console: Console
+) -> None:
+    match = plan.study.match
+    levels = [*short_names(plan.study.factors).values()]
+    has_reused = any(job.is_reused for job in plan.jobs)
+    headings = [*levels, "parameters (M)", "MACs (M)"]
+    headings += [f"matched ({match.metric_words})"] if match else []
+    headings += ["reused"] if has_reused else []
+    jobs_of: dict[str, list[Planned]] = {}
+    for job in plan.jobs:
+        jobs_of.setdefault(job.cell.name, []).append(job)
+    rows = []
+    for cell in [cost.cell for cost in plan.cost[:MOST_ROWS]]:
+        count, jobs = counts[cell.name], jobs_of[cell.name]
+        pending = [job for job in jobs if job.is_pending]
+        row = [cell.levels.get(factor, "-") for factor in plan.study.factors]
+        row += [f"{count.parameters / 1e6:.3f}", f"{count.macs / 1e6:.2f}"]
+        row += [matched_words(match, cell, counts)] if match else []
+        row += [str(sum(job.is_reused for job in jobs))] if has_reused else []
+        rows.append((*row, str(len(pending)), _cell_time(pending, expected)))
+    headings += ["to run", "estimate"]
+    print_rows(headings, rows, console, title=plan.study.question, words=len(levels))
+    print_rest(len(plan.cost) - len(rows), "cells", console)
+
+
+def _reasons(plan: Plan) -> list[str]:
+    """A line for each reason of jobs, with the jobs that share it."""
+    sharing: dict[tuple[str, str], list[Planned]] = {}
+    for job in plan.jobs:
+        if job.reason and not job.reason.startswith("waits for"):
+            reason = failed_words(job.reason, job.log) if job.failures else job.reason
+            sharing.setdefault((job.kind, reason), []).append(job)
+    return [f"{_name_jobs(jobs)}: {reason}" for (_, reason), jobs in sharing.items()]
 
 
 def _cell_time(jobs: Sequence[Planned], expected: Estimate) -> str:
-    """Of a cell's jobs that are to run, one after the other."""
+    """Time of the pending jobs of a cell, one after another."""
     if any(job.name in expected.unknown for job in jobs):
         return "not known"
     seconds = sum(expected.seconds[job.name] for job in jobs if job.kind != "cost")
@@ -111,23 +110,23 @@ def _wall_time(plan: Plan, expected: Estimate) -> str:
 
 
 def data_warnings(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
-    """What is missing of the data, then what is known of them; once where cells share it."""
+    """Missing data, then notes on data; one line for cells that share them."""
     missing = {cost.cell.name: counts[cost.cell.name].missing for cost in plan.cost}
     lines = dict.fromkeys(text for text in missing.values() if text)
     absent = [f"data are missing, and a run would be refused: {text}" for text in lines]
     return absent + _by_cells(plan, {name: count.data for name, count in counts.items()})
 
 
-def _of_many(jobs: Sequence[Planned]) -> str:
-    """As "train variant=VLF, seed=0 and 20 more"."""
+def _name_jobs(jobs: Sequence[Planned]) -> str:
+    """Text such as "train variant=VLF, seed=0 and 20 more"."""
     more = f" and {len(jobs) - 1:,} more" if len(jobs) > 1 else ""
     return f"{jobs[0].kind} {jobs[0].name}{more}"
 
 
-def _say_stages(plan: Plan, console: Console) -> None:
-    """Of a study that tunes: what is not known before it has."""
+def _print_stages(plan: Plan, console: Console) -> None:
+    """Print the jobs that tuning decides on."""
     if waiting := len(plan.waiting):
-        first = sum(job.status == "to run" for job in plan.tune)
+        first = sum(job.is_to_run for job in plan.tune)
         console.print(
             f"of these {first} tuning runs come first; which {waiting} training runs follow, and "
             "whether records of them are there already, is known when tuning has chosen",
@@ -135,13 +134,8 @@ def _say_stages(plan: Plan, console: Console) -> None:
         )
 
 
-def _say_more(number: int, what: str, console: Console) -> None:
-    if number > 0:
-        console.print(f"  and {number:,} more {what}; --json lists all", highlight=False)
-
-
 def _count_notes(plan: Plan, counts: Mapping[str, CellCounts]) -> list[str]:
-    """What counts leave out."""
+    """Notes on operations that counts leave out."""
     return _by_cells(plan, {name: count.notes for name, count in counts.items()})
 
 
@@ -174,124 +168,97 @@ def _print_modules(plan: Plan, counts: Mapping[str, CellCounts], console: Consol
 
 
 def _plan_values(
-    plan: Plan,
-    counts: Mapping[str, CellCounts],
-    expected: Estimate,
+    plan: Plan, counts: Mapping[str, CellCounts], expected: Estimate
 ) -> dict[str, Any]:
-    estimates = expected.seconds
-
-    def values(job: Planned) -> dict[str, Any]:
-        return {
-            "kind": job.kind,
-            "cell": job.cell.name,
-            "levels": dict(job.cell.levels),
-            "seed": job.seed,
-            "status": job.status,
-            "reason": job.reason,
-            "failures": job.failures,
-            "log": job.log,
-            "tried": dict(job.tried),
-            "identity": job.key.identity or None,  # not known before tuning has chosen
-            "estimate_s": None
-            if job.kind == "cost" or job.name in expected.unknown
-            else round(estimates[job.name], 1),
-            "parameters": counts[job.cell.name].parameters,
-            "macs": counts[job.cell.name].macs,
-            "notes": [*counts[job.cell.name].notes, *counts[job.cell.name].data],
-            **_matched_values(plan.study, job.cell, counts),
-        }
-
+    keys = ("module", "class", "parameters", "macs")
+    modules = {cost.cell.name: counts[cost.cell.name].modules for cost in plan.cost}
     return {
         "question": plan.study.question,
         "device": plan.device,
         "estimate_s": None if expected.wall_s is None else round(expected.wall_s, 1),
-        "missing": [*dict.fromkeys(one.missing for one in counts.values() if one.missing)],
+        "missing": [*dict.fromkeys(count.missing for count in counts.values() if count.missing)],
         **needs_as_values(plan, expected),
-        "jobs": [values(job) for job in plan.jobs],
+        "jobs": [_job_values(plan, job, counts, expected) for job in plan.jobs],
         "modules": {
-            cost.cell.name: [
-                dict(zip(("module", "class", "parameters", "macs"), one, strict=True))
-                for one in counts[cost.cell.name].modules
-            ]
-            for cost in plan.cost
-            if counts[cost.cell.name].modules
+            name: [dict(zip(keys, row, strict=True)) for row in rows]
+            for name, rows in modules.items()
+            if rows
         },
     }
 
 
+def _job_values(
+    plan: Plan, job: Planned, counts: Mapping[str, CellCounts], expected: Estimate
+) -> dict[str, Any]:
+    count = counts[job.cell.name]
+    is_known = job.kind != "cost" and job.name not in expected.unknown
+    return {
+        "kind": job.kind,
+        "cell": job.cell.name,
+        "levels": dict(job.cell.levels),
+        "seed": job.seed,
+        "status": job.status,
+        "reason": job.reason,
+        "failures": job.failures,
+        "log": job.log,
+        "tried": dict(job.tried),
+        "identity": job.key.identity or None,  # not known before tuning has chosen
+        "estimate_s": round(expected.seconds[job.name], 1) if is_known else None,
+        "parameters": count.parameters,
+        "macs": count.macs,
+        "notes": [*count.notes, *count.data],
+        **_matched_values(plan.study, job.cell, counts),
+    }
+
+
 def _matched_values(study: Study, cell: Cell, counts: Mapping[str, CellCounts]) -> dict[str, Any]:
-    """Of a study with `match`: what was scaled, to what, whose cost it meets and how nearly."""
+    """Scaled key, value, target and ratio of a cell; empty without `match`."""
     if study.match is None or cell.matched is None:
         return {}
     ratio = ratio_to_target(study.match, cell, counts)
     return {"matched": {**dataclasses.asdict(cell.matched), "ratio": ratio}}
 
 
-def print_status(outcomes: Sequence[Outcome], console: Console, as_json: bool) -> None:
-    """How every job stands, failures with their reasons, then the sum."""
-    if as_json:
-        rows = [
-            {
-                "kind": outcome.kind,
-                "cell": outcome.cell,
-                "levels": dict(outcome.levels),
-                "seed": outcome.seed,
-                "tried": dict(outcome.tried),
-                "status": outcome.status,
-                "reason": outcome.reason,
-                "log": outcome.log,
-            }
-            for outcome in outcomes
-        ]
-        print(json.dumps({"sum": sum_up(outcomes), "jobs": rows}, indent=1))
-        return
-    shown = {"cost": "cost", "tune": "tuning", "train": "training"}
-    if not any(outcome.kind == "tune" for outcome in outcomes):
-        del shown["tune"]
-    cells: dict[str, dict[str, list[str]]] = {}
-    for outcome in outcomes:
-        cell = cells.setdefault(outcome.cell, {kind: [] for kind in shown})
-        words = f"{outcome.seed}: {outcome.status}" if outcome.kind == "train" else outcome.status
-        cell[outcome.kind].append(words)
-    lines: list[tuple[str, ...]] = []
-    for name, kinds in list(cells.items())[:MOST_ROWS]:
-        if "tune" in kinds:
-            kinds["tune"] = [f"{n} {word}" for word, n in Counter(kinds["tune"]).items()]
-        lines.append((name, *(", ".join(words) for words in kinds.values())))
-    headings = ("cell", *shown.values())
-    print_rows(headings, lines, console, words=len(headings))
-    _say_more(len(cells) - MOST_ROWS, "cells", console)
-    reasons = [one for one in outcomes if one.status == "not run" and one.reason]
-    for outcome in reasons[:MOST_ROWS]:
-        line = f"{outcome.job}: {outcome.reason}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    _say_more(len(reasons) - MOST_ROWS, "reasons", console)
-    print_sum(outcomes, console)
-
-
-def print_warnings(lines: Sequence[str], console: Console) -> None:
-    """What was found damaged."""
-    for line in lines:
-        console.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
-
-
-def _failed_words(reason: str, log: str) -> str:
-    """As "failed, will be tried again: out of memory (log: results/attempts/.../log.txt)"."""
-    link = ", " if reason.startswith(AGAIN) else ": "
-    return f"failed{link}{reason}" + (f" (log: {log})" if log else "")
-
-
-def print_sum(outcomes: Sequence[Outcome], console: Console) -> None:
-    """A line for each failed job, then the sum over all."""
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    for outcome in failed[:MOST_ROWS]:
-        console.print(
-            f"{outcome.kind} {outcome.job}: {_failed_words(outcome.reason, outcome.log)}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+def needs_in_words(plan: Plan, expected: Estimate) -> list[str]:
+    """Lines below the table of a plan with jobs to run: device-hours, disk, warnings."""
+    disk = expected.disk
+    hours = f"about {_number(expected.device_hours)} {DEVICE[plan.device]}"
+    if expected.unknown:
+        hours = "not known how long, since the number of clips is not known"
+    lines = [f"training: {hours}, by {expected.basis}"] if plan.study.seeds else []
+    lines += expected.assumed
+    records, artifacts = size(disk.records), size(disk.artifacts)
+    features = f", features of frozen backbones {size(disk.features)}" if disk.features else ""
+    lines.append(
+        f"disk: about {size(disk.stays)} (predictions and curves {artifacts}, records and report "
+        f"{records}{features}), and up to {size(disk.checkpoints)} of checkpoints while it runs; "
+        f"{size(disk.free)} are free"
+    )
+    if disk.most > disk.free:
+        lines.append(
+            f"warning: it does not fit on the disk of the results folder: about {size(disk.most)} "
+            f"are needed and {size(disk.free)} are free"
         )
-    if len(failed) > MOST_ROWS:
-        console.print(f"and {len(failed) - MOST_ROWS:,} more failed", highlight=False)
-    console.print(sum_up(outcomes), highlight=False, soft_wrap=True)
+    return lines
+
+
+def needs_as_values(plan: Plan, expected: Estimate) -> dict[str, Any]:
+    """The same, as JSON values."""
+    disk = expected.disk
+    return {
+        "device_hours": None if expected.unknown else round(expected.device_hours, 3),
+        "device_hours_are": "GPU-hours" if plan.device == "cuda" else "core-hours",
+        "device_hours_by": expected.basis,
+        "assumed": list(expected.assumed),
+        "disk_bytes": {
+            "records": disk.records,
+            "artifacts": disk.artifacts,
+            "features": disk.features,
+            "checkpoints": disk.checkpoints,
+            "free": disk.free,
+        },
+    }
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"

@@ -51,11 +51,11 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
     frozen = {
         job.cell.name
         for job in plan.training
-        if job.status in ("to run", "waits") and job.cell.config.train.freeze == "f"
+        if job.is_pending and job.cell.config.train.freeze == "f"
     }
     found = {}
     for job in plan.cost:
-        if job.record is None or job.record.status != "done" or job.reason:
+        if job.record is None or not job.record.is_done or job.reason:
             continue
         if job.cell.name in frozen:
             continue
@@ -77,7 +77,7 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
         + _making_s(job, making.get(job.name), counts[job.cell.name], rates, plan.device)
         for job in plan.training
     }
-    to_run = [job for job in plan.training if job.status in ("to run", "waits")]
+    to_run = [job for job in plan.training if job.is_pending]
     hours = sum(seconds[job.name] * _devices(job, plan.device) for job in to_run) / 3600
     executor = executor_of(plan.study, store.root)
     workers = min(len(to_run), place(executor, plan, to_run).workers)
@@ -96,7 +96,7 @@ def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Esti
 def _stage_s(
     executor: Executor, plan: Plan, jobs: Sequence[Planned], estimates: Mapping[str, float]
 ) -> float:
-    jobs = [job for job in jobs if job.status in ("to run", "waits")]
+    jobs = [job for job in jobs if job.is_pending]
     if not jobs:
         return 0.0
     workers = place(executor, plan, jobs).workers

@@ -55,12 +55,12 @@ def views_to_make(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, Mak
     jobs = [job for job in plan.training if job.cell.config.train.stored_views]
     seeds: dict[str, set[int | None]] = {}
     found = {}
-    for job in sorted(jobs, key=lambda one: one.status in ("to run", "waits")):  # done ones first
+    for job in sorted(jobs, key=lambda one: one.is_pending):  # done ones first
         train, clips = job.cell.config.train, clips_of(job.cell.config.data)
         known = seeds.setdefault(_group(job, counts[job.cell.name]), set())
         before = min(train.stored_views, train.epochs * len(known))
         is_first = not known
-        if job.status in ("to run", "waits", "reused"):
+        if job.is_pending or job.is_reused:
             known.add(job.seed)
         after = min(train.stored_views, train.epochs * len(known))
         found[job.name] = Making(clips.train * (after - before), clips.test if is_first else 0)
@@ -72,7 +72,7 @@ def feature_bytes(plan: Plan, counts: Mapping[str, CellCounts]) -> int:
     making, total = views_to_make(plan, counts), 0
     for job in plan.training:
         frozen = counts[job.cell.name].frozen
-        if job.status in ("to run", "waits") and job.name in making and frozen is not None:
+        if job.is_pending and job.name in making and frozen is not None:
             total += making[job.name].views * (frozen.values * VALUE_BYTES + FILE_BYTES)
     return total
 

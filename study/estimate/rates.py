@@ -81,7 +81,7 @@ def find_rates(plan: Plan, steps: Mapping[str, float], store: Store) -> Rates:
     own = [
         (job.record, job.cell.config, steps[job.cell.name])
         for job in plan.training
-        if job.record is not None and job.record.status == "done"
+        if job.record is not None and job.record.is_done
     ]
     if (rates := _rates(own, "the records of this study")) is not None:
         return rates

@@ -1,4 +1,4 @@
-"""Where jobs run. An executor is one module and a line here; it knows no model."""
+"""Executors of jobs: one module and one line here each. They know no model."""
 
 from collections.abc import Mapping
 from importlib import import_module

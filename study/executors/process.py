@@ -44,7 +44,7 @@ from study.records.lease import Leases, is_dead, myself
 from study.records.record import Record
 from study.records.store import Store
 
-COMMAND = ("rich.console", "study.cli.options")  # what run_study.py imports, and so does every job
+COMMAND = ("rich.console", "study.cli.main")  # imports of run_study.py, and so of every job
 POLL_S = 0.5
 GRACE_S = 3.0  # from SIGTERM to SIGKILL
 STACK_S = 0.5  # from asking a hanging job where it is to SIGKILL

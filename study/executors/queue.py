@@ -1,4 +1,4 @@
-"""The tasks of a run, handed out one at a time, less those that another command is at."""
+"""The tasks of a run, handed out one at a time, without those that another command runs."""
 
 import time
 from collections import deque
@@ -13,7 +13,7 @@ POLL_S = 1.0  # between two looks at what others are at
 
 
 class TaskQueue:
-    """Each task is ours, another's, or ended.
+    """Tasks by lease: ours, another command's, or ended.
 
     A task whose lease a live other holds waits at the end for the other's record, and is ours if
     the lease ends without one.
@@ -29,7 +29,7 @@ class TaskQueue:
 
     @property
     def is_open(self) -> bool:
-        """Whether a task may still be handed out, or ended by another."""
+        """True while a task may still be handed out, or end elsewhere."""
         return bool(self._waiting or self._elsewhere or self._ended)
 
     def take(self) -> Task | None:
@@ -49,7 +49,7 @@ class TaskQueue:
         return None
 
     def ended_elsewhere(self) -> Iterator[tuple[Task, Record]]:
-        """What others have recorded since the last look."""
+        """Yield tasks that other commands have recorded since the last call."""
         while self._ended:
             task, record = self._ended.pop(0)
             self._notify(Event(task.name, "ended", status=record.status, reason=record.reason))
@@ -60,7 +60,7 @@ class TaskQueue:
         self._leases.drop(task.key.name)
 
     def is_lost(self, task: Task) -> bool:
-        """Whether another has taken it over, so that our execution of it must stop."""
+        """True if another command has taken the task over: our execution must stop."""
         return not self._leases.holds(task.key.name)
 
     def put_back(self, task: Task) -> None:

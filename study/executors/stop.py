@@ -18,7 +18,7 @@ def stop_on(number: signal.Signals) -> None:
 
 
 def is_stop_requested() -> bool:
-    """Whether training should write its checkpoint and stop."""
+    """True if training is to write its checkpoint and stop."""
     return _requested.is_set()
 
 

@@ -1,4 +1,4 @@
-"""What a process receives to run a job, and the record that an attempt leaves. No torch."""
+"""Tasks, the messages about them, and the records of their attempts. No torch."""
 
 import errno
 import platform
@@ -144,15 +144,17 @@ def reason_of(error: BaseException) -> str:
     return f"{kind}: {text}"[:500]
 
 
-def reason_of_attempts(reason: str, attempts: int, max_retries: int) -> str:
+def reason_of_attempts(last: Record, attempts: int, max_retries: int) -> str:
     """Reason of the last failed attempt, and whether a plain run tries again."""
+    if last.is_diverged:
+        return last.reason
     if attempts <= max_retries:
-        return f"{AGAIN}{reason}"
-    return f"{reason} (tried {attempts} times; --retry-failed tries again)"
+        return f"{AGAIN}{last.reason}"
+    return f"{last.reason} (tried {attempts} times; --retry-failed tries again)"
 
 
 def is_storage_error(error: BaseException) -> bool:
-    """Whether a disk is full or read-only, which fails every job alike."""
+    """True if a disk is full or read-only, which fails every job alike."""
     return isinstance(error, OSError) and error.errno in STORAGE
 
 

@@ -23,7 +23,6 @@ from typing import Any, BinaryIO
 
 from rich.console import Console
 
-from study.cli.needs import size as in_words
 from study.manage.tar_file import END, TarError, header_of, padding_of
 from study.match.cells import values_files
 from study.plan.jobs import exit_code
@@ -33,7 +32,7 @@ from study.plan.planner import Plan
 from study.records.record import Outcome, Record
 from study.records.source import source_state
 from study.records.store import Store, new_attempt
-from study.spec.grid import expand
+from study.records.units import size as in_words
 from study.spec.study import StudyError
 
 SCHEMA = 1
@@ -127,7 +126,7 @@ def _files_of_records(
 def _files_of_study(plan: Plan, store: Store) -> dict[str, Packed]:
     kept = kept_of(plan.study, plan.device)
     files = {f"study/{name}": _pack(text.encode()) for name, text in kept.files.items()}
-    for path in values_files(plan.study, expand(plan.study), store.root):
+    for path in values_files(plan.study, plan.cells, store.root):
         if path.is_file():
             files[f"scaled/{path.name}"] = _pack(path)
     return files

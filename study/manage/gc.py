@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.cli.needs import size
 from study.manage.garbage import GOING, Leftover, Survey, survey
 from study.manage.in_use import Traces, traces_of
 from study.records.text_table import print_rows
+from study.records.units import size
 from study.spec.study import Study
 
 MOST_LINES = 20  # of one kind of remark

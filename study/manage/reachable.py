@@ -15,11 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from study.match.cells import match_cells, values_files
+from study.plan.fingerprint import fingerprint_of
 from study.plan.identity import (
     architecture_digests,
     features_identity,
     file_digests,
-    fingerprint_of,
     train_identity,
 )
 from study.plan.other_records import place_of

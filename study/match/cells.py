@@ -17,7 +17,7 @@ from study.match.counted import (
     write_counted,
 )
 from study.match.search import whole_fields, with_field
-from study.spec.grid import Cell, Matched, expand
+from study.spec.grid import Cell, Matched
 from study.spec.match import Matching, Scale
 from study.spec.study import Study
 from vlf.config import ModelConfig, RunConfig
@@ -96,7 +96,7 @@ def scales_and_targets(
     return scales, targets
 
 
-def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
+def keep_values(study: Study, cells: Sequence[Cell], matched: Sequence[Cell], root: Path) -> None:
     """Write down what was counted and chosen for a study that is about to run.
 
     Raises:
@@ -104,7 +104,7 @@ def keep_values(study: Study, matched: Sequence[Cell], root: Path) -> None:
     """
     if study.match is None:
         return
-    path = counted_path(study.match, expand(study), root)
+    path = counted_path(study.match, cells, root)
     if not path.exists():
         chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
         write_counted(path, {name: value for name, value in chosen.items() if value is not None})

@@ -1,1 +1,1 @@
-"""A Study and the records there are: which jobs are done, and which are to run."""
+"""Plans: the jobs of a study, matched with records."""

@@ -1,4 +1,4 @@
-"""What the data of a plan's jobs are like, and whether their last batch can be trained on."""
+"""Checks of the data of a plan's jobs, and of their last batch."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from vlf.last_batch import check_last_batch, may_be_too_small
 
 @dataclass(frozen=True)
 class DataNotes:
-    """What is known of the data of a cell.
+    """Notes on the data of a cell.
 
     Attributes:
         notes: What a reader of the numbers must know.
@@ -37,7 +37,7 @@ def inspect_data(plan: Plan, to_run: bool) -> dict[str, DataNotes]:
     cells: dict[str, DataNotes] = {}
     for job in plan.training:
         config = job.cell.config
-        if job.status != "to run":
+        if not job.is_to_run:
             continue
         try:
             data = _check_once(plan, job, to_run, checked)

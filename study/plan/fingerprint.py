@@ -56,7 +56,7 @@ def _fingerprint_of(model: str, data: str, weights: bool, kind: Kind, root: Path
 
 
 def views_fingerprint(data: str, root: Path = ROOT) -> str:
-    """Of what makes the features of a dataset's clips: their loading, and every backbone.
+    """Fingerprint of the features of a dataset's clips: their loading, and every backbone.
 
     Raises:
         KeyError: If the dataset is in no registry.

@@ -1,8 +1,8 @@
-"""Full-length hashes that name a job by all that can change its numbers, and by nothing else.
+"""Full-length hashes that name a job by everything that can change its numbers. No torch.
 
-Of a config only what differs from its defaults counts, and the `name` of a section always: a new
-option with a default renames no record. (A changed default is seen by comparing the stored full
-config.) Paths do not count, the contents of the files they name do. No torch.
+Only options that differ from their defaults count, and the `name` of a section: a new option with a
+default renames no record. (A changed default is seen in the stored full config.) Files count by
+content, not by path.
 """
 
 import hashlib
@@ -14,24 +14,11 @@ from typing import Any, Literal, NamedTuple, get_origin
 
 from pydantic.fields import FieldInfo
 
-from study.plan.fingerprint import code_fingerprint, fingerprint_of, views_fingerprint
+from study.plan.fingerprint import views_fingerprint
 from study.records.record import Kind
 from study.spec.run_config import SECTIONS
 from study.spec.settings import CostConfig
 from vlf.config import Config, ConfigError, DataConfig, ModelConfig, RunConfig
-
-__all__ = [
-    "architecture_digests",
-    "code_fingerprint",
-    "config_text",
-    "config_values",
-    "cost_identity",
-    "features_identity",
-    "file_digests",
-    "fingerprint_of",
-    "section_text",
-    "train_identity",
-]
 
 IDENTITY_VERSION = 1
 _SORTED = json.JSONEncoder(sort_keys=True, allow_nan=False)
@@ -52,12 +39,8 @@ def train_identity(
 ) -> str:
     """Name of one training run: its config, seed, device type, and the files it reads.
 
-    Args:
-        config: The run; `files` of its sections are left to `digests`.
-        seed: Of the run.
-        device: "cpu", "cuda" or "cuda:1"; the index does not count.
-        digests: What `file_digests` gives for the same config.
-        kind: "tune" of a run that is scored on validation alone, and so is another job.
+    Files count by `digests`, from `file_digests`; the index of a device does not count. A run that
+    is scored on validation alone is another job, of kind "tune".
     """
     sections = {section: _said(getattr(config, section)) for section in SECTIONS}
     return _hash(
@@ -83,15 +66,8 @@ def cost_identity(
 ) -> str:
     """Name of one architecture's cost on one device model; seeds and training do not change it.
 
-    Args:
-        model: The architecture.
-        clip: What of the data the cost depends on (frames, size, classes).
-        protocol: Batch sizes, threads, precision, rounds.
-        device_model: "AMD EPYC 7B13", "NVIDIA H200".
-        device: "cpu", "cuda" or "cuda:1"; the index does not count.
-        torch_version: As installed.
-        digests: Of files that decide on the architecture, from `architecture_digests`.
-        device_name: As the machine was called by hand; "" where it was not.
+    `clip` is frames, size and classes; `digests` are those of `architecture_digests`; a device
+    model is a name such as "AMD EPYC 7B13", and the index of a device does not count.
     """
     files = {"files": dict(digests)} if digests else {}
     named = {"device_name": device_name} if device_name else {}
@@ -111,7 +87,7 @@ def cost_identity(
 
 
 def config_values(config: RunConfig) -> dict[str, Any]:
-    """The full config, defaults included, as plain JSON values; not to be changed by who asks."""
+    """The full config, defaults included, as plain JSON values; shared, so never change it."""
     return {section: _describe(getattr(config, section)).values for section in SECTIONS}
 
 
@@ -129,9 +105,9 @@ def section_text(section: Config) -> str:
 def file_digests(config: RunConfig) -> dict[str, str]:
     """Role ("data.train", "model.pretrained") -> sha256 of each file that the run reads.
 
-    Of a folder ("model.weights") each file has a role, "model.weights/config.json". A file is read
-    once in a process as long as its size and time of change stay. What else a dataset says that it
-    depends on (`digests`) is asked for once in a process.
+    In a folder ("model.weights") each file has a role, "model.weights/config.json". A process reads
+    a file again only if its size or time of change differs, and asks a dataset for its other
+    `digests` once.
 
     Raises:
         ConfigError: With the key that names a file which is missing or unreadable.
@@ -158,10 +134,10 @@ def _check_names(section: str, config: Config) -> None:
 
 
 def features_identity(config: RunConfig) -> str:
-    """Name of the views of a run's clips, whose features a frozen f leaves (vlf/features.py).
+    """Name of the views of a run's clips, whose features are cached (vlf/features.py).
 
-    Data, files and code; not the seed, the model or the recipe. What the backbone adds is named
-    where its weights are.
+    It depends on data, files and code, and not on seed, model or recipe; vlf/features.py adds the
+    backbone.
 
     Raises:
         ConfigError: As `file_digests`.
@@ -172,7 +148,7 @@ def features_identity(config: RunConfig) -> str:
 
 
 def architecture_digests(model: ModelConfig) -> dict[str, str]:
-    """Digests of the files that decide what is built, which a path does not tell: mostly none.
+    """Digests of the files that define an architecture; mostly none.
 
     Raises:
         ConfigError: If one of them is missing or unreadable.
@@ -187,7 +163,7 @@ def architecture_digests(model: ModelConfig) -> dict[str, str]:
 
 @cache
 def _state(data: DataConfig) -> dict[str, str]:
-    """Listing a folder of 240,000 videos takes a second, and a plan asks for every job."""
+    """Digests of a dataset; listing a folder of 240,000 videos takes a second."""
     return data.digests()
 
 
@@ -201,7 +177,7 @@ def _digest(path: Path) -> str:
 
 
 def _files(section: Config) -> tuple[Path, ...]:
-    """Of a section that has none which can be named, none; `_check_names` tells why."""
+    """Files of a config section; empty if a path is invalid (`_check_names` reports it)."""
     try:
         return _list_files(section)
     except OSError:

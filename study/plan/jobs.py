@@ -1,4 +1,4 @@
-"""What a plan is made of: its jobs, how each stands, and what the command line asked for."""
+"""Plans: jobs, their states, and the options of the command line."""
 
 import dataclasses
 from collections import Counter
@@ -10,7 +10,6 @@ from study.records.record import Kind, Outcome, Record, Status, job_name
 from study.records.store import Key
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
-from study.spec.tuning import is_diverged
 from vlf.config import RunConfig, nearest
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
@@ -18,7 +17,7 @@ STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run"
 
 
 class CostPlace(NamedTuple):
-    """Where costs are measured, as far as it is in their identity."""
+    """The part of a cost identity that names the machine."""
 
     device: str  # "cpu" or "cuda"
     model: str  # "AMD EPYC 7B13"
@@ -28,14 +27,14 @@ class CostPlace(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line asks of a plan.
+    """Options of the command line that change a plan.
 
     Attributes:
-        only: Factor -> label, and "seed" -> seed, of what is to run; empty runs all.
-        retry_failed: Count failures anew.
-        accept_code: Take records made by other code for done; the report says so.
-        cost_only: Skip what is not trained yet.
-        device_name: What this machine is called in cost records; "" is nothing.
+        only: Factor -> label, and "seed" -> seed, of jobs to run; empty runs all.
+        retry_failed: Reset the count of failures.
+        accept_code: Reuse records made by a different version of the code.
+        cost_only: Skip training.
+        device_name: Name of this machine in cost records, or "".
     """
 
     only: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -45,13 +44,13 @@ class Choice:
     device_name: str = ""
 
     def why_skipped(self, job: "Planned") -> str:
-        """Why a job is not asked for; "" if it is."""
+        """Reason to skip a job; "" if it is selected."""
         if not self.names(job.cell, job.seed if job.kind == "train" else None):
             return "not in --only"
         return "--cost-only" if self.cost_only and job.kind != "cost" else ""
 
     def names(self, cell: Cell, seed: int | None = None) -> bool:
-        """Whether `--only` names a cell, and its seed where one is given."""
+        """True if `--only` names a cell, and its seed if one is given."""
         for factor, label in self.only.items():
             if factor == "seed":
                 if seed is not None and str(seed) != label:
@@ -66,18 +65,18 @@ class Planned:
     """One job and what is known of it.
 
     Attributes:
-        kind: "train", "tune", or "cost" for one cell's share of the timing run.
-        cell: Its cell; of a tune job with the run that it tries, of a train job with the choice.
-        seed: Of a train or tune job; None for cost.
+        kind: "train", "tune", or "cost": a cell's share of the timing run.
+        cell: Its cell; for tuning with the values that it tries, for training with the chosen ones.
+        seed: Seed of the run; None for cost.
         key: Names its records.
-        status: "to run", "waits" (for tuning, which decides what it is), "reused" (done before),
-            "skipped" (not asked for), or "failed" (as often as `run.max_retries` allows).
+        status: "to run", "waits" (for tuning, which decides what it is), "reused", "skipped", or
+            "failed": it diverged, or failed as often as `run.max_retries` allows.
         reason: Why it runs again, is skipped, or failed.
-        record: What there is: of a job to run, the last failed attempt.
-        reference: Of a reused cost record: the baseline's in the same timing run.
-        tried: Of a tune job: dotted key -> label of the value that it tries.
+        record: Complete record of a reused job; last failed attempt of another.
+        reference: Record of the baseline in the same timing run, for a reused cost.
+        tried: Dotted key -> label of the value that a tune job tries.
         failures: Failed attempts that count.
-        log: Path of the log of the last of them; "" without one.
+        log: Path of the log of the last failed attempt, or "".
     """
 
     kind: Kind
@@ -93,18 +92,33 @@ class Planned:
     log: str = ""
 
     @property
+    def is_to_run(self) -> bool:
+        """True if a run executes it at once."""
+        return self.status == "to run"
+
+    @property
+    def is_pending(self) -> bool:
+        """True if a run executes it, at once or when tuning has ended."""
+        return self.status in ("to run", "waits")
+
+    @property
+    def is_reused(self) -> bool:
+        """True if it has a complete record."""
+        return self.status == "reused"
+
+    @property
     def name(self) -> str:
         """Shown to a person; unique in the study."""
         return job_name(self.cell.name, self.tried, self.seed)
 
     def outcome(self, status: Status | None = None, **changes: Any) -> Outcome:
-        """The job's row in a report, as it stands or with what a run has changed.
+        """The job's row in a report, with the changes that a run has made.
 
-        A job to run that has failed before is failed until it is run.
+        A pending job that has failed before counts as failed until it is run.
         """
         missing: Status = "failed" if self.record is not None else "not run"
         values: dict[str, Any] = {
-            "status": status or (missing if self.status in ("to run", "waits") else self.status),
+            "status": status or (missing if self.is_pending else self.status),
             "reason": self.reason,
             "record": self.record,
             "reference": self.reference,
@@ -122,14 +136,12 @@ class Plan:
     """All jobs of a study, the cost of each cell first.
 
     Attributes:
-        study: The study.
-        device: "cpu" or "cuda", resolved.
+        device: "cpu" or "cuda".
         cost: One entry a cell.
         train: One entry a cell and seed, seeds fastest.
         tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
-        choice: What the command line asked for.
-        place: Where costs are measured.
+        cells: The cells as the study file has them; those of jobs are scaled by `match`.
     """
 
     study: Study
@@ -140,6 +152,7 @@ class Plan:
     choice: Choice
     place: CostPlace
     tune: tuple[Planned, ...] = ()
+    cells: tuple[Cell, ...] = ()
 
     @property
     def jobs(self) -> tuple[Planned, ...]:
@@ -148,27 +161,27 @@ class Plan:
 
     @property
     def training(self) -> tuple[Planned, ...]:
-        """What trains a model: tuning, then what counts."""
+        """Jobs that train a model: tuning, then the runs that count."""
         return self.tune + self.train
 
     @property
     def waiting(self) -> list[Planned]:
-        """What is known when tuning has ended."""
+        """Jobs that wait for tuning."""
         return [job for job in self.train if job.status == "waits"]
 
     @property
     def to_run(self) -> list[Planned]:
-        """What is missing."""
-        return [job for job in self.jobs if job.status == "to run"]
+        """Jobs that a run executes at once."""
+        return [job for job in self.jobs if job.is_to_run]
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether a job that is missing reads files, or may have a batch of one clip."""
-        missing = (j.cell.config for j in self.training if j.status in ("to run", "waits"))
+        """True if a pending job reads files, or may have a batch of one clip."""
+        missing = (j.cell.config for j in self.training if j.is_pending)
         return any(config.data.files() or _has_small_batch(config) for config in missing)
 
     def outcomes(self) -> list[Outcome]:
-        """The report's rows if nothing more were run."""
+        """The rows of a report if nothing more is run."""
         return [job.outcome() for job in self.jobs]
 
 
@@ -178,10 +191,10 @@ def _has_small_batch(config: RunConfig) -> bool:
 
 
 def check_only(study: Study, only: Mapping[str, str]) -> None:
-    """Refuse an `--only` that names what the study does not have.
+    """Refuse an `--only` with factors or levels that the study does not have.
 
     Raises:
-        StudyError: With what there is.
+        StudyError: With the names that exist.
     """
     for factor, label in only.items():
         if factor == "seed":
@@ -216,6 +229,9 @@ def sum_up(outcomes: Sequence[Outcome]) -> str:
 
 def exit_code(outcomes: Sequence[Outcome], cost_only: bool = False) -> int:
     """0 if every job is done, in this run or before; with `cost_only`, if every cost is; else 1."""
-    asked = [outcome for outcome in outcomes if outcome.kind == "cost" or not cost_only]
-    # A tuning run that diverged has told what it was asked.
-    return int(any(o.status not in ("done", "reused") and not is_diverged(o) for o in asked))
+    for outcome in outcomes:
+        is_asked = outcome.kind == "cost" or not cost_only
+        is_answer = outcome.kind == "tune" and outcome.is_diverged  # the value does not work
+        if is_asked and not outcome.is_done and not is_answer:
+            return 1
+    return 0

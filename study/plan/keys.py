@@ -1,4 +1,4 @@
-"""Keys: what names the records of a study's jobs. No torch.
+"""Keys of a study's jobs, which name their records. No torch.
 
 Cells share sections (spec/run_config.py), and there may be thousands of them: what is the same
 for many is worked out once.
@@ -50,7 +50,7 @@ class RunKeys:
 
 
 def cost_keys(study: Study, cells: Iterable[Cell], place: CostPlace) -> dict[str, Key]:
-    """Cell name -> what names its cost records that were made, or would be, at a place."""
+    """Cell name -> key of its cost records at a place."""
     keys: dict[str, Key] = {}
     known: dict[tuple[object, ...], tuple[Cell, Key]] = {}
     for cell in cells:
@@ -63,7 +63,7 @@ def cost_keys(study: Study, cells: Iterable[Cell], place: CostPlace) -> dict[str
 
 
 def cost_key(study: Study, cell: Cell, place: CostPlace) -> Key:
-    """What names a cell's cost records that were made, or would be, at a place."""
+    """Key of a cell's cost records at a place."""
     data, protocol = cell.config.data, study.cost
     clip = {"frames": data.frames, "size": data.size, "classes": data.classes}
     architecture = cell.config.model.untrained()

@@ -1,11 +1,11 @@
-"""Which studies a results folder knows: `studies/`, a file each, with what it takes to plan it.
+"""Studies that a results folder knows: `studies/` holds all that is needed to plan them again.
 
-    studies/<name>.<variation>.json     the study file and what it extends, as text; how it was run
+    studies/<name>.<variation>.json     text of the study file and its parents; how it was run
     studies/since                       when the folder began to keep them, if it had records then
 
-`variation` tells apart what makes other jobs of one file: where it lies, `--set`, the device.
-A study that is edited and run again replaces what was kept of it. To let a study go, delete its
-file here. Read by study/manage/gc.py and study/manage/export.py; no run depends on it. No torch.
+`variation` hashes what makes other jobs of the same file: its path, `--set`, the device. A study
+that is edited and run again replaces its file; to forget a study, delete it. Read by gc and export;
+no run depends on it. No torch.
 """
 
 import hashlib
@@ -14,10 +14,13 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from study.records.files import write_synced
 from study.records.store import new_attempt
@@ -29,28 +32,33 @@ SINCE = "since"
 TREE = "ablations"  # the folder that names of reports are told from
 
 
-@dataclass(frozen=True)
+def _check_name(name: str) -> str:
+    """Refuse a name of a file that would leave the folder that it is put in."""
+    if "\0" in name or {"", ".", ".."} & {*name.split("/")}:
+        raise ValueError("leaves its folder")
+    return name
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Kept:
     """A study as it was run.
 
     Attributes:
-        path: Of the study file, absolute, on the machine that ran it.
-        main: Its name among `files`; the name of its report follows from it as from `path`.
-        files: Name -> text: the study file, and those that it extends, placed as they refer to
-            each other.
+        path: Absolute path of the study file on the machine that ran it.
+        main: Its name among `files`, and so the name of its report.
+        files: Name -> text of the study file and of those that it extends, whose names refer to
+            each other as the files did.
         digest: `Study.digest` of these texts.
-        overrides: Of `--set`.
-        quick: Whether it was the smoke version.
-        device: "cpu" or "cuda".
+        overrides: Values of `--set`.
     """
 
     path: str
     main: str
-    files: Mapping[str, str]
+    files: Mapping[Annotated[str, AfterValidator(_check_name)], str]
     digest: str
     overrides: tuple[str, ...]
     quick: bool
-    device: str
+    device: Annotated[str, Field(pattern="^(cpu|cuda)$")]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -59,7 +67,7 @@ class Kept:
 
     @property
     def file_name(self) -> str:
-        """In the folder of studies."""
+        """Name in the folder of studies."""
         told = json.dumps([self.path, self.overrides, self.device])
         short = re.sub(r"[^\w.-]", "_", ".".join(self.parts), flags=re.ASCII)[:100]
         return f"{short}.{hashlib.sha256(told.encode()).hexdigest()[:8]}.json"
@@ -97,7 +105,7 @@ def _after_tree(path: PurePath) -> tuple[str, ...]:
 
 
 def kept_of(study: Study, device: str) -> Kept:
-    """What is kept of a study that was read from its file."""
+    """Content of the file in `studies/` for a study."""
     main = f"{TREE}/{'/'.join(report_parts(study.path))}{study.path.suffix}"
     names = [main, *(_beside(main, study.path, path) for path in list(study.texts)[1:])]
     # Files above the folder that names are told from: it is put as deep as that takes.
@@ -115,7 +123,7 @@ def _beside(main: str, study: Path, path: Path) -> str:
 
 
 def keep_study(study: Study, device: str, root: Path) -> None:
-    """Write down that a study is run in a results folder; what was kept of it before is replaced.
+    """Keep a study that is run in a results folder; its earlier version is replaced.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -144,7 +152,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def read_since(root: Path) -> datetime | None:
-    """When a folder that had records already began to keep studies; None: it always has."""
+    """Time when a folder with records began to keep studies; None if it always did."""
     try:
         return datetime.fromisoformat((root / FOLDER / SINCE).read_text("utf-8").strip())
     except FileNotFoundError:
@@ -172,33 +180,15 @@ def kept_from(values: Any, where: str) -> Kept:
     Raises:
         StudyError: If they are not what `write_kept` writes.
     """
-    texts = ("path", "main", "digest", "device")
     if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
         raise StudyError(f"{where}: is of another version, or no study")
-    files, overrides = values.get("files"), values.get("overrides")
-    if (
-        values.keys() != {*texts, "files", "overrides", "quick"}
-        or not all(isinstance(values[name], str) for name in texts)
-        or not isinstance(files, dict)
-        or not all(isinstance(one, str) for one in files.values())
-        or not _are_texts(overrides)
-        or not isinstance(values["quick"], bool)
-        or values["device"] not in ("cpu", "cuda")
-        or values["main"] not in files
-        or any(not _is_safe(name) for name in files)
-    ):
+    try:
+        kept = TypeAdapter(Kept).validate_json(json.dumps(values))
+    except ValidationError:
+        raise StudyError(f"{where}: is not a study as it is kept") from None
+    if kept.main not in kept.files:
         raise StudyError(f"{where}: is not a study as it is kept")
-    return Kept(**{**values, "overrides": tuple(values["overrides"])})
-
-
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, str) for one in values)
-
-
-def _is_safe(name: str) -> bool:
-    """Whether a file of this name stays in the folder that it is put in."""
-    parts = name.split("/")
-    return "\0" not in name and not {"", ".", ".."} & {*parts}
+    return kept
 
 
 def known_studies(root: Path) -> Sequence[Path]:

@@ -1,4 +1,4 @@
-"""A study's records of other places: in another results folder, or made on other devices."""
+"""Records of a study in another results folder, or from other devices."""
 
 import dataclasses
 from collections import defaultdict
@@ -96,8 +96,8 @@ def with_other_devices(outcomes: Sequence[Outcome], plan: Plan, store: Store) ->
 
 
 def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsewhere]:
-    """Cell name -> its cost on one device; a failure where nothing else is."""
-    done = {name: [r for r in records if r.status == "done"] for name, records in cells.items()}
+    """Cell name -> its cost on one device; a failed record if there is no other."""
+    done = {name: [r for r in records if r.is_done] for name, records in cells.items()}
     timings = choose_timings(done, plan.baseline_of)
     code = {job.cell.name: job.key.fingerprint for job in plan.cost}
     found = {}
@@ -111,7 +111,7 @@ def _on_device(cells: Mapping[str, list[Record]], plan: Plan) -> dict[str, Elsew
 
 
 def place_of(record: Record) -> CostPlace:
-    """Where a cost record was measured."""
+    """Place that a cost record was measured at."""
     said = record.environment
     names = ("device_model", "device_name", "torch")
     return CostPlace(record.device, *(said.get(name, "") for name in names))

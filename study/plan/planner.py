@@ -1,4 +1,4 @@
-"""Which jobs a study has, which of them are done, and which are to run. Loads no torch.
+"""Jobs of a study, matched with records: done or to run. Loads no torch.
 
 The counts that need models (parameters, MACs) are made by study/plan/preflight.py, which does,
 where study/estimate/estimate.py finds none in records.
@@ -24,7 +24,7 @@ from study.records.record import Kind, Outcome, Record
 from study.records.store import Key, Store, new_attempt
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
-from study.spec.tuning import Decision, is_diverged
+from study.spec.tuning import Decision
 
 __all__ = [
     "Choice",
@@ -41,13 +41,15 @@ __all__ = [
     "place",
     "task_of",
     "with_choices",
+    "with_costs",
+    "with_training",
 ]
 
 
 def make_plan(
     study: Study, cells: Sequence[Cell], store: Store, device: str, choice: Choice
 ) -> Plan:
-    """Match every job of the study with the records that there are.
+    """Match every job of the study with the records that exist.
 
     A job whose data are not on this machine has none, and its reason says so;
     study/plan/preflight.py refuses to run it.
@@ -58,24 +60,32 @@ def make_plan(
     if not any(map(choice.names, cells)):
         named = ", ".join(f"{factor}={label}" for factor, label in choice.only.items())
         raise StudyError(f"--only: no cell of the study has {named}")
-    model = executor_of(study, store.root).device_model(device)
-    place = CostPlace(device, model, choice.device_name, version("torch"))
-    baselines = _baselines(study, cells)
-    keys = cost_keys(study, cells, place)
+    place = CostPlace(device, "", choice.device_name, version("torch"))
+    plan = Plan(study, device, (), (), _baselines(study, cells), choice, place, cells=tuple(cells))
+    return with_training(with_costs(plan, cells, store), store)
+
+
+def with_costs(plan: Plan, cells: Sequence[Cell], store: Store) -> Plan:
+    """The plan with the costs of these cells, matched with the records that exist now."""
+    model = executor_of(plan.study, store.root).device_model(plan.device)
+    place = plan.place._replace(model=model)
+    keys = cost_keys(plan.study, cells, place)
     # Thousands of cells may share an architecture, and so their cost records.
     by_key = {key.name: key for key in keys.values()}
     read = {name: store.done(key) for name, key in by_key.items()}
-    found = {cell: read[key.name] for cell, key in keys.items()}
-    timings = choose_timings(found, baselines)
-    cost = [_plan_cost(study, cell, keys[cell.name], timings, store, choice) for cell in cells]
-    plan = Plan(study, device, tuple(cost), (), baselines, choice, place)
-    tune = tuple(_plan_tuning(plan, store))
-    plan = dataclasses.replace(plan, tune=tune)
-    return with_choices(plan, [job.outcome() for job in tune], store)
+    timings = choose_timings({cell: read[key.name] for cell, key in keys.items()}, plan.baseline_of)
+    cost = tuple(_plan_cost(plan, cell, keys[cell.name], timings, store) for cell in cells)
+    return dataclasses.replace(plan, cost=cost, place=place)
+
+
+def with_training(plan: Plan, store: Store) -> Plan:
+    """The plan with both stages of training, matched with the records that exist now."""
+    plan = dataclasses.replace(plan, tune=tuple(_plan_tuning(plan, store)))
+    return with_choices(plan, [job.outcome() for job in plan.tune], store)
 
 
 def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
-    """The first stage; whatever seeds `--only` names, they need the choice."""
+    """Tuning jobs: all of them, since every seed needs the choice."""
     if plan.study.tune is None or not plan.study.seeds:
         return
     keys = RunKeys(plan.device)
@@ -114,7 +124,7 @@ def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
 
 
 def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:
-    """A job of which tuning has not said what it is; its key names no record."""
+    """A job that tuning has not decided on; its key names no record."""
     key = Key("train", "", fingerprint_of(cell.config, "train"), config_values(cell.config))
     status: PlannedStatus = "failed" if decision.is_failed else "waits"
     planned = Planned("train", cell, seed, key, status, decision.reason)
@@ -179,38 +189,34 @@ def _plan_run(
     if done := store.done(key):
         return Planned(kind, cell, seed, key, "reused", absent, done[-1], tried=tried)
     planned = Planned(kind, cell, seed, key, "to run", absent, tried=tried)
-    return _plan_missing(planned, plan.study, store, plan.choice)
+    return _plan_missing(plan, planned, store)
 
 
-def _plan_missing(planned: Planned, study: Study, store: Store, choice: Choice) -> Planned:
-    """What becomes of a job that has no record of its own."""
+def _plan_missing(plan: Plan, planned: Planned, store: Store) -> Planned:
+    """Status of a job that has no record of its own."""
     key = planned.key
     if others := store.others(key):
         why = _difference(others[-1], key)
         if not store.has_finite_validation(others[-1]):
             why += ", and diverged"
-        elif choice.accept_code:
+        elif plan.choice.accept_code:
             return dataclasses.replace(planned, status="reused", record=others[-1], reason=why)
         planned = dataclasses.replace(planned, reason=f"runs again: {why}")
-    if why := choice.why_skipped(planned):
+    if why := plan.choice.why_skipped(planned):
         return dataclasses.replace(planned, status="skipped", reason=why)
-    failed = () if choice.retry_failed else store.failed(key)
+    failed = () if plan.choice.retry_failed else store.failed(key)
     if not failed:
         return planned
-    last, count = failed[-1], len(failed)
-    ended = dataclasses.replace(
+    last, retries = failed[-1], plan.study.run.max_retries
+    is_final = last.is_diverged or len(failed) > retries  # a run that diverged would again
+    return dataclasses.replace(
         planned,
-        status="failed",
-        reason=last.reason,
+        status="failed" if is_final else "to run",
+        reason=reason_of_attempts(last, len(failed), retries),
         record=last,
-        failures=count,
+        failures=len(failed),
         log=store.log_of(last),
     )
-    if is_diverged(ended.outcome()):  # it would again, and is an answer
-        return ended
-    status: PlannedStatus = "failed" if count > study.run.max_retries else "to run"
-    why = reason_of_attempts(last.reason, count, study.run.max_retries)
-    return dataclasses.replace(ended, status=status, reason=why)
 
 
 def choose_timings(
@@ -235,22 +241,20 @@ def choose_timings(
 
 
 def _plan_cost(
-    study: Study,
+    plan: Plan,
     cell: Cell,
     key: Key,
     timings: Mapping[str, tuple[Record, Record]],
     store: Store,
-    choice: Choice,
 ) -> Planned:
     if cell.name not in timings:
-        planned = Planned("cost", cell, None, key, "to run")
-        return _plan_missing(planned, study, store, choice)
+        return _plan_missing(plan, Planned("cost", cell, None, key, "to run"), store)
     record, reference = timings[cell.name]
     return Planned("cost", cell, None, key, "reused", record=record, reference=reference)
 
 
 def _difference(record: Record, key: Key) -> str:
-    """What sets a record of the same job apart from what would be made now."""
+    """Difference of a record of the same job to one that would be made now."""
     changed = sorted(_differing(record.config, key.config))
     if changed:
         return f"other defaults ({', '.join(changed)})"

@@ -1,7 +1,8 @@
-"""Before anything runs: build every cell on the meta device, count it, check what it reads."""
+"""Checks before a run: build every cell on the meta device, count it, check its inputs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import torch
 from torch import nn
@@ -12,7 +13,6 @@ from study.measure.metrics.macs import count, count_modules
 from study.plan.data_check import inspect_data
 from study.plan.identity import file_digests, section_text
 from study.plan.planner import Plan, Planned
-from study.run.tensorboard import is_installed
 from study.spec.grid import Cell
 from study.spec.study import Study, locate
 from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, RunConfig
@@ -36,7 +36,7 @@ def build_for_cost(model: ModelConfig, data: DataConfig) -> tuple[nn.Module, tup
 def inspect(
     plan: Plan, known: Mapping[str, CellCounts], to_run: bool, depth: int = 0
 ) -> dict[str, CellCounts]:
-    """Find out now what would fail later; counts by cell name, with what is known of the data.
+    """Check everything that a run needs; counts by cell name, with notes on data.
 
     Args:
         plan: Of which every cell that has no counts is built.
@@ -143,7 +143,7 @@ def check_events(plan: Plan) -> None:
     Raises:
         StudyError: If tensorboard is not installed here; of a cluster's nodes the record tells.
     """
-    if plan.study.run.tensorboard and not is_installed():
+    if plan.study.run.tensorboard and find_spec("tensorboard") is None:
         raise plan.study.error(
             ("run", "tensorboard"), "needs the package tensorboard: pip install '.[tensorboard]'"
         )
@@ -160,7 +160,7 @@ def check_inputs(plan: Plan) -> None:
     weights_seen, tuned, backbones_seen = set(), set(), set()
     for job in plan.training:
         model, data = job.cell.config.model, job.cell.config.data
-        if job.status != "to run":
+        if not job.is_to_run:
             continue
         try:
             if job.kind == "tune" and data not in tuned:
@@ -182,7 +182,7 @@ def check_inputs(plan: Plan) -> None:
 
 
 def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
-    """What is chosen on validation needs some.
+    """Refuse to tune without validation clips.
 
     Raises:
         StudyError: If there is no clip of it.
@@ -193,7 +193,7 @@ def _check_validation(plan: Plan, job: Planned, data: DataConfig) -> None:
 
 
 def _backbone_of(config: RunConfig) -> tuple[object, ...]:
-    """What `_check_backbone` depends on."""
+    """The options that `_check_backbone` depends on."""
     model = config.model
     if not isinstance(model, BackboneOptions):
         return ()

@@ -104,6 +104,16 @@ class Record:
     notes: tuple[str, ...] = ()
 
     @property
+    def is_done(self) -> bool:
+        """Whether the attempt has its results."""
+        return self.status == "done"
+
+    @property
+    def is_diverged(self) -> bool:
+        """Whether training ended in NaN or infinity (`DivergedError`), as it would again."""
+        return self.status == "failed" and self.reason.startswith("diverged")
+
+    @property
     def stem(self) -> str:
         """Start of the names of its job's files (study/records/store.py)."""
         return f"{self.identity}.{variant_of(self.fingerprint, self.config)}"
@@ -187,6 +197,21 @@ class Outcome:
     elsewhere: tuple["Elsewhere", ...] = ()
     tried: Mapping[str, str] = field(default_factory=dict)
     log: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its record has results, of this run or an earlier one."""
+        return self.status in ("done", "reused")
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its last attempt failed."""
+        return self.status == "failed"
+
+    @property
+    def is_diverged(self) -> bool:
+        """Whether it failed because training ended in NaN or infinity."""
+        return self.is_failed and self.record is not None and self.record.is_diverged
 
     @property
     def job(self) -> str:

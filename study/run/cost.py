@@ -1,5 +1,6 @@
 """The cost job: every missing architecture, timed side by side with its baseline, as records."""
 
+import dataclasses
 import platform
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -8,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from study.match.cells import match_cells
 from study.measure.timing import CellTiming, time_cells
-from study.plan.planner import Choice, Plan, Planned, executor_of, make_plan
+from study.plan.jobs import Choice, Plan, Planned
+from study.plan.planner import executor_of
 from study.plan.preflight import build_for_cost
 from study.records.record import Record
 from study.records.store import Store, new_attempt
-from study.spec.grid import expand
+from study.run.prepare import prepare
 from study.spec.study import Study
 
 
@@ -29,7 +30,7 @@ def run_cost(
     Returns:
         Cell name -> its record, and its baseline's of the same timing run.
     """
-    missing = [job for job in plan.cost if job.status == "to run"]
+    missing = [job for job in plan.cost if job.is_to_run]
     by_name = {job.cell.name: job for job in plan.cost}
     baselines = [by_name[plan.baseline_of[job.cell.name]] for job in missing]
     jobs = {job.key.identity: job for job in [*baselines, *missing]}  # an architecture once
@@ -62,11 +63,10 @@ def cost_on_node(study: Study, root: Path, device: str, only: Mapping[str, str])
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(f"asked for a GPU and found none on {platform.node()}")
-    store = Store(root)
     executor_of(study, root).note_device_model(device)
-    cells = match_cells(study, expand(study), root)
-    plan = make_plan(study, cells, store, device, Choice(only))
-    if any(job.status == "to run" for job in plan.cost):
+    study = dataclasses.replace(study, run=study.run.model_copy(update={"device": device}))
+    plan, store = prepare(study, root, Choice(only))
+    if any(job.is_to_run for job in plan.cost):
         run_cost(plan, store, lambda text: print(text, flush=True))
 
 

@@ -1,24 +1,23 @@
-"""The live view of a run: cells done, running, failed, and the time left."""
+"""Live view of a run: cells done, running, failed, and the time left."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.markup import escape
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID
+from rich.table import Column
 from rich.text import Text
 
 from study.executors.task import Event
+from study.records.units import duration
 
 
 @dataclass
 class Tally:
-    """What is known of a run; pure, so that it can be tested without a terminal.
+    """Progress of a run.
 
     Attributes:
         estimates: Task -> expected seconds.
@@ -40,7 +39,7 @@ class Tally:
     _finished_estimate: float = 0.0
 
     def take(self, event: Event) -> None:
-        """Learn of an event."""
+        """Count an event."""
         if event.what == "note":
             self.note = event.reason
         elif event.what == "started":
@@ -81,20 +80,22 @@ class Tally:
 
 
 class LiveView:
-    """Draws a tally in a terminal; prints a line an event where there is none."""
+    """Shows a tally as bars in a terminal, and as a line an event elsewhere."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self.tally, self.console = tally, console
         self._start = time.monotonic()
-        self._live: Live | None = None
+        self._progress: Progress | None = None
+        self._rows: dict[str, TaskID] = {}  # running task -> its bar; "" -> that of the run
 
     def notify(self, event: Event) -> None:
-        """Learn of an event and show it."""
+        """Count an event and show it."""
         self.tally.take(event)
-        if self._live is not None:
+        if self._progress is not None:
             if event.what == "ended" and event.status == "failed":
-                self._live.console.print(_failure(event))
-            self._live.update(self._render())
+                line = Text(f"failed: {event.task}: {event.reason}", style="red")
+                self._progress.console.print(line)
+            self._draw(self._progress)
         elif event.what != "epoch" and (event.task or event.reason):
             self.console.print(self._line(event), soft_wrap=True)
 
@@ -104,18 +105,38 @@ class LiveView:
         if not self.console.is_terminal:
             yield self
             return
-        with Live(
-            get_renderable=self._render, console=self.console, refresh_per_second=4, transient=True
-        ) as live:
-            self._live = live
+        columns = BarColumn(16), _Words(self._describe)
+        with Progress(
+            *columns, console=self.console, refresh_per_second=4, transient=True
+        ) as self._progress:
+            self._draw(self._progress)
             try:
                 yield self
             finally:
-                self._live = None
+                self._progress, self._rows = None, {}
+
+    def _draw(self, progress: Progress) -> None:
+        shares = {"": self.tally.share, **self.tally.running}
+        for name in [*self._rows.keys() - shares.keys()]:
+            progress.remove_task(self._rows.pop(name))
+        for name, share in shares.items():
+            if name not in self._rows:
+                self._rows[name] = progress.add_task(name, total=1.0)
+            progress.update(self._rows[name], completed=share)
+
+    def _describe(self, name: str) -> Text:
+        """Text beside the bar of a running task, or of the run."""
+        tally = self.tally
+        if name:
+            return Text(f"{tally.epochs.get(name, 'starting')}  {name}")
+        waiting = tally.total - tally.done - len(tally.failed) - len(tally.running)
+        text = Text(f"{tally.done} done   {len(tally.running)} running   ")
+        text.append(f"{len(tally.failed)} failed", "red" if tally.failed else "")
+        text.append(f"   {waiting} waiting   {self._left()}")
+        return text.append(f"\n{tally.note}", "dim") if tally.note else text
 
     def _line(self, event: Event) -> Text:
         tally = self.tally
-        left = tally.left_s(time.monotonic() - self._start)
         count = f"[{tally.done + len(tally.failed)}/{tally.total}]"
         if event.what == "note":
             return Text(f"{count} {event.reason}" if event.reason else "")
@@ -123,48 +144,20 @@ class LiveView:
             return Text(f"{count} started  {event.task}")
         if event.status == "failed":
             return Text(f"{count} FAILED   {event.task}: {event.reason}")
-        return Text(f"{count} done     {event.task}   ({_left_words(left)})")
+        return Text(f"{count} done     {event.task}   ({self._left()})")
 
-    def _render(self) -> RenderableType:
-        tally = self.tally
-        left = tally.left_s(time.monotonic() - self._start)
-        head = Table.grid(padding=(0, 2))
-        waiting = tally.total - tally.done - len(tally.failed) - len(tally.running)
-        words = (
-            f"[bold]{tally.done}[/] done",
-            f"{len(tally.running)} running",
-            f"[red]{len(tally.failed)} failed[/]" if tally.failed else "0 failed",
-            f"{waiting} waiting",
-            _left_words(left),
-        )
-        head.add_column()
-        head.add_column(overflow="fold")  # a narrow terminal shows all words, on several lines
-        head.add_row(ProgressBar(total=1.0, completed=tally.share, width=30), "   ".join(words))
-        rows = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            rows.add_column()
-        rows.add_column(overflow="fold")
-        for task, share in tally.running.items():
-            bar = ProgressBar(total=1.0, completed=share, width=16)
-            rows.add_row("  ", bar, tally.epochs.get(task, "starting"), escape(task))
-        return Group(head, rows, *([Text(f"  {tally.note}", style="dim")] if tally.note else []))
+    def _left(self) -> str:
+        seconds = self.tally.left_s(time.monotonic() - self._start)
+        return "time left: not known yet" if seconds is None else f"about {duration(seconds)} left"
 
 
-def _failure(event: Event) -> Text:
-    return Text(f"failed: {event.task}: {event.reason}", style="red")
+class _Words(ProgressColumn):
+    """Text of a row; on a narrow terminal it takes several lines."""
 
+    def __init__(self, describe: Callable[[str], Text]) -> None:
+        super().__init__(Column(overflow="fold"))
+        self._describe = describe
 
-def _left_words(seconds: float | None) -> str:
-    return "time left: not known yet" if seconds is None else f"about {duration(seconds)} left"
-
-
-def duration(seconds: float) -> str:
-    """Words for a time: "45 s", "12 min", "3.5 h", "12 days", "5.7 years"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    days = seconds / 86400
-    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:,.1f} years"
+    def render(self, task: Task) -> Text:
+        """The text beside a bar."""
+        return self._describe(task.description)

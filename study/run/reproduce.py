@@ -1,4 +1,4 @@
-"""Run one record again from what it stored, and say what differs.
+"""Train a record again from its stored config, and report differences.
 
 The record holds its whole config, seed and device: no study file is needed, and none is trusted.
 """
@@ -33,7 +33,7 @@ VOLATILE = ("load", "temperature", "clock", "hostname")  # of the environment; n
 
 
 def reproduce(path: Path, run_job: RunJob, console: Console) -> int:
-    """Train the record's run anew in a folder of its own, and compare; the record is left alone.
+    """Train a record's run again in a temporary folder, and compare.
 
     Args:
         path: A train or tune record, in the `records` folder of its results folder.
@@ -52,7 +52,7 @@ def reproduce(path: Path, run_job: RunJob, console: Console) -> int:
         console.print(f"since then: {line}", markup=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         again = _run(path, record, config, Path(folder), run_job, console)
-        if again.status != "done":
+        if not again.is_done:
             console.print(f"it failed: {again.reason}", markup=False, soft_wrap=True)
             return 1
         same = _compare_numbers(record, again, console)
@@ -76,7 +76,7 @@ def _read(path: Path) -> Record:
     if record.kind == "cost":
         say = "is of costs, which are timed anew with --cost-only and compared with --compare"
         raise StudyError(f"--reproduce: {path}: {say}")
-    if record.status != "done":
+    if not record.is_done:
         raise StudyError(f"--reproduce: {path}: has no result: {record.reason}")
     return record
 
@@ -112,7 +112,7 @@ def _changes(record: Record, config: RunConfig) -> list[str]:
 def _run(
     path: Path, record: Record, config: RunConfig, root: Path, run_job: RunJob, console: Console
 ) -> Record:
-    """In a fresh process, as the first time."""
+    """Run in a fresh process, as the first time."""
     key = Key(record.kind, record.identity, fingerprint_of(config, record.kind), record.config)
     seed, device = record.seed or 0, record.device
     task = Task(path.stem, key, config, seed, device, root, new_attempt(), 0.0)

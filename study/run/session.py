@@ -1,8 +1,8 @@
-"""One run of a plan: costs, then training, never beside each other on a machine; how it ended."""
+"""One run of a plan: costs, then training, never side by side on a machine."""
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,26 +14,25 @@ from study.executors.task import CostJob, RunJob, reason_of, reason_of_attempts
 from study.match.cells import keep_values
 from study.plan.jobs import sum_up
 from study.plan.known_studies import keep_study
-from study.plan.planner import Plan, Planned, executor_of, make_plan, place, task_of, with_choices
+from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices, with_costs
 from study.records.alone import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
 from study.run.progress import LiveView, Tally
 from study.spec.choices import choice_lines
 from study.spec.study import Study
-from study.spec.tuning import is_diverged
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What loads torch, handed in by who does.
+    """The parts of a run that load torch.
 
     Attributes:
-        register: Writes down the claims, before the first job.
-        run_cost: Times what a plan is missing, here.
-        cost_on_node: Does so in a job of a cluster.
+        register: Registers the claims, before the first job.
+        run_cost: Measures the missing costs of a plan in this process.
+        cost_on_node: Plans and measures them in a job of its own.
         run_job: Trains.
     """
 
@@ -44,13 +43,11 @@ class Work:
 
 
 class Session:
-    """Runs what a plan is missing and keeps how each job ended, an interruption included.
+    """Runs the missing jobs of a plan and keeps their outcomes, after an interruption too.
 
     Attributes:
-        plan: What was planned.
-        store: Where records go.
-        executor: Where the jobs run.
-        ended: Job -> its outcome, for jobs that this session has run.
+        ended: (kind, name) of a job -> its outcome, for jobs that this session has run.
+        stopped: Why the session was stopped early, or "".
     """
 
     def __init__(
@@ -63,13 +60,13 @@ class Session:
         self.plan, self.store, self.console = plan, store, console
         self.executor = executor_of(plan.study, store.root, detach)
         self.ended: dict[tuple[str, str], Outcome] = {}
-        self.stopped = ""  # why it was, before its end
+        self.stopped = ""
 
     def outcomes(self) -> list[Outcome]:
         """One row a planned job, in the plan's order."""
         return [
             self.ended.get((job.kind, job.name))
-            or job.outcome(reason=job.reason or (self.stopped if job.status == "to run" else ""))
+            or job.outcome(reason=job.reason or (self.stopped if job.is_to_run else ""))
             for job in self.plan.jobs
         ]
 
@@ -77,14 +74,8 @@ class Session:
         self,
         work: Work,
         estimates: Mapping[str, float],
-        retry_failed: bool,
-    ) -> Plan:
-        """Run all that is missing; what has ended is told if this is interrupted or goes wrong.
-
-        With `retry_failed` the failures of what is to run are counted anew from here.
-
-        Returns:
-            The plan as it is now: of a study that matches latency its cells were not known before.
+    ) -> None:
+        """Run all missing jobs; after an error or interruption, print the sum of the outcomes.
 
         Raises:
             StudyError: If the cluster refuses what the study asks of it.
@@ -92,21 +83,19 @@ class Session:
         try:
             self.keep_study()
             work.register()
-            keep_values(self.plan.study, [job.cell for job in self.plan.cost], self.store.root)
-            if retry_failed:
-                for job in self.plan.to_run:
-                    self.store.forgive(job.key)
-            self._run_jobs(work, estimates, retry_failed)
+            matched = [job.cell for job in self.plan.cost]
+            keep_values(self.plan.study, self.plan.cells, matched, self.store.root)
+            self._forgive(self.plan.to_run)
+            self._run_jobs(work, estimates)
         except BaseException as error:
             self._say_stopped(error)
             if isinstance(error, ExecutorError):
                 key = ("run", self.plan.study.run.executor)
                 raise self.plan.study.error(key, str(error)) from None
             raise
-        return self.plan
 
     def keep_study(self) -> None:
-        """Let the results folder know the study, for what is asked of it later."""
+        """Keep the study in the results folder, for gc and archive."""
         keep_study(self.plan.study, self.plan.device, self.store.root)
 
     def _say(self, line: str) -> None:
@@ -114,7 +103,7 @@ class Session:
 
     @contextlib.contextmanager
     def _showing(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Say what is timed, and in a terminal how far it is."""
+        """Print the measured cells, and in a terminal the progress."""
         if not self.console.is_terminal:
             self.console.print(what)
             yield lambda at: None
@@ -123,27 +112,33 @@ class Session:
             yield lambda at: status.update(f"{what}: {at}")
 
     def _say_stopped(self, error: BaseException) -> None:
-        """How every job stands, before the error goes on to who called us."""
+        """Print the sum of the outcomes before an error is raised further."""
         is_interrupted = isinstance(error, KeyboardInterrupt)
         self.stopped = "interrupted" if is_interrupted else f"the run stopped: {reason_of(error)}"
         if is_interrupted and self.executor.is_remote:
             self._say(f"the jobs stay with {self.executor.title}; --cancel ends them")
         self.console.print(sum_up(self.outcomes()), markup=False, soft_wrap=True)
 
-    def _run_jobs(self, work: Work, estimates: Mapping[str, float], retry_failed: bool) -> None:
+    def _forgive(self, jobs: Iterable[Planned]) -> None:
+        """Reset the failure count of these jobs if `--retry-failed` was given."""
+        if self.plan.choice.retry_failed:
+            for job in jobs:
+                self.store.forgive(job.key)
+
+    def _run_jobs(self, work: Work, estimates: Mapping[str, float]) -> None:
         """Costs before training, or beside it where they are measured on another machine."""
         plan, root = self.plan, self.store.root
-        missing = [job for job in plan.training if job.status == "to run"]
+        missing = [job for job in plan.training if job.is_to_run]
         self.executor.check(task_of(plan, job, root) for job in missing)
         wait = self._measure_costs(work, missing)
-        self._run_training(work.run_job, estimates, retry_failed)
+        self._run_training(work.run_job, estimates)
         if wait is not None and not self.executor.detach:
             self._collect_costs(wait())
 
     def _measure_costs(self, work: Work, training: Sequence[Planned]) -> Callable[[], str] | None:
         """Measure what is missing, or begin to: then a function that waits for the end."""
         plan, root = self.plan, self.store.root
-        cells = {job.key.stem: job.name for job in plan.cost if job.status == "to run"}
+        cells = {job.key.stem: job.name for job in plan.cost if job.is_to_run}
         if not cells:
             return None
         args = (plan.study, root.resolve(), plan.device, dict(plan.choice.only))
@@ -159,7 +154,7 @@ class Session:
         """Time what is missing; one command at a time, as timings would disturb each other."""
         with alone_at_timing(self.store.root, self.console):
             self._leave_out_timed()
-            missing = sum(job.status == "to run" for job in self.plan.cost)
+            missing = sum(job.is_to_run for job in self.plan.cost)
             if missing:
                 with self._showing(f"cost of {missing} cells, measured side by side") as notify:
                     run_cost(self.plan, self.store, notify)
@@ -167,16 +162,16 @@ class Session:
     def _leave_out_timed(self) -> None:
         """Reuse what another command has timed since the plan was made."""
         self.store.refresh()
-        if any(job.status == "to run" and self.store.done(job.key) for job in self.plan.cost):
+        if any(job.is_to_run and self.store.done(job.key) for job in self.plan.cost):
             self.plan = dataclasses.replace(self.plan, cost=self._plan_costs())
 
     def _collect_costs(self, why_missing: str) -> None:
         """Outcomes of the costs that were missing, from their records."""
         for old, job in zip(self.plan.cost, self._plan_costs(), strict=True):
-            if old.status != "to run":
+            if not old.is_to_run:
                 continue
             outcome = job.outcome("failed")
-            if job.status == "reused":
+            if job.is_reused:
                 outcome = job.outcome("done")
             elif done := self.store.done(job.key):  # its baseline has failed beside it
                 outcome = job.outcome("done", record=done[-1])
@@ -185,14 +180,14 @@ class Session:
             self.ended[job.kind, job.name] = outcome
 
     def _plan_costs(self) -> tuple[Planned, ...]:
-        """The costs of the plan, matched with the records that are there now."""
+        """The costs of the plan, matched with the records that exist now."""
         self.store.refresh()
-        plan, cells = self.plan, [job.cell for job in self.plan.cost]
-        choice = dataclasses.replace(plan.choice, retry_failed=False)
-        return make_plan(plan.study, cells, self.store, plan.device, choice).cost
+        choice = dataclasses.replace(self.plan.choice, retry_failed=False)
+        plan = dataclasses.replace(self.plan, choice=choice)
+        return with_costs(plan, [job.cell for job in plan.cost], self.store).cost
 
     def say_detached(self) -> int:
-        """Say how the study goes on without us; 0."""
+        """Print how to follow the submitted jobs; 0."""
         jobs = len(self.plan.to_run)
         say = "--status shows how they stand; the same command without --detach attaches to them"
         self.console.print(f"{jobs} jobs are with {self.executor.title}; {say}", soft_wrap=True)
@@ -206,29 +201,23 @@ class Session:
         reason, log = record.reason, ""
         if status == "failed":
             log, retries = self.store.log_of(record), self.plan.study.run.max_retries
-            if not is_diverged(job.outcome(status, record=record, reason=reason)):
-                reason = reason_of_attempts(reason, job.failures + 1, retries)
+            reason = reason_of_attempts(record, job.failures + 1, retries)
         self.ended[job.kind, job.name] = job.outcome(status, record=record, reason=reason, log=log)
 
-    def _run_training(
-        self, run_job: RunJob, estimates: Mapping[str, float], retry_failed: bool
-    ) -> None:
-        """First what tuning is missing, then what its choices are."""
-        is_tuning = any(job.status == "to run" for job in self.plan.tune)
+    def _run_training(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
+        """Tuning runs first, then the runs that they choose."""
+        is_tuning = any(job.is_to_run for job in self.plan.tune)
         self._train(self.plan.tune, run_job, estimates)
         if is_tuning and not self.executor.detach:
-            self._choose(retry_failed)
+            self._choose()
         self._train(self.plan.train, run_job, estimates)
 
-    def _choose(self, retry_failed: bool) -> None:
-        """Plan the second stage: which jobs it has is known now."""
+    def _choose(self) -> None:
+        """Plan the second stage, which tuning has decided."""
         self.store.refresh()
         tuned = [one for one in self.outcomes() if one.kind == "tune"]
         self.plan = with_choices(self.plan, tuned, self.store)
-        if retry_failed:
-            for job in self.plan.train:
-                if job.status == "to run":
-                    self.store.forgive(job.key)
+        self._forgive(job for job in self.plan.train if job.is_to_run)
         if self.plan.study.tune is not None:
             for line in choice_lines(self.plan.study.tune, tuned):
                 self._say(line)
@@ -237,7 +226,7 @@ class Session:
         self, jobs: Sequence[Planned], run_job: RunJob, estimates: Mapping[str, float]
     ) -> None:
         """Train what is missing of these, several at a time."""
-        missing = {job.name: job for job in jobs if job.status == "to run"}
+        missing = {job.name: job for job in jobs if job.is_to_run}
         if not missing:
             return
         placement = place(self.executor, self.plan, [*missing.values()])

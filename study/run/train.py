@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import math
 import platform
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,6 @@ from study.plan.identity import features_identity
 from study.records.environment import snapshot
 from study.records.record import Artifact, Measurement, Record
 from study.records.store import Store
-from study.run.tensorboard import write_events
 from study.spec.scored import accuracies_of
 from vlf.checkpoint import DIGEST_BYTES
 from vlf.data import Clips, Split, open_clips
@@ -37,6 +39,7 @@ from vlf.examples import look_at
 from vlf.features import stored_bytes
 from vlf.train import StoppedError, Trained, train_model
 
+AXES = ("epoch", "seconds")  # curves that are the axes of event files
 MOST_LOADERS = 8  # of one GPU, where the study does not say
 
 
@@ -118,7 +121,7 @@ def _train_and_test(
 
 
 def _split_notes(task: Task, test: Clips) -> tuple[str, ...]:
-    """What the splits of listed clips share, and which classes training lacks."""
+    """Notes on clips that splits share, and on classes that training lacks."""
     data = task.config.data
     if not data.files():
         return ()
@@ -128,7 +131,7 @@ def _split_notes(task: Task, test: Clips) -> tuple[str, ...]:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether a file is what was written, by its digest; training alone loads it."""
+    """True if a checkpoint matches its digest."""
     try:
         with checkpoint.open("rb") as file:
             digest = file.read(DIGEST_BYTES)
@@ -138,14 +141,14 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def _features(task: Task) -> Path | None:
-    """Where features of a frozen f lie, which all cells and seeds of all studies share."""
+    """Folder of the features of a frozen f, shared by all studies."""
     if not task.config.train.stored_views:
         return None
     return task.root / "features" / features_identity(task.config)
 
 
 def _notes(checkpoints: Sequence[Path], used: Path | None) -> tuple[str, ...]:
-    """What a reader must know of the attempts before."""
+    """Notes on earlier attempts."""
     if not checkpoints:
         return ()
     passed = checkpoints[: checkpoints.index(used)] if used else checkpoints
@@ -196,7 +199,7 @@ def _measure_training(trained: Trained) -> tuple[Measurement, ...]:
 
 
 def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
-    """What is left to train, and the room that features take: of a backbone that is frozen."""
+    """Trained parameters and disk space of features, for a frozen backbone."""
     parameters = list(trained.model.parameters())
     if all(one.requires_grad for one in parameters):
         return
@@ -208,7 +211,7 @@ def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
 
 
 def _prediction_arrays(answers: Predictions) -> dict[str, Any]:
-    """By head, as "verb_scores"; without a prefix where there is one head."""
+    """Arrays by head, such as "verb_scores"; no prefix if there is one head."""
     arrays: dict[str, Any] = {}
     for name, head in answers.by_head().items():
         prefix = f"{name}_" if name else ""
@@ -222,3 +225,30 @@ def _save(task: Task, store: Store, name: str, arrays: Mapping[str, Any]) -> Art
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return store.add_artifact(task.key, task.attempt, name, buffer.getvalue())
+
+
+def write_events(folder: Path, curves: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+    """Write curves as TensorBoard event files, a value an epoch.
+
+    Returns:
+        Notes of the record: why there are no event files.
+    """
+    if find_spec("tensorboard") is None:
+        return ("tensorboard is not installed where this job ran, so it left no event files",)
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(folder))
+    at_s = time.time() - sum(curves["seconds"])
+    for row, epoch in enumerate(curves["epoch"]):
+        at_s += curves["seconds"][row]
+        values = [
+            Summary.Value(tag=name, simple_value=column[row])
+            for name, column in curves.items()
+            if name not in AXES and math.isfinite(column[row])
+        ]
+        summary = Summary(value=values)
+        writer.add_event(Event(wall_time=at_s, step=int(epoch), summary=summary))
+    writer.close()
+    return ()

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from study.executors.task import AGAIN
 from study.records.record import Outcome
 from study.spec.errors import expected, one_of, unknown
 from study.spec.factors import Factors, Level, Setting, read_factors
@@ -122,8 +121,8 @@ class Tuning:
             own = [one for one in outcomes if one.kind == "tune" and one.tried == tried]
             values = {id(one): self._value(one) for one in own}
             ended = tuple(value for value in values.values() if value is not None)
-            diverged = sum(map(is_diverged, own))
-            missing = [one for one in own if values[id(one)] is None and not is_diverged(one)]
+            diverged = sum(one.is_diverged for one in own)
+            missing = [one for one in own if values[id(one)] is None and not one.is_diverged]
             found.append(Score(tried, ended, diverged, tuple(missing)))
         return found
 
@@ -167,7 +166,7 @@ class Tuning:
         return found
 
     def _value(self, outcome: Outcome) -> float | None:
-        if outcome.status not in ("done", "reused") or outcome.record is None:
+        if not outcome.is_done or outcome.record is None:
             return None
         measured = outcome.record.measurements
         return next((one.samples[0] for one in measured if one.metric == self.metric), None)
@@ -182,19 +181,12 @@ def values_of(score: Score) -> str:
     return ", ".join(f"{key}={label}" for key, label in score.tried.items())
 
 
-def is_diverged(outcome: Outcome) -> bool:
-    """Whether a tuning run ended in NaN or infinity: the worst result there is."""
-    reason = outcome.reason or (outcome.record.reason if outcome.record else "")
-    return outcome.kind == "tune" and outcome.status == "failed" and reason.startswith("diverged")
-
-
 def _why_missing(missing: Sequence[Outcome], runs: int) -> str:
-    broken = [one for one in missing if one.status == "failed"]
+    broken = [one for one in missing if one.is_failed]
     if not broken:
         return f"waits for {len(missing)} of {runs} tuning runs"
     first = broken[0]
-    reason = first.reason or (first.record.reason if first.record else "")
-    why = reason.removeprefix(AGAIN)
+    why = first.record.reason if first.record else first.reason
     return f"not tuned: {len(broken)} of {runs} tuning runs failed; {first.job}: {why}"
 
 

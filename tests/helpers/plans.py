@@ -60,7 +60,7 @@ def run(session, **work):
         **work,
     }
     estimates = {job.name: 1.0 for job in session.plan.training}
-    session.run(Work(**parts), estimates, session.plan.choice.retry_failed)
+    session.run(Work(**parts), estimates)
 
 
 def time_at_once(made, store, notify):

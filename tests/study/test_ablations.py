@@ -46,7 +46,7 @@ def test_factorization_holds_the_number_of_frames_fixed(cells):
 def test_reading_planning_and_naming_a_study_loads_no_torch(root):
     code = (
         "import sys; from pathlib import Path; from study.spec.study import load_study; "
-        "from study.spec.grid import expand; from study.plan.identity import fingerprint_of; "
+        "from study.spec.grid import expand; from study.plan.fingerprint import fingerprint_of; "
         "cells = expand(load_study(Path('ablations/factorization.yaml'))); "
         "[fingerprint_of(cell.config, 'cost') for cell in cells]; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'pandas', 'numpy')))"

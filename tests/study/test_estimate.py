@@ -10,14 +10,15 @@ import pytest
 from plans import record_for
 from rich.console import Console
 
-from study.cli.needs import size
-from study.cli.plan_view import print_plan, print_status
+from study.cli.plan_view import print_plan
+from study.cli.status_view import print_status
 from study.estimate.clips import clips_of
 from study.estimate.disk import checkpoint_bytes
 from study.estimate.estimate import OVERHEAD_S, estimate
 from study.measure.counts import CellCounts
 from study.plan.planner import Choice, make_plan
 from study.records.record import Measurement
+from study.records.units import size
 from study.spec.grid import expand
 from study.spec.study import load_study
 from vlf.config import KineticsConfig, MotionConfig, RunConfig, SomethingConfig, UCF101Config

@@ -13,8 +13,7 @@ from plans import counts, find, plan, record_for, run
 from rich.console import Console
 from test_executors import run_misbehaving
 
-from study.cli.plan_view import print_status
-from study.cli.status_view import sum_at_end
+from study.cli.status_view import print_status, sum_at_end
 from study.executors.process import ProcessExecutor
 from study.executors.task import Clock, failed_record
 from study.plan.jobs import exit_code, sum_up

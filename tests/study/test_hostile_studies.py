@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.cli.options import parse_options
+from study.cli.main import parse_options
 from study.spec.grid import expand
 from study.spec.study import StudyError, load_study
 

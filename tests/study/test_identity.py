@@ -1,10 +1,8 @@
 import os
-import shutil
 from types import MappingProxyType
 
 import pytest
 
-from study.plan.fingerprint import code_fingerprint, fingerprint_of, registered
 from study.plan.identity import architecture_digests, cost_identity, file_digests, train_identity
 from study.spec.settings import CostConfig
 from vlf.config import (
@@ -22,7 +20,6 @@ from vlf.config import (
     VLFConfig,
 )
 
-PEER_MODULES = ("vlf", "peers.torchvision", "peers.transformers")
 CLIP = {"frames": 8, "size": 32, "classes": 10}
 
 
@@ -54,27 +51,6 @@ def lists(tmp_path):
         return RunConfig(data=VideoListConfig(root=str(root), num_classes=2))
 
     return make
-
-
-@pytest.fixture
-def tree(tmp_path, root):
-    """A copy of the packages, free to be changed."""
-    for package in ("vlf", "study"):
-        shutil.copytree(
-            root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    return tmp_path
-
-
-def edited_copy(tree, name, old, new):
-    """The tree under another name (fingerprints are cached by root), with one file changed."""
-    copy = tree.with_name(f"{tree.name}-edited")
-    shutil.copytree(tree, copy)
-    path = copy / name
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-    return copy
 
 
 def test_what_is_said_and_what_is_a_default_are_the_same_run():
@@ -233,19 +209,6 @@ def test_weights_change_no_cost_but_a_new_head_is_another_run(tmp_path):
     assert TSNConfig(pretrained=True).untrained() == TSNConfig()
 
 
-def test_layouts_of_weight_files_count_where_a_run_starts_from_one(tree):
-    other = tree.with_name(f"{tree.name}-layouts")
-    shutil.copytree(tree, other)
-    with (other / "vlf" / "weights" / "timesformer.py").open("a") as file:
-        file.write("\nNEW = 1\n")
-
-    scratch = RunConfig(model=TimeSformerConfig())
-    started = RunConfig(model=TimeSformerConfig(weights="k400.pt"))
-    assert fingerprint_of(scratch, "train", tree) == fingerprint_of(scratch, "train", other)
-    assert fingerprint_of(started, "train", tree) != fingerprint_of(started, "train", other)
-    assert fingerprint_of(started, "cost", tree) == fingerprint_of(started, "cost", other)
-
-
 def test_a_missing_file_is_told_with_its_key(lists, tmp_path):
     config = lists("here")
     (tmp_path / "here" / "val.txt").unlink()
@@ -275,120 +238,6 @@ def test_a_cost_is_named_by_architecture_clip_protocol_and_machine():
     assert cost(device="cuda:1") == cost(device="cuda")
 
 
-def test_registries_are_read_without_importing_what_they_name(root):
-    assert registered("vlf.models", "MODELS", root)["tsn"] == "vlf.models.tsn"
-    assert registered("vlf.data", "DATASETS", root)["motion"] == "vlf.data.datasets.motion"
-    with pytest.raises(KeyError, match=r"vlf\.models has no MODEL"):
-        registered("vlf.models", "MODEL", root)
-
-
-@pytest.mark.parametrize("kind", ["train", "cost"])
-def test_every_shipped_architecture_has_its_own_fingerprint(root, kind):
-    models = [VLFConfig(), TSNConfig(), TSMConfig(), TimeSformerConfig()]
-    found = {fingerprint_of(RunConfig(model=model), kind, root) for model in models}
-
-    assert len(found) == len(models)
-
-
-def test_code_of_a_helper_counts_and_its_remarks_do_not(tmp_path):
-    package = tmp_path / "vlf"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "model.py").write_text("from vlf import helper\nX = helper.double(2)\n")
-    helper = '"""Says one thing."""\ndef double(x):\n    """Twice."""\n    return 2 * x\n'
-    (package / "helper.py").write_text(helper)
-
-    def fingerprint(text):
-        copy = tmp_path.with_name(f"{tmp_path.name}-{abs(hash(text))}")
-        shutil.copytree(tmp_path, copy)
-        (copy / "vlf" / "helper.py").write_text(text)
-        return code_fingerprint(("vlf.model",), copy)
-
-    before = fingerprint(helper)
-    assert fingerprint(helper.replace("return 2 * x", "return (2*x)  # why")) == before
-    assert fingerprint(helper.replace("Twice.", "Two times.")) == before
-    assert fingerprint(helper.replace("Says one thing.", "Another.")) == before
-    assert fingerprint(helper.replace("2 * x", "3 * x")) != before
-
-
-def test_moving_a_module_leaves_the_fingerprint(tmp_path):
-    def tree(name, **files):
-        for path, text in files.items():
-            target = tmp_path / name / "vlf" / f"{path.replace('__', '/')}.py"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        (tmp_path / name / "vlf" / "__init__.py").write_text("")
-        return code_fingerprint(("vlf.model",), tmp_path / name)
-
-    helper = "def double(x):\n    return 2 * x\n\ndef half(x):\n    return x / 2\n"
-    before = tree(
-        "before", model="from vlf.helper import double, half\nX = double(half(2))\n", helper=helper
-    )
-    moved = tree(
-        "moved",
-        model="from vlf.rooms.tools import half\nfrom vlf.rooms.tools import double\n"
-        "X = double(half(2))\n",
-        rooms__tools=helper,
-    )
-    swapped = tree(
-        "swapped",
-        model="from vlf.helper import double as half, half as double\nX = double(half(2))\n",
-        helper=helper,
-    )
-    assert moved == before
-    assert swapped != before
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["from vlf.helper import double", "import vlf.helper as h", "from .helper import double"],
-)
-def test_every_way_to_import_is_followed_inside_functions_too(tmp_path, line):
-    package = tmp_path / "vlf"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "model.py").write_text(f"def build():\n    {line}\n")
-    (package / "helper.py").write_text("def double(x):\n    return 2 * x\n")
-
-    other = edited_copy(tmp_path, "vlf/helper.py", "2 * x", "3 * x")
-
-    assert code_fingerprint(("vlf.model",), tmp_path) != code_fingerprint(("vlf.model",), other)
-
-
-def test_another_architecture_and_its_line_in_the_registry_do_not_count(tree):
-    other = edited_copy(
-        tree, "vlf/models/__init__.py", '    "tsn":', '    "new": "vlf.models.new:New",\n    "tsn":'
-    )
-    with (other / "vlf" / "models" / "vivit.py").open("a") as file:
-        file.write("\nNEW = 1\n")
-
-    for kind in ("train", "cost"):
-        run = RunConfig(model=TSNConfig())
-        assert fingerprint_of(run, kind, tree) == fingerprint_of(run, kind, other)
-
-
-def test_how_models_are_built_counts(tree):
-    other = edited_copy(tree, "vlf/models/__init__.py", "(config, data)\n", "(config, data, 1)\n")
-
-    assert fingerprint_of(RunConfig(), "cost", tree) != fingerprint_of(RunConfig(), "cost", other)
-
-
-def test_how_a_cost_is_measured_counts_for_cost_alone(tree):
-    other = tree.with_name(f"{tree.name}-metrics")
-    shutil.copytree(tree, other)
-    with (other / "study" / "measure" / "metrics" / "latency.py").open("a") as file:
-        file.write("\nNEW = 1\n")
-
-    run = RunConfig()
-    assert fingerprint_of(run, "cost", tree) != fingerprint_of(run, "cost", other)
-    assert fingerprint_of(run, "train", tree) == fingerprint_of(run, "train", other)
-
-
-def test_a_module_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no module vlf\.nothing"):
-        code_fingerprint(("vlf.nothing",), tmp_path)
-
-
 def test_a_folder_of_weights_counts_by_content_and_its_config_alone_for_costs(tmp_path):
     def model(name, config=b"{}", weights=b"1"):
         folder = tmp_path / name
@@ -411,16 +260,3 @@ def test_a_folder_of_weights_counts_by_content_and_its_config_alone_for_costs(tm
     assert timed(first) == timed(copy) == timed(trained)
     assert timed(reshaped) != timed(first)
     assert architecture_digests(VLFConfig()) == {}
-
-
-def test_the_version_of_a_library_counts_where_a_module_imports_it(tree, monkeypatch):
-    versions = {"torchvision": "1"}
-    monkeypatch.setattr("study.plan.fingerprint.version", lambda name: versions.get(name, "1"))
-    before = {name: code_fingerprint((f"vlf.models.{name}",), tree) for name in PEER_MODULES}
-
-    versions["torchvision"] = "2"
-    copy = tree.with_name(f"{tree.name}-later")  # fingerprints are cached by root
-    shutil.copytree(tree, copy)
-    after = {name: code_fingerprint((f"vlf.models.{name}",), copy) for name in PEER_MODULES}
-
-    assert [name for name in PEER_MODULES if before[name] != after[name]] == ["peers.torchvision"]

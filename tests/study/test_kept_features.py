@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_estimate import find, planned, write
 
-from study.cli.needs import needs_as_values, needs_in_words
+from study.cli.plan_view import needs_as_values, needs_in_words
 from study.estimate.disk import checkpoint_bytes
 from study.estimate.estimate import OVERHEAD_S, estimate, recorded_counts
 from study.estimate.frozen import step_macs, views_to_make
@@ -178,7 +178,7 @@ def test_rates_of_runs_on_features_are_told_apart_and_others_are_no_rate_of_them
 
 
 def test_another_studys_frozen_run_is_no_rate(tmp_path, store, monkeypatch):
-    monkeypatch.setattr("study.plan.planner.device_model", lambda device: "this CPU")
+    monkeypatch.setattr("study.executors.executor.device_model", lambda device: "this CPU")
     other = planned(tmp_path, store, STUDY, name="other")
     macs = Measurement("macs", "1", "lower", (2e8,))
     write(store, find(other, "cost", "variant=VLF"), measurements=(macs,))

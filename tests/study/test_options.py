@@ -3,7 +3,7 @@
 import pytest
 
 import run_study
-from study.cli.options import parse_options
+from study.cli.main import parse_options
 from study.plan.known_studies import keep_study
 from study.spec.study import StudyError, load_study
 

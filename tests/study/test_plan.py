@@ -87,15 +87,28 @@ def test_a_failed_job_is_tried_again_as_often_as_allowed(study, store):
     job = find(plan(study, store), "train", "TSN", 0)
     for attempt in ("one", "two"):
         assert find(plan(study, store), "train", "TSN", 0).status == "to run"
-        store.add(job.key, record_for(job, status="failed", reason="diverged", attempt=attempt))
+        store.add(job.key, record_for(job, status="failed", reason="killed", attempt=attempt))
 
     given_up = find(plan(study, store), "train", "TSN", 0)
     anew = find(plan(study, store, retry_failed=True), "train", "TSN", 0)
 
     assert given_up.status == "failed"
-    assert given_up.reason == "diverged (tried 2 times; --retry-failed tries again)"
+    assert given_up.reason == "killed (tried 2 times; --retry-failed tries again)"
     assert anew.status == "to run"
     assert len(store.failed(job.key)) == 2  # a plan alone forgives nothing
+
+
+def test_a_run_that_diverged_would_diverge_again_and_is_not_retried(study, store):
+    job = find(plan(study, store), "train", "TSN", 0)
+    reason = "diverged: NaN in 3 of 8 scores"
+    store.add(job.key, record_for(job, status="failed", reason=reason))
+
+    ended = find(plan(study, store), "train", "TSN", 0)
+    anew = find(plan(study, store, retry_failed=True), "train", "TSN", 0)
+
+    assert (ended.status, ended.reason) == ("failed", reason)
+    assert exit_code([ended.outcome()]) == 1  # the cell has no result
+    assert anew.status == "to run"
 
 
 def test_a_timing_counts_only_beside_the_baselines_of_the_same_run(study, store):
@@ -179,7 +192,7 @@ def test_an_interruption_is_the_reason_of_what_was_not_run(study, store):
 
     session = Session(plan(study, store), store, Console(quiet=True))
     with pytest.raises(KeyboardInterrupt):
-        session.run(Work(lambda: None, Stopped(), Stopped(), Stopped()), {}, retry_failed=False)
+        session.run(Work(lambda: None, Stopped(), Stopped(), Stopped()), {})
 
     assert {outcome.reason for outcome in session.outcomes()} == {"interrupted"}
     assert {outcome.status for outcome in session.outcomes()} == {"not run"}

@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console
 
 from study.executors.task import Event
-from study.run.progress import LiveView, Tally, duration
+from study.records.units import duration
+from study.run.progress import LiveView, Tally
 
 
 def test_the_share_done_weighs_tasks_by_their_expected_time():

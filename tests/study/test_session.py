@@ -1,6 +1,7 @@
 """The last line and the exit code are never better than the truth, whatever ends a run."""
 
 import dataclasses
+import functools
 import io
 import threading
 import time
@@ -10,6 +11,8 @@ from plans import counts, plan, record_for, run, time_at_once
 from rich.console import Console
 
 from study.cli.status_view import strike_out, sum_at_end
+from study.executors import EXECUTORS
+from study.executors.executor import Executor
 from study.executors.process import ProcessExecutor
 from study.executors.task import Clock, failed_record
 from study.plan.jobs import exit_code, sum_up
@@ -143,3 +146,58 @@ def test_costs_that_another_command_times_are_waited_for_and_not_timed_again(
     statuses = [one.status for one in session.outcomes() if one.kind == "cost"]
     assert statuses == ["reused", "reused"]
     assert "waiting for the timing of costs by process" in console.file.getvalue()
+
+
+class Remote(Executor):
+    """A scheduler that loses the cost of every cell but the first."""
+
+    title = "the moon"
+    is_remote = True
+    measured = None  # what its cost job writes
+
+    def measure_costs(self, job, placement, say):
+        say(f"sent {len(job.cells)} costs")
+
+        def wait():
+            self.measured()
+            return "lost on the moon"
+
+        return wait
+
+    def train(self, tasks, run_job, placement, notify):
+        if not self.detach:
+            yield from ((task, record_of(task)) for task in tasks)
+
+
+@pytest.fixture
+def remote(study, monkeypatch):
+    """The study, to be run by the scheduler."""
+    monkeypatch.setitem(EXECUTORS, "remote", "test_session:Remote")
+    return dataclasses.replace(study, run=study.run.model_copy(update={"executor": "remote"}))
+
+
+def test_another_scheduler_is_one_class_whose_costs_are_collected_after_training(
+    remote, store, monkeypatch
+):
+    session, console = session_of(remote, store)
+    (first, _) = session.plan.cost
+    add = functools.partial(store.add, first.key, record_for(first, timing_run="run"))
+    monkeypatch.setattr(Remote, "measured", staticmethod(add))
+
+    run(session)
+
+    assert "sent 2 costs" in console.file.getvalue()
+    ended = [(one.kind, one.status, one.reason) for one in session.outcomes()]
+    assert ended[:2] == [("cost", "done", ""), ("cost", "failed", "lost on the moon")]
+    assert {one[1:] for one in ended[2:]} == {("done", "")}
+
+
+def test_a_detached_session_leaves_all_to_the_scheduler_and_says_so(remote, store):
+    console = Console(file=io.StringIO(), width=200)
+    session = Session(plan(remote, store), store, console, detach=True)
+
+    run(session)
+
+    assert session.say_detached() == 0
+    assert "6 jobs are with the moon; --status shows" in console.file.getvalue()
+    assert {one.status for one in session.outcomes()} == {"not run"}

@@ -6,11 +6,10 @@ import time
 
 import pytest
 
-import study.run.tensorboard
 from study.plan.planner import Choice, make_plan, task_of
 from study.plan.preflight import check_events
 from study.records.store import Key, Store
-from study.run.tensorboard import write_events
+from study.run.train import write_events
 from study.spec.grid import expand
 from study.spec.study import StudyError, load_study
 
@@ -70,7 +69,7 @@ def test_where_tensorboard_is_not_installed_a_study_that_wants_it_is_refused_in_
     made, monkeypatch
 ):
     check_events(made)
-    monkeypatch.setattr(study.run.tensorboard, "PACKAGE", "no_such_package")
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
 
     with pytest.raises(StudyError) as error:
         check_events(made)
@@ -81,7 +80,7 @@ def test_where_tensorboard_is_not_installed_a_study_that_wants_it_is_refused_in_
 
 
 def test_on_a_node_without_it_the_record_says_so_and_nothing_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(study.run.tensorboard, "PACKAGE", "no_such_package")
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
 
     (note,) = write_events(tmp_path / "events", CURVES)
 

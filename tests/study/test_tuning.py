@@ -8,7 +8,8 @@ from plans import counts, plan, record_for, run
 from rich.console import Console
 from test_spec import complaint, write
 
-from study.cli.plan_view import print_plan, print_status
+from study.cli.plan_view import print_plan
+from study.cli.status_view import print_status
 from study.estimate.estimate import estimate
 from study.executors.process import ProcessExecutor
 from study.executors.task import Clock, failed_record
@@ -21,7 +22,7 @@ from study.run.session import Session
 from study.spec.choices import choice_lines
 from study.spec.grid import expand
 from study.spec.study import StudyError, load_study
-from study.spec.tuning import TUNABLE, is_diverged
+from study.spec.tuning import TUNABLE
 from vlf.config import RunConfig
 
 YAML = """\
@@ -402,8 +403,7 @@ def test_a_run_that_diverged_is_not_tried_again_unless_asked_to(study, store):
 
     assert (first.status, first.reason) == ("failed", DIVERGED)
     assert again.status == "to run"
-    assert is_diverged(first.outcome())
-    assert not is_diverged(dataclasses.replace(first.outcome(), kind="train"))
+    assert first.outcome().is_diverged
 
 
 def test_a_plan_tells_both_stages_and_its_time_covers_both(study, store, capsys):

@@ -29,7 +29,7 @@ class SlurmExecutor(Executor):
         return found
 
     def place(self, threads: int, processes: int, device: str) -> Placement:
-        """As many jobs at a time as an array may have."""
+        """Resources of an array: its parallelism is the number of jobs at a time."""
         return Placement(int(self._slurm.get("array_parallelism", 1)), threads)
 
     def train(

@@ -1,4 +1,4 @@
-"""What SLURM says: states of jobs by their name, limits, cancelling. Asked rarely, in bulk.
+"""Queries to SLURM: job states by name, limits, cancelling. Made rarely, in bulk.
 
 A job's name is unique for ever, its id is not: a controller that was killed may give an id away a
 second time. So everything here goes by name and array index.
@@ -44,7 +44,7 @@ class JobState:
 
     @property
     def is_live(self) -> bool:
-        """Whether it may still write a record."""
+        """True if it may still write a record."""
         return self.state in PENDING or self.state in RUNNING
 
 
@@ -82,7 +82,7 @@ def ask_queue() -> States:
 
 
 def ask_accounting(names: Sequence[str]) -> States:
-    """Of jobs that have left the queue, what accounting knows; nothing where there is none."""
+    """States of jobs that have left the queue; empty on a cluster without accounting."""
     if not names or shutil.which("sacct") is None:
         return {}
     fields = "JobName%100,JobID%40,State%30,NodeList%80"
@@ -136,7 +136,7 @@ def minutes(limit: str) -> float | None:
 
 @contextmanager
 def clean_environment() -> Iterator[None]:
-    """Without what an enclosing job or shell would pass on to sbatch; SLURM_CONF stays.
+    """Remove the variables that an enclosing job would pass on to sbatch; SLURM_CONF stays.
 
     Otherwise a study started from inside a job asks for that job's resources.
     """

@@ -92,13 +92,13 @@ def record_end(task: Task, slot: ArraySlot, state: JobState | None) -> Record:
 
 
 def has_begun(root: Path, slot: ArraySlot) -> bool:
-    """Whether an array element has reached the task of a slot."""
+    """True if an array element has reached the task of a slot."""
     folder = submissions.folder_of(root, slot.submission)
     return submissions.read_place(folder, slot.index) >= slot.number
 
 
 def has_failed_record(key: Key, slot: ArraySlot, store: Store) -> bool:
-    """Whether the execution in a slot left a failed record."""
+    """True if the execution in a slot left a failed record."""
     if slot.submission.kind == "cost":
         return any(record.started >= slot.submission.submitted for record in store.failed(key))
     return any(record.attempt.startswith(slot.entry.attempt) for record in store.failed(key))

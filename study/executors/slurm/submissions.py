@@ -1,4 +1,4 @@
-"""What was submitted: one folder an array, with a manifest that outlives who submitted it.
+"""Submissions: one folder an array, with a manifest that outlives its submitter.
 
     RESULTS/slurm/<submission>/manifest.json   who is in it; written before sbatch, and again after
     RESULTS/slurm/<submission>/...             what submitit needs, and the jobs' logs
@@ -27,13 +27,7 @@ NAME = "vlf-"
 
 @dataclass(frozen=True)
 class Entry:
-    """One task of a pack.
-
-    Attributes:
-        stem: Names the task's records.
-        attempt: Names this execution; one that was requeued adds to it.
-        name: Shown to a person.
-    """
+    """One task of a pack: stem of its key, attempt (requeueing appends to it), and name."""
 
     stem: str
     attempt: str
@@ -45,12 +39,11 @@ class Submission:
     """One array.
 
     Attributes:
-        name: Unique.
         kind: "train" or "cost".
-        study: Path of the study that submitted it.
-        packs: The tasks of each element of the array.
-        timeout_min: Limit of each element.
-        job: Id that sbatch gave; "" until it has.
+        study: Path of the study file.
+        packs: Tasks of each array element.
+        timeout_min: Time limit of each element.
+        job: Id from sbatch; "" before.
         submitted: ISO 8601, UTC.
     """
 
@@ -64,7 +57,7 @@ class Submission:
 
     @property
     def job_name(self) -> str:
-        """As SLURM shows it."""
+        """Name of the job in SLURM."""
         return NAME + self.name
 
 
@@ -116,7 +109,7 @@ def new_submission(
 
 
 def cluster_folder(root: Path) -> Path:
-    """Where a results folder keeps what SLURM needs."""
+    """Folder of submissions in a results folder."""
     return root.resolve() / FOLDER
 
 
@@ -160,7 +153,7 @@ def read_place(folder: Path, index: int) -> int:
 
 
 def log_of(root: Path, submission: Submission, index: int) -> Path:
-    """Where the output of an element goes; errors, and what libraries say, in `.err` beside it."""
+    """Output log of an element; errors and messages of libraries are in `.err` beside it."""
     job = f"{submission.job}_{index}" if len(submission.packs) > 1 else submission.job
     return folder_of(root, submission) / f"{job}_0_log.out"
 

@@ -83,7 +83,7 @@ def _needs(task: Task, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gpus(settings: Mapping[str, Any], device: str, count: int) -> dict[str, Any]:
-    """With the GPUs that are needed, where the settings do not say."""
+    """Add the GPUs that are needed, unless the settings name some."""
     options = settings.get("options") or {}
     says = any("gpu" in f"{name} {value}" for name, value in options.items())
     return {**settings} if says or device != "cuda" else {"gpus_per_node": count, **settings}
@@ -153,7 +153,7 @@ def _limit(settings: Mapping[str, Any]) -> int:
 def _parameters(
     submission: Submission, settings: Mapping[str, Any], threads: int, code: Path
 ) -> dict[str, Any]:
-    """What submitit is told, of what is set."""
+    """Parameters of submitit."""
     limit = _limit(settings)
     # Early enough to write a checkpoint after the step that is being made; SLURM itself looks at
     # its clock every half minute, and may signal that much earlier.

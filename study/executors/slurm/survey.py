@@ -50,7 +50,7 @@ def _live(root: Path, every: list[Submission]) -> list[Submission]:
 
 
 def _may_be_hidden(root: Path, submission: Submission) -> bool:
-    """Whether our queue may not show it: it was just written, or is another person's."""
+    """True if our queue may not show it: it was just written, or is another person's."""
     folder = cluster_folder(root) / submission.name
     return not is_quiet(folder) or folder.lstat().st_uid != os.getuid()
 

@@ -144,7 +144,7 @@ def _judge(
 
 
 def _is_free(task: Task, leases: Leases) -> bool:
-    """Whether no execution holds the lease of a task; one that another person submitted may."""
+    """True if no execution holds the lease of a task; one of another person may."""
     if not leases.take(task.key.name):
         return False
     leases.drop(task.key.name)

@@ -114,7 +114,7 @@ def _take_over_signal() -> Callable[[], None]:
 
 
 def _is_ours(task: Task, leases: Leases) -> bool:
-    """Whether a task has no record and this process holds its lease; waits for one to expire.
+    """True if a task has no record and this process holds its lease; waits for one to expire.
 
     The lease of an execution that was killed on another node expires when it has not changed for a
     while.
@@ -131,7 +131,7 @@ def _is_ours(task: Task, leases: Leases) -> bool:
 
 
 def _has_ended(task: Task) -> bool:
-    """Whether this execution, or one that was taken for dead, has written a record."""
+    """True if this execution, or one that was taken for dead, has written a record."""
     store = Store(task.root)
     failed = store.failed(task.key)
     executed = any(record.attempt.startswith(task.attempt) for record in failed)
