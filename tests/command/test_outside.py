@@ -71,15 +71,16 @@ def test_what_is_read_before_the_check_uses_no_syntax_that_old_pythons_lack():
     code = (
         "import ast, sys; [ast.parse(open(p).read(), feature_version=(3, 8)) for p in sys.argv[1:]]"
     )
-    files = [ROOT / "run_study.py", ROOT / "study" / "outside.py", ROOT / "study" / "__init__.py"]
+    names = ("run_study.py", "study/__init__.py", "study/cli/__init__.py", "study/cli/outside.py")
+    files = [ROOT / name for name in names]
 
     subprocess.run([sys.executable, "-c", code, *files], check=True)
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(bare, project):
     (project / "study").unlink()
-    (project / "study").mkdir()
-    shutil.copy(ROOT / "study" / "outside.py", project / "study")
+    (project / "study" / "cli").mkdir(parents=True)
+    shutil.copy(ROOT / "study" / "cli" / "outside.py", project / "study" / "cli")
     (project / "study" / "cli" / "complaint.py").write_text("from study import nothing_there\n")
 
     done = subprocess.run(
