@@ -3,19 +3,18 @@
 import json
 
 import pytest
-from study_runs import STUDY, copy_costs, refused, run
+from study_runs import STUDY, refused, run
 
 TRUE = "parameters[VLF] < 10 * parameters[TSN]"
 FALSE = "macs[VLF] < 0.001 * macs[TSN]"
 
 
 @pytest.fixture(scope="module")
-def claimed(tmp_path_factory, ran):
+def claimed(tmp_path_factory):
     """A study that claims what is true, and has run."""
     path = tmp_path_factory.mktemp("claimed") / "order.yaml"
     text = STUDY.replace("seeds: [0, 1]", f"seeds: [0]\nclaims:\n  - {TRUE}")
     path.write_text(text.replace("report: {", "report: {figures: [], "), "utf-8")
-    copy_costs(ran.results, path.parent / "results")
     run(path, "--executor", "inline")
     return path
 
@@ -23,10 +22,10 @@ def claimed(tmp_path_factory, ran):
 def test_a_claim_is_registered_before_the_first_job_ends(claimed):
     results = claimed.parent / "results"
     (entry,) = json.loads((results / "order" / "claims.json").read_text("utf-8"))["entries"]
-    records = [json.loads(p.read_text("utf-8")) for p in (results / "records").glob("train-*.json")]
+    records = [json.loads(p.read_text("utf-8")) for p in (results / "records").glob("*.json")]
 
     assert entry["text"] == TRUE
-    assert len(records) == 2
+    assert len(records) == 4
     assert all(entry["written"] <= record["started"] for record in records)
 
 
