@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= ablations/factorization.yaml
+# Processes of pytest: one more than cores, since tests wait for SLURM and for processes of their own.
+WORKERS ?= 3
 
 # The digests of requirements.lock are those of Linux; HASHES=no leaves pip to choose files of the
 # versions in constraints.txt, which another system needs, or a torch that PyPI does not have.
@@ -13,7 +15,7 @@ study: install  ## train and measure the factorization study; report in results/
 	$(BIN)/python run_study.py $(STUDY)
 
 test: install  ## the default tests; those on SLURM say that they are skipped where there is none
-	$(BIN)/python -m pytest -q -rs -n 3 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --durations 15
 
 slurm: install  ## the tests on SLURM alone, on a cluster of two nodes that is started here (root)
 	tests/slurm/with_cluster.sh $(BIN)/python -m pytest -q -m "slurm and not slow" tests/slurm

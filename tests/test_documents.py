@@ -85,7 +85,7 @@ def test_every_page_that_code_or_a_study_names_exists():
         )
     }
 
-    assert ("study/cli/arguments.py", "docs/study_format.md") in named
+    assert ("study/cli/main.py", "docs/study_format.md") in named
     assert {(name, page) for name, page in named if not (ROOT / page).exists()} == set()
 
 
@@ -168,7 +168,7 @@ def test_the_reading_path_is_numbered_and_has_at_most_twenty_files():
     path = reading_path()
 
     assert list(path) == list(range(1, len(path) + 1))
-    assert path[1][0] == "run_study.py"
+    assert path[1][0] == "study/cli/main.py"
     assert 10 <= len({file for file, _, _ in path.values()}) <= 20
 
 
@@ -183,6 +183,6 @@ def test_a_step_of_the_reading_path_is_true(step):
 
 
 def test_an_arrow_that_does_not_hold_is_found():
-    assert leads_to("run_study.py", "study/run/train.py")
+    assert leads_to("study/cli/commands/run.py", "study/run/train.py")
     assert not leads_to("run_study.py", "vlf/evaluate.py")
     assert not leads_to("vlf/train.py", "study/run/train.py")

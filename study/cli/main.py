@@ -46,7 +46,11 @@ exit codes:
   3    --claims: the data contradict a claim
   130  interrupted; the next run resumes
 
-docs/study_format.md has the study file, docs/slurm.md clusters, docs/architecture.md the code.
+pages:
+  docs/quickstart.md              first steps
+  docs/study_format.md            the study file
+  docs/slurm.md                   clusters
+  docs/internals/architecture.md  the code
 """
 
 

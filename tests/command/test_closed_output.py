@@ -60,6 +60,7 @@ def test_a_mistake_is_told_where_stderr_is_open(study):
     assert said.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_the_check_of_data_ends_in_silence(tmp_path):
     code, said = into_closed([sys.executable, "-m", "vlf.data.check", "--help"], tmp_path)
 

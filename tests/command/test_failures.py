@@ -2,13 +2,10 @@
 
 import csv
 import json
-import signal
 from pathlib import Path
 
 import pytest
 from study_runs import STUDY, copy_costs, run
-
-import run_study
 
 WILD = (
     "wild: {train.lr: 100.0, train.optimizer: sgd, train.clip_norm: 0, train.warmup_epochs: 0,"
@@ -25,21 +22,11 @@ def study(tmp_path, ran):
     return path
 
 
-def ask(study, *options):
-    """Exit code of the command in this process."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        return run_study.main([study.name, *options])
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def test_a_run_that_diverges_is_failed_for_the_run_the_status_and_the_plan(
-    study, capsys, monkeypatch
-):
+def test_a_run_that_diverges_is_failed_for_the_run_the_status_and_the_plan(study):
     out = run(study, code=1).stdout
 
-    (line,) = [one for one in out.splitlines() if one.startswith("train variant=wild, seed=0: ")]
+    lines = out.splitlines()
+    (line,) = [text for text in lines if text.startswith("train variant=wild, seed=0: ")]
     assert "seed=0: failed, will be tried again: diverged: " in line
     assert "4 planned = 1 done + 2 reused + 0 skipped + 1 failed + 0 not run" in out
     log = Path(line.rpartition("(log: ")[2].rstrip(")"))
@@ -49,15 +36,9 @@ def test_a_run_that_diverges_is_failed_for_the_run_the_status_and_the_plan(
     rows = csv.DictReader((study.parent / "results/order/records.csv").read_text().splitlines())
     assert [r["value"] for r in rows if (r["variant"], r["kind"]) == ("wild", "train")] == [""]
 
-    monkeypatch.chdir(study.parent)
-    monkeypatch.setenv("COLUMNS", "200")
-    capsys.readouterr()
-    assert ask(study, "--status") == 1
-    status = capsys.readouterr().out
+    status = run(study, "--status", code=1).stdout
     assert line in status.splitlines()
     assert "4 planned = 0 done + 3 reused + 0 skipped + 1 failed + 0 not run" in status
-    assert ask(study, "--status", "--json") == 1
-    jobs = json.loads(capsys.readouterr().out)["jobs"]
+    jobs = json.loads(run(study, "--status", "--json", code=1).stdout)["jobs"]
     assert [job["log"] for job in jobs if job["status"] == "failed"] == [str(log)]
-    assert ask(study, "--plan") == 0
-    assert line in [one.strip() for one in capsys.readouterr().out.splitlines()]
+    assert line in [text.strip() for text in run(study, "--plan").stdout.splitlines()]

@@ -98,9 +98,10 @@ def temporary(monkeypatch):
     shutil.rmtree(folder)
 
 
-def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, monkeypatch, temporary):
+def test_a_killed_run_leaves_nothing_of_a_data_parallel_job(study, ran, monkeypatch, temporary):
     monkeypatch.setenv("VLF_TEST_MARK", str(study))
     study.write_text(LONG.replace("epochs: 12", "epochs: 2000, processes: 2"), "utf-8")
+    copy_costs(ran.results, study.parent / "results")
     process = start(study, "--only", "variant=VLF,seed=0")
     wait_for_checkpoint(study, process)
     assert len(processes_with(f"VLF_TEST_MARK={study}")) >= 4  # command, job, and its two

@@ -2,11 +2,9 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
-from study_runs import ROOT, STUDY, refused, run
+from study_runs import STUDY, assert_no_torch, refused, run
 
 MATCH = """\
 match:
@@ -76,20 +74,8 @@ def test_the_table_has_the_value_and_the_ratio_of_the_records(finished):
     assert "MACs come within 20 % of those of VLF" in page
 
 
-@pytest.mark.parametrize("option", ["", "--report", "--status", "--plan"])
-def test_a_matched_study_that_is_done_loads_no_torch(finished, option):
-    path, _, _ = finished
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run_study\n"
-        f"code = run_study.main([{str(path)!r}, *{option.split()!r}])\n"
-        "sys.exit('torch was loaded' if 'torch' in sys.modules else code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=path.parent, capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "6 planned = 0 done + 6 reused" in done.stdout
+def test_a_matched_study_that_is_done_loads_no_torch(finished):
+    assert_no_torch(finished[0])
 
 
 def test_a_variant_that_cannot_come_near_ends_the_command_with_nothing_written(study):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from study_runs import STUDY, command, run
+from study_runs import STUDY, command, run_apart
 
 # Python runs this before anything else, in every process of a run that is started by python.
 GUARD = """\
@@ -85,7 +85,7 @@ def test_a_study_that_asks_for_published_weights_does_try_and_says_so(study, att
     published = 'heads: 2, backbone: "timm:resnet10t", pretrained: true'
     study.write_text(SMALL.replace("heads: 2", published), "utf-8")
 
-    said = run(study, code=2).stderr
+    said = run_apart(study, code=2).stderr
 
     assert 'cannot fetch the weights of "timm:resnet10t" (' in said
     assert "socket." in attempts()

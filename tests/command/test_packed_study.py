@@ -4,7 +4,7 @@ import csv
 import subprocess
 import sys
 
-from study_runs import ROOT, run
+from study_runs import ROOT, copy_costs, run
 
 from vlf.config import MotionConfig
 from vlf.data.export import export
@@ -23,7 +23,7 @@ report: {{baseline: {{variant: VLF}}}}
 """  # noqa: E501
 
 
-def test_exported_clips_are_packed_and_trained_on_by_the_commands(tmp_path):
+def test_exported_clips_are_packed_and_trained_on_by_the_commands(tmp_path, ran):
     clips = MotionConfig(frames=4, size=32, train_clips=48, val_clips=16, test_clips=20)
     export(clips, tmp_path / "motion", "h264")
     data = (
@@ -51,6 +51,7 @@ def test_exported_clips_are_packed_and_trained_on_by_the_commands(tmp_path):
 
     study = tmp_path / "packed.yaml"
     study.write_text(STUDY.format(root=out), "utf-8")
+    copy_costs(ran.results, tmp_path / "results")
     said = run(study).stdout
 
     results = tmp_path / "results"

@@ -76,10 +76,5 @@ def test_ten_kills_lose_double_and_change_nothing():
     assert "faults: 0" in done.stdout
 
 
-def test_a_finished_command_leaves_no_process(study, monkeypatch):
-    monkeypatch.setenv("VLF_TEST_MARK", str(study))
-    study.write_text(QUIET.replace("seeds: [0, 1]", "seeds: [0]"), "utf-8")
-
-    run(study)
-
-    assert processes_with(f"VLF_TEST_MARK={study}") == []
+def test_a_finished_command_leaves_no_process(ran):
+    assert processes_with(f"VLF_TEST_MARK={ran.study.parent}") == []

@@ -1,4 +1,4 @@
-"""How the tests of the command run it, and what they read back."""
+"""Runs of the command for its tests, and the answers in a results folder."""
 
 import contextlib
 import hashlib
@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
+import torch
 
 import run_study
 
@@ -35,7 +38,7 @@ report: {baseline: {variant: VLF}}
 
 
 class Ran(NamedTuple):
-    """A study that has run: its file, its plan before as JSON, and what the run said."""
+    """A finished study: its file, its plan before the run as JSON, and the output of the run."""
 
     study: Path
     plan: str
@@ -47,7 +50,7 @@ class Ran(NamedTuple):
 
 
 def copy_costs(there, here, models=("vlf", "tsn")):
-    """Take a results folder's costs: a test of something else has no need to time them again."""
+    """Copy the cost records of a results folder, for a run that need not time them again."""
     (here / "records").mkdir(parents=True, exist_ok=True)
     for path in (there / "records").glob("cost-*.json"):
         if json.loads(path.read_text("utf-8"))["config"]["model"]["name"] in models:
@@ -58,8 +61,39 @@ def command(study, *options):
     return [sys.executable, str(ROOT / "run_study.py"), str(study), *options]
 
 
+class Said(NamedTuple):
+    stdout: str
+    stderr: str
+
+
 def run(study, *options, code=0):
-    """Run the command in the study's folder; the results folder is beside the study."""
+    """Run the command in this process, in the study's folder, with the results folder beside it.
+
+    A process of its own would import torch for every command; `run_apart` starts one.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    before, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
+    variables = mock.patch.dict(os.environ, {"OMP_NUM_THREADS": "1", "COLUMNS": "200"})
+    try:
+        with variables, contextlib.chdir(study.parent), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a user sees warnings of libraries; they end nothing
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                exit_code = run_study.main([str(study), *options])
+    except SystemExit as error:  # raised by argparse
+        exit_code = error.code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(False)
+        torch.set_float32_matmul_precision("highest")  # torch's default
+    said = Said(out.getvalue(), err.getvalue())
+    assert exit_code == code, said
+    assert "Traceback" not in said.stderr
+    return said
+
+
+def run_apart(study, *options, code=0):
+    """Run the command in a process of its own, as a person does."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
     done = subprocess.run(
         command(study, *options), cwd=study.parent, capture_output=True, text=True, env=environment
@@ -70,25 +104,29 @@ def run(study, *options, code=0):
 
 
 def refused(study, *options):
-    """What the command says on stderr when it refuses with exit code 2; run in this process.
+    """The message on stderr of a command that ends with exit code 2."""
+    return run(study, *options, code=2).stderr
 
-    A refusal comes before anything is run: a process of its own would load torch to say a line.
-    """
-    said, before = io.StringIO(), signal.getsignal(signal.SIGTERM)
-    try:
-        with contextlib.chdir(study.parent), contextlib.redirect_stderr(said):
-            code = run_study.main([str(study), *options])
-    except SystemExit as error:  # argparse's own
-        code = error.code
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert code == 2, said.getvalue()
-    return said.getvalue()
+
+def assert_no_torch(study):
+    """Assert that commands on a finished study of six jobs reuse all and load no torch."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run_study\n"
+        "for options in ([], ['--report'], ['--status'], ['--plan']):\n"
+        f"    assert run_study.main([{str(study)!r}, *options]) == 0, options\n"
+        "    assert 'torch' not in sys.modules, options"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=study.parent, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("6 planned = 0 done + 6 reused") == 4, done.stdout
 
 
 def answers(folder):
     """(variant, seed) -> top-1 and the digest of the predictions' arrays, from the records."""
-    found = {}
+    results = {}
     for path in (folder / "records").glob("train-*.json"):
         record = json.loads(path.read_text("utf-8"))
         if record["status"] != "done":
@@ -96,5 +134,5 @@ def answers(folder):
         (top1,) = [m["samples"][0] for m in record["measurements"] if m["metric"] == "top1"]
         with np.load(folder / record["artifacts"]["predictions"]["path"]) as arrays:
             digest = hashlib.sha256(arrays["scores"].tobytes()).hexdigest()
-        found[record["config"]["model"]["name"], record["seed"]] = (top1, digest)
-    return found
+        results[record["config"]["model"]["name"], record["seed"]] = (top1, digest)
+    return results

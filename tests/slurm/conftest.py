@@ -5,6 +5,8 @@ import shutil
 import subprocess
 
 import pytest
+from slurm_runs import write_study
+from study_runs import run
 
 
 def unreachable():
@@ -24,3 +26,11 @@ def cluster():
         if os.environ.get("VLF_SLURM_TESTS") == "required":
             pytest.fail(f"SLURM is required and not reachable: {why}")
         pytest.skip(f"SLURM is not reachable ({why}); `make slurm` brings one up and runs these")
+
+
+@pytest.fixture(scope="session")
+def costs(tmp_path_factory, cluster):
+    """A results folder with the costs of both variants, timed by a job; read or copied only."""
+    study = write_study(tmp_path_factory.mktemp("costs"))
+    run(study, "--cost-only")
+    return study.parent / "results"

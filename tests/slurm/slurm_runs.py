@@ -2,13 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from study_runs import command, copy_costs
 
 STUDY = """\
 question: Does order matter?
@@ -32,29 +32,21 @@ report: {{baseline: {{variant: VLF}}}}
 
 
 def write_study(
-    folder, name="order", clips=48, epochs=2, seeds="[0, 1]", slurm="mem_gb: 2", retries=1
+    folder, name="order", clips=48, epochs=2, seeds="[0]", slurm="mem_gb: 2", retries=1, costs=None
 ):
+    """Write a study of two variants; `costs` is a results folder that has timed both."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.yaml"
     text = STUDY.format(clips=clips, epochs=epochs, seeds=seeds, slurm=slurm, retries=retries)
     path.write_text(text, "utf-8")
+    if costs:
+        copy_costs(costs, folder / "results")
+        (folder / "results" / "slurm").mkdir()
+        shutil.copy(costs / "slurm" / "devices.json", folder / "results" / "slurm")
     return path
 
 
-def command(study, *options):
-    return [sys.executable, str(ROOT / "run_study.py"), str(study), *options]
-
-
 ENVIRONMENT = {**os.environ, "COLUMNS": "200"}
-
-
-def run(study, *options, code=0):
-    done = subprocess.run(
-        command(study, *options), cwd=study.parent, capture_output=True, text=True, env=ENVIRONMENT
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def start(study, *options):
@@ -68,10 +60,10 @@ def start(study, *options):
 def until(condition, seconds=120):
     """Wait for something that has to come; what it waits for is the assertion."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"
         time.sleep(0.3)
-    return found
+    return result
 
 
 def jobs(folder, *states):
@@ -87,11 +79,9 @@ def ask(*words):
 
 
 def records(folder, status="done", kind="train"):
-    found = [
-        json.loads(path.read_text("utf-8"))
-        for path in (folder / "results" / "records").glob(f"{kind}-*.json")
-    ]
-    return [record for record in found if record["status"] == status]
+    paths = (folder / "results" / "records").glob(f"{kind}-*.json")
+    values = [json.loads(path.read_text("utf-8")) for path in paths]
+    return [record for record in values if record["status"] == status]
 
 
 def training_processes(folder):
@@ -99,8 +89,8 @@ def training_processes(folder):
     manifests = [
         json.loads(path.read_text()) for path in folder.glob("results/slurm/*/manifest.json")
     ]
-    folders = [one["name"] for one in manifests if one["kind"] == "train"]
-    found = []
+    folders = [manifest["name"] for manifest in manifests if manifest["kind"] == "train"]
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode().split("\0")
@@ -110,8 +100,8 @@ def training_processes(folder):
             Path(word).name in folders for word in words
         )
         if is_job and Path(words[0]).name.startswith("python"):
-            found.append(int(path.parent.name))
-    return found
+            pids.append(int(path.parent.name))
+    return pids
 
 
 def kill(pid):

@@ -12,13 +12,12 @@ from slurm_runs import (
     kill,
     logs,
     records,
-    run,
     start,
     training_processes,
     until,
     write_study,
 )
-from study_runs import answers
+from study_runs import answers, copy_costs, run
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
@@ -27,23 +26,24 @@ def test_the_same_records_as_with_the_process_executor(tmp_path):
     there, here = write_study(tmp_path / "there"), write_study(tmp_path / "here")
 
     out = run(there, "--slurm", "gpus_per_node=1").stdout
+    copy_costs(there.parent / "results", here.parent / "results")
     run(here, "--executor", "process")
 
-    assert "6 planned = 6 done + 0 reused + 0 skipped + 0 failed + 0 not run" in out
+    assert "4 planned = 4 done + 0 reused + 0 skipped + 0 failed + 0 not run" in out
     on_slurm = answers(there.parent / "results")
-    assert len(on_slurm) == 4
+    assert len(on_slurm) == 2
     assert on_slurm == answers(here.parent / "results")
     environment = records(there.parent, kind="cost")[0]["environment"]
     assert len(environment["commit"]) == 40  # of the copy that was submitted
     assert environment["dirty"] in ("yes", "no")
 
 
-def test_detach_then_status_from_a_new_process_then_attach_without_training_again(tmp_path):
-    study = write_study(tmp_path, epochs=60, slurm="mem_gb: 2, array_parallelism: 1")
+def test_detach_then_status_from_a_new_process_then_attach_without_training_again(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, epochs=60, slurm="mem_gb: 2, array_parallelism: 1")
 
     out = run(study, "--detach").stdout
-    assert "6 jobs are with SLURM" in out
-    assert len(jobs(tmp_path, "RUNNING", "PENDING")) in (4, 5)  # four cells, perhaps the costs
+    assert "2 jobs are with SLURM" in out
+    assert len(jobs(tmp_path, "RUNNING", "PENDING")) == 2
 
     until(lambda: [j for j in jobs(tmp_path, "RUNNING") if "_" in j[0]])
     running = [job for job, _ in jobs(tmp_path, "RUNNING") if "_" in job]
@@ -62,13 +62,13 @@ def test_detach_then_status_from_a_new_process_then_attach_without_training_agai
 
     out = run(study).stdout
     assert "are in the queue already" in out
-    assert "submitted 4 cells" not in out
+    assert "submitted 2 cells" not in out
     assert "0 failed + 0 not run" in out
-    assert logs(tmp_path).count("started") == 4  # each once
+    assert logs(tmp_path).count("started") == 2  # each once
 
 
-def test_the_submitter_is_killed_and_a_second_one_finishes_the_study(tmp_path):
-    study = write_study(tmp_path, epochs=15, seeds="[0]")
+def test_the_submitter_is_killed_and_a_second_one_finishes_the_study(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, epochs=15)
     first = start(study)
     until(lambda: jobs(tmp_path, "RUNNING"))
     until(lambda: list(tmp_path.glob("results/slurm/*/at-*")))
@@ -83,7 +83,7 @@ def test_the_submitter_is_killed_and_a_second_one_finishes_the_study(tmp_path):
 
 
 def test_costs_in_the_queue_are_not_taken_for_those_of_other_cells(tmp_path):
-    study = write_study(tmp_path, seeds="[0]")
+    study = write_study(tmp_path)
     run(study, "--only", "variant=VLF", "--detach")
 
     out = run(study).stdout  # costs of TSN are in no job yet
@@ -93,8 +93,8 @@ def test_costs_in_the_queue_are_not_taken_for_those_of_other_cells(tmp_path):
     assert len({record["identity"] for record in records(tmp_path, kind="cost")}) == 2
 
 
-def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path):
-    study = write_study(tmp_path, epochs=15, seeds="[0]")
+def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, epochs=15)
     first = start(study)
     until(lambda: "started" in logs(tmp_path))
 
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_jobs(tmp_path):
 
 
 def test_cells_that_raise_are_rows_and_stop_no_other(tmp_path):
-    study = write_study(tmp_path, seeds="[0]", retries=0)
+    study = write_study(tmp_path, retries=0)
     options = (
         "--set",
         "train.optimizer=sgd",
@@ -124,8 +124,8 @@ def test_cells_that_raise_are_rows_and_stop_no_other(tmp_path):
     assert len(records(tmp_path, kind="cost")) == 2
 
 
-def test_a_killed_cell_and_one_out_of_memory_say_so_and_a_plain_run_tries_again(tmp_path):
-    study = write_study(tmp_path, epochs=200, seeds="[0]", slurm="mem_gb: 2")
+def test_a_killed_cell_and_one_out_of_memory_say_so_and_a_plain_run_tries_again(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, epochs=200)
     first = start(study, "--only", "variant=VLF")
     until(lambda: "epoch 1/" in logs(tmp_path))
     (pid,) = training_processes(tmp_path)
@@ -143,23 +143,23 @@ def test_a_killed_cell_and_one_out_of_memory_say_so_and_a_plain_run_tries_again(
     assert done["notes"] == ["1 earlier attempt(s) left a checkpoint"]
 
 
-def test_cancel_ends_this_studys_jobs_and_no_others(tmp_path):
-    mine = write_study(tmp_path / "mine", "mine", epochs=500)
-    other = write_study(tmp_path / "other", "other", epochs=500)
+def test_cancel_ends_this_studys_jobs_and_no_others(tmp_path, costs):
+    mine, other = (
+        write_study(tmp_path / name, name, epochs=500, costs=costs) for name in ("mine", "other")
+    )
     for study in (mine, other):
         run(study, "--detach")
     until(lambda: jobs(mine.parent, "RUNNING"))
 
-    # Four cells of each; the costs may have been measured by then.
-    assert re.search("cancelled [45] jobs", run(mine, "--cancel").stdout)
+    assert "cancelled 2 jobs" in run(mine, "--cancel").stdout
 
     until(lambda: not jobs(mine.parent, "RUNNING", "PENDING"))
-    assert len([job for job, _ in jobs(other.parent, "RUNNING", "PENDING") if "_" in job]) == 4
+    assert len(jobs(other.parent, "RUNNING", "PENDING")) == 2
     run(other, "--cancel")
 
 
-def test_a_job_cancelled_by_hand_is_a_failed_row(tmp_path):
-    study = write_study(tmp_path, epochs=500, seeds="[0]", retries=0)
+def test_a_job_cancelled_by_hand_is_a_failed_row(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, epochs=500, retries=0)
     first = start(study, "--only", "variant=TSN")
     until(lambda: "epoch 1/" in logs(tmp_path))
     running = [job for job, _ in jobs(tmp_path, "RUNNING")]
@@ -170,7 +170,7 @@ def test_a_job_cancelled_by_hand_is_a_failed_row(tmp_path):
 
 
 def test_a_cell_that_asked_for_a_gpu_and_finds_none_fails_at_once(tmp_path):
-    study = write_study(tmp_path, seeds="[0]", retries=0)
+    study = write_study(tmp_path, retries=0)
 
     out = run(study, "--device", "cuda", "--slurm", "gpus_per_node=1", code=1).stdout
 
@@ -190,8 +190,8 @@ def test_what_the_cluster_would_refuse_is_one_line_before_anything_is_submitted(
     assert not jobs(tmp_path, "RUNNING", "PENDING")
 
 
-def test_several_cells_in_a_job_and_a_level_that_asks_for_more(tmp_path):
-    study = write_study(tmp_path, slurm="mem_gb: 2, cells_per_job: 2")
+def test_several_cells_in_a_job_and_a_level_that_asks_for_more(tmp_path, costs):
+    study = write_study(tmp_path, costs=costs, seeds="[0, 1]", slurm="mem_gb: 2, cells_per_job: 2")
     text = study.read_text().replace(
         "model: {name: tsn}", "model: {name: tsn}, run.slurm.mem_gb: 3"
     )
@@ -207,9 +207,9 @@ def test_several_cells_in_a_job_and_a_level_that_asks_for_more(tmp_path):
 
 @pytest.mark.slow
 def test_a_preempted_cell_is_requeued_and_ends_in_the_same_numbers(tmp_path):
-    undisturbed = write_study(tmp_path / "undisturbed", epochs=60, seeds="[0]")
+    undisturbed = write_study(tmp_path / "undisturbed", epochs=60)
     run(undisturbed, "--executor", "process", "--only", "variant=VLF", code=1)
-    study = write_study(tmp_path / "preempted", epochs=60, seeds="[0]")
+    study = write_study(tmp_path / "preempted", epochs=60)
     first = start(study, "--only", "variant=VLF")
     until(lambda: "epoch 3/" in logs(study.parent))
     nodes = ask("sinfo", "-h", "-N", "-p", "high", "-o", "%N").split()
@@ -226,7 +226,7 @@ def test_a_preempted_cell_is_requeued_and_ends_in_the_same_numbers(tmp_path):
 
 @pytest.mark.slow
 def test_a_cell_that_reaches_its_limit_is_requeued_and_ends_in_the_same_numbers(tmp_path):
-    options = {"epochs": 400, "seeds": "[0]", "clips": 160}
+    options = {"epochs": 400, "clips": 160}
     undisturbed = write_study(tmp_path / "undisturbed", **options)
     run(undisturbed, "--executor", "process", "--only", "variant=VLF", code=1)
     short = "mem_gb: 2, partition: short, timeout_min: 1"
@@ -243,7 +243,7 @@ def test_a_cell_that_reaches_its_limit_is_requeued_and_ends_in_the_same_numbers(
 @pytest.mark.slow
 def test_a_cell_that_times_out_too_often_is_a_failed_row(tmp_path):
     short = "mem_gb: 2, partition: short, timeout_min: 1, max_timeouts: 0"
-    study = write_study(tmp_path, epochs=5000, seeds="[0]", slurm=short, retries=0)
+    study = write_study(tmp_path, epochs=5000, slurm=short, retries=0)
 
     out = run(study, "--only", "variant=VLF", code=1).stdout
 
@@ -252,7 +252,7 @@ def test_a_cell_that_times_out_too_often_is_a_failed_row(tmp_path):
 
 @pytest.mark.slow
 def test_slurmd_is_killed_and_started_again_and_the_study_goes_on(tmp_path):
-    study = write_study(tmp_path, epochs=60, seeds="[0]")
+    study = write_study(tmp_path, epochs=60)
     first = start(study)
     until(lambda: "epoch 2/" in logs(tmp_path))
     conf = os.environ["SLURM_CONF"]

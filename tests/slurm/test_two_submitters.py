@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from slurm_runs import logs, records, run, start, until, write_study
+from slurm_runs import logs, records, start, until, write_study
+from study_runs import run
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
 
 
-def test_a_cell_that_two_have_submitted_is_trained_once(tmp_path):
-    study = write_study(tmp_path, epochs=400, seeds="[0]", slurm="mem_gb: 2")
+def test_a_cell_that_two_have_submitted_is_trained_once(tmp_path, costs):
+    study = write_study(tmp_path, epochs=400, costs=costs)
     options = ("--only", "variant=TSN")
     run(study, *options, "--detach")
     until(lambda: "epoch 1/" in logs(tmp_path))
@@ -29,7 +30,7 @@ def test_a_cell_that_two_have_submitted_is_trained_once(tmp_path):
 
 
 def test_status_says_where_the_costs_are(tmp_path):
-    study = write_study(tmp_path, epochs=400, seeds="[0]", slurm="mem_gb: 2")
+    study = write_study(tmp_path, epochs=400)
     text = study.read_text("utf-8")
     study.write_text(text.replace("rounds: 5", "rounds: 2000, budget_s: 30"), "utf-8")
     run(study, "--cost-only", "--detach")
@@ -38,8 +39,12 @@ def test_status_says_where_the_costs_are(tmp_path):
         status = json.loads(run(study, "--status", "--cost-only", "--json", code=1).stdout)
         return [job["reason"] for job in status["jobs"] if job["kind"] == "cost"]
 
-    said = until(lambda: (said := costs()) and all("being timed" in one for one in said) and said)
-    assert all(one.startswith("being timed on node") and "log" in one for one in said)
+    said = until(
+        lambda: (said := costs()) and all("being timed" in reason for reason in said) and said
+    )
+    assert all(reason.startswith("being timed on node") and "log" in reason for reason in said)
     run(study, "--cancel")
-    said = until(lambda: (said := costs()) and not any("being" in one for one in said) and said)
-    assert all("cancelled" in one for one in said)
+    said = until(
+        lambda: (said := costs()) and not any("being" in reason for reason in said) and said
+    )
+    assert all("cancelled" in reason for reason in said)

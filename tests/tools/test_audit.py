@@ -1,4 +1,4 @@
-"""`make audit`: what fails it, with a stand-in for the program that asks PyPI."""
+"""Failures of `make audit`, with a stand-in for the program that asks PyPI."""
 
 import json
 import subprocess
@@ -25,9 +25,9 @@ def advisory(affected, reason="", name="PYSEC-2026-7"):
     return NOTHING + text + (f'reason = "{reason}"\n' if reason else "")
 
 
-def answering(*found, unknown=()):
-    """The answer of pip-audit: numpy is fine, and jinja2 has these."""
-    jinja2 = {"name": "jinja2", "version": "3.1.6", "vulns": [*found]}
+def answering(*known, unknown=()):
+    """A program that answers as pip-audit does: numpy is fine, jinja2 has the known advisories."""
+    jinja2 = {"name": "jinja2", "version": "3.1.6", "vulns": [*known]}
     skipped = [{"name": name, "skip_reason": "not on PyPI"} for name in unknown]
     fine = {"name": "numpy", "version": "2.4.6", "vulns": []}
     return f"print({json.dumps({'dependencies': [fine, jinja2, *skipped], 'fixes': []})!r})"
@@ -64,7 +64,7 @@ def test_a_vulnerable_pin_without_a_reason_fails_in_a_line_that_says_what_to_do(
     done = audit(answering(CVE))
 
     assert done.returncode == 1
-    (line,) = [one for one in done.stdout.splitlines() if one.startswith("vulnerable")]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("vulnerable")]
     assert line == (
         "vulnerable: jinja2 3.1.6: PYSEC-2026-7 CVE-2026-7, fixed in 3.1.7: "
         "raise the pin, or record a reason in advisories.toml"
@@ -97,7 +97,7 @@ def test_a_reason_holds_for_its_advisory_and_versions_alone(audit, recorded):
         (advisory("<3.1.6"), 0),
         (advisory("<3.1.7", "no template of a stranger"), 0),
     ],
-    ids=["nothing known", "no reason", "mended", "a reason"],
+    ids=["nothing known", "no reason", "raised", "a reason"],
 )
 def test_without_an_answer_the_recorded_advisories_decide(audit, recorded, code):
     done = audit(UNREACHABLE, recorded)
@@ -109,22 +109,42 @@ def test_without_an_answer_the_recorded_advisories_decide(audit, recorded, code)
     )
 
 
-def test_a_program_that_is_not_there_is_no_answer(audit):
-    done = audit(None)
+# The answer of pip-audit 2.10.1 about an index that serves packages alone; its exit code was 0.
+UNKNOWN = {
+    "name": "numpy",
+    "skip_reason": "Dependency not found on PyPI and could not be audited: numpy (2.4.6)",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        (None, "pip-audit is not there"),
+        (
+            f"print({json.dumps({'dependencies': [UNKNOWN], 'fixes': []})!r})",
+            "this index tells no vulnerabilities of any pin",
+        ),
+    ],
+    ids=["no program", "an index without vulnerabilities"],
+)
+def test_what_cannot_answer_is_no_answer(audit, program, why):
+    done = audit(program)
 
     assert done.returncode == 0
-    assert done.stdout.startswith("PyPI was not asked (pip-audit is not there); ")
+    assert done.stdout.startswith(f"PyPI was not asked ({why}); ")
 
 
 def test_an_answer_is_recorded_where_that_was_asked_for(tmp_path, audit):
     audit(answering(), advisory("<3"), "--record")
     recorded = (tmp_path / "advisories.toml").read_text("utf-8")
     again = audit(answering(), recorded, "--record")
-    offline = audit(UNREACHABLE, recorded)
+    offline = audit(UNREACHABLE, recorded, "--record")
+    kept = (tmp_path / "advisories.toml").read_text("utf-8")
 
     today = datetime.now(UTC).date().isoformat()
     assert f"it last was on {today}, about these very pins; " in offline.stdout
     assert recorded.endswith(advisory("<3").removeprefix(NOTHING))
+    assert kept == recorded  # no answer is not recorded as one
     assert again.returncode == 0
     assert recorded.count("answered = ") == recorded.count("pins = ") == 1
 
@@ -135,22 +155,6 @@ def test_an_answer_about_other_pins_is_told_as_that(audit):
     out = audit(UNREACHABLE, recorded).stdout
 
     assert "; it last was on 2026-02-01, about other pins than these; " in out
-
-
-def test_no_answer_is_never_recorded_as_one(tmp_path, audit):
-    audit(UNREACHABLE, NOTHING, "--record")
-
-    assert (tmp_path / "advisories.toml").read_text("utf-8") == NOTHING
-
-
-def test_an_index_that_knows_no_vulnerabilities_at_all_is_no_answer(audit):
-    """As pip-audit 2.10.1 told of an index that serves packages alone; its exit code was 0."""
-    why = "Dependency not found on PyPI and could not be audited: numpy (2.4.6)"
-    skipped = {"dependencies": [{"name": "numpy", "skip_reason": why}], "fixes": []}
-
-    out = audit(f"print({json.dumps(skipped)!r})").stdout
-
-    assert out.startswith("PyPI was not asked (this index tells no vulnerabilities of any pin); ")
 
 
 def test_what_pypi_does_not_have_is_named(audit):
