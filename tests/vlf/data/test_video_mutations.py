@@ -131,7 +131,8 @@ def fuzz(films, folder, numbers):
 
 
 def test_a_mutated_video_is_read_as_ffmpeg_does_or_told_in_one_line(films, tmp_path):
-    sums = fuzz(films, tmp_path, [*range(60), 260])  # 260 has a codec that nobody knows
+    # 260 has an unknown codec; pictures of 187 and 376 depend on the buffers that FFmpeg reuses.
+    sums = fuzz(films, tmp_path, [*range(60), 187, 260, 376])
     assert min(sums.values()) > 5  # the mutations neither miss nor destroy everything
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from numpy.typing import NDArray
 
 from vlf.data.readers.container import VideoError
@@ -26,7 +26,9 @@ def to_rgb(frame: av.VideoFrame) -> Frames:
         VideoError: If the picture is turned by another angle than quarter turns.
     """
     picture = cast(Frames, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
-    matrix = cast(SideData | None, frame.side_data.get("DISPLAYMATRIX"))
+    # Not `frame.side_data`: a reference cycle, which keeps FFmpeg's buffer of the picture until the
+    # garbage collector runs. A damaged VP8 packet shows what the buffer that it gets held before.
+    matrix = cast(SideData | None, SideDataContainer(frame).get("DISPLAYMATRIX"))
     return picture if matrix is None else turn(picture, np.frombuffer(bytes(matrix), np.int32))
 
 

@@ -1,5 +1,6 @@
 """Seeking gives the frames that decoding from the start gives, pixel for pixel."""
 
+import gc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -176,3 +177,15 @@ def test_a_frame_beyond_the_end_is_told_as_without_seeking(folder):
     path = film(folder / "short.mp4", options=X264)
     with pytest.raises(VideoError, match="has 200 frames; frame 260 was asked for"):
         VideoFile(path).decode(np.array([3, 260]))
+
+
+def test_pictures_are_freed_without_the_garbage_collector(tmp_path):
+    path = film(tmp_path / "film.mp4", options=X264)
+    gc.collect()
+    gc.disable()
+    try:
+        VideoFile(path).decode(np.array(WANTED))
+        alive = [thing for thing in gc.get_objects() if type(thing) is av.VideoFrame]
+    finally:
+        gc.enable()
+    assert len(alive) <= 1
