@@ -82,14 +82,16 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     Raises:
         StudyError: If an option is unknown, or its value cannot be read.
     """
-    options = make_parser().parse_args(argv, Options())
+    parser = make_parser()
+    options = parser.parse_args(argv, Options())
     options.action = next((name for name in COMMANDS if getattr(options, name, None)), "run")
     takers: dict[str, list[str]] = {}
     for command, module in COMMANDS.items():
         for name in getattr(module, "TAKES", ()):
             takers.setdefault(name, []).append(command)
     for name, commands in takers.items():
-        if options.action not in commands and getattr(options, name) not in (None, False, 0):
+        is_given = getattr(options, name) != parser.get_default(name)
+        if is_given and options.action not in commands:
             raise StudyError(f"--{name}: goes with {' or '.join(f'--{one}' for one in commands)}")
     if options.quick:
         options.results = options.results / "quick"
