@@ -70,7 +70,7 @@ def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
 
     from rich.console import Console
 
-    from benchmarks.nothing_job import run_nothing
+    from benchmarks.nothing.job import run_nothing
     from study.plan.planner import Choice, make_plan
     from study.records.store import Store
     from study.run.session import Session, Work
@@ -133,7 +133,7 @@ def exca_local(folder: Path, jobs: int) -> Stamps:
 
 
 def _exca(folder: Path, jobs: int, cluster: str | None) -> Stamps:
-    from benchmarks.nothing_exca import Nothing
+    from benchmarks.nothing.exca import Nothing
 
     stamps: Stamps = []
     for number in range(jobs):

@@ -10,9 +10,6 @@ the page is timed. The page is opened in a headless Chromium where there is one.
 """
 
 import argparse
-import dataclasses
-import hashlib
-import io
 import json
 import resource
 import shutil
@@ -22,21 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.scale import empty_record, write_study
-from study.plan.planner import Choice, Plan, make_plan, task_of
-from study.records.record import Artifact, Measurement, Record
-from study.records.store import Store
-from study.spec.grid import expand
-from study.spec.study import load_study
+from benchmarks.made_results import fill, write_study
 
-EPOCHS = 16
-CLASSES = 10
-ROUNDS = 40
 MOST_SHOWN = 10  # of what takes longest
 
 MEASURED = """
@@ -97,86 +84,6 @@ def main() -> int:
             fill(study, args.clips, place / "results")
             open_page(make_report(study, place / "results"))
     return 0
-
-
-def fill(path: Path, clips: int, results: Path) -> None:
-    """Records of every job, with artifacts; not synced, which is not what is timed."""
-    study, store = load_study(path), Store(results)
-    plan = make_plan(study, expand(study), store, "cpu", Choice())
-    store.records.mkdir(parents=True, exist_ok=True)
-    (store.root / "artifacts").mkdir(exist_ok=True)
-    rng = np.random.default_rng(0)
-    for number, job in enumerate(plan.train):
-        top1 = 30 + 50 * (number // 3 % 97) / 97 + rng.normal()
-        record = empty_record(task_of(plan, job, store.root))
-        artifacts = {
-            "curves": save(store, f"{job.key.name}.curves", curves(top1)),
-            "predictions": save(store, f"{job.key.name}.predictions", answers(rng, top1, clips)),
-        }
-        record = dataclasses.replace(record, measurements=accuracy(top1), artifacts=artifacts)
-        write(store, record)
-    for job in {job.key.name: job for job in plan.cost}.values():
-        write(store, cost_record(plan, store, job, rng))
-
-
-def write(store: Store, record: Record) -> None:
-    """Under the name that the store gives it."""
-    (store.records / record.file_name).write_text(record.to_json(), "utf-8")
-
-
-def accuracy(top1: float) -> tuple[Measurement, ...]:
-    """Of one seed."""
-    test = {"split": "test", "views": 1}
-    return (
-        Measurement("top1", "%", "higher", (top1,), conditions=test),
-        Measurement("top5", "%", "higher", (min(100.0, top1 + 15),), conditions=test),
-        Measurement("training_time", "s", "lower", (60.0,)),
-    )
-
-
-def curves(top1: float) -> dict[str, np.ndarray]:
-    """As training leaves them."""
-    epoch = np.arange(1, EPOCHS + 1)
-    grown = top1 * (1 - np.exp(-epoch / 4))
-    loss = 2.3 * np.exp(-epoch / 8)
-    names = ("val_top1", "train_top1"), ("val_loss", "train_loss")
-    return {"epoch": epoch, **dict.fromkeys(names[0], grown), **dict.fromkeys(names[1], loss)}
-
-
-def answers(rng: np.random.Generator, top1: float, clips: int) -> dict[str, np.ndarray]:
-    """Scores that are right as often as `top1` says."""
-    labels = np.arange(clips) % CLASSES
-    chosen = np.where(rng.random(clips) < top1 / 100, labels, (labels + 1) % CLASSES)
-    scores = np.eye(CLASSES, dtype=np.float32)[chosen]
-    return {"scores": scores, "labels": labels, "classes": np.array(list("abcdefghij"))}
-
-
-def cost_record(plan: Plan, store: Store, job, rng: np.random.Generator) -> Record:
-    """Timed side by side with all others."""
-    measurements = [
-        Measurement("parameters", "1", "lower", (float(rng.integers(10**5, 10**6)),)),
-        Measurement("macs", "MAC", "lower", (float(rng.integers(10**7, 10**8)),)),
-    ]
-    for metric, better in (("latency", "lower"), ("throughput", "higher")):
-        for size in (1, 8):
-            samples = tuple(map(float, rng.normal(10 * size, 0.2, ROUNDS)))
-            at = {"batch_size": size, "mode": "eager"}
-            rounds = tuple(range(ROUNDS))
-            measurements.append(Measurement(metric, "ms", better, samples, None, at, rounds))
-    return dataclasses.replace(
-        empty_record(task_of(plan, plan.train[0], store.root)),
-        kind="cost", identity=job.key.identity, seed=None, config=job.key.config,
-        fingerprint=job.key.fingerprint, timing_run="run", measurements=tuple(measurements),
-    )  # fmt: skip
-
-
-def save(store: Store, name: str, arrays: dict[str, np.ndarray]) -> Artifact:
-    """A file that a record names."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    path = f"artifacts/{name}.npz"
-    (store.root / path).write_bytes(buffer.getvalue())
-    return Artifact(path, hashlib.sha256(buffer.getvalue()).hexdigest())
 
 
 def make_report(study: Path, results: Path) -> Path:

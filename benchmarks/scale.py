@@ -27,18 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-ARCHITECTURES = {
-    "VLF": "{name: vlf, backbone: tiny, width: 32, heads: 2}",
-    "no g": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatial_depth: 0}",
-    "pooled": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatial_depth: 0, pool: frame}",
-    "deep": "{name: vlf, backbone: tiny, width: 32, heads: 2, spatiotemporal_depth: 3}",
-    "TSN": "{name: tsn, backbone: tiny}",
-    "TSM": "{name: tsm, backbone: tiny}",
-    "TimeSformer": "{name: timesformer, patch: 8, width: 32, depth: 1, heads: 2}",
-    "TimeSformer 2": "{name: timesformer, patch: 8, width: 32, depth: 2, heads: 2}",
-    "ViViT": "{name: vivit, patch: 8, width: 32, heads: 2}",
-    "ViViT 64": "{name: vivit, patch: 8, width: 64, heads: 2}",
-}
+from benchmarks.made_results import empty_record, fill, write_study
 
 MEASURED = """
 import json, os, sys, time
@@ -103,22 +92,6 @@ def say_machine() -> None:
     print(f"{machine}, Python {python}, torch {version('torch')}", flush=True)
 
 
-def write_study(folder: Path, cells: int) -> Path:
-    """Ten architectures, ten learning rates, and as many seeds of the data as it takes."""
-    variants = "".join(f"    {name}: {{model: {text}}}\n" for name, text in ARCHITECTURES.items())
-    rates = ", ".join(f"{one}e-4" for one in range(1, 11))
-    path = folder / "scale.yaml"
-    path.write_text(
-        "question: How long does a plan take?\n"
-        "base: {data: {name: motion, frames: 4, size: 32}}\n"
-        f"factors:\n  variant:\n{variants}  train.lr: [{rates}]\n"
-        f"  data.seed: [{', '.join(map(str, range(cells // 100)))}]\n"
-        "run: {device: cpu}\nreport: {baseline: {variant: VLF}}\n",
-        "utf-8",
-    )
-    return path
-
-
 def finish(study: Path) -> None:
     """Write a record of every job, as if all had run; not synced, which is not what is timed."""
     from study.plan.planner import Choice, make_plan, task_of
@@ -174,8 +147,6 @@ def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
 
 def measure_report(folder: Path, cells: int) -> None:
     """A study that is finished, run again: a plan, and its report."""
-    from benchmarks.report import fill
-
     folder.mkdir()
     study = write_study(folder, cells)
     fill(study, 200, study.parent / "results")
@@ -235,13 +206,6 @@ def end_at_once(task, notify):
     from study.records.store import Store
 
     return Store(task.root).add(task.key, empty_record(task))
-
-
-def empty_record(task):
-    """A record that nothing was measured for."""
-    from study.executors.failure import Clock, failed_record
-
-    return dataclasses.replace(failed_record(task, Clock(), ""), status="done")
 
 
 def open_files() -> int:

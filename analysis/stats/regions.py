@@ -58,7 +58,7 @@ def student_evidence(
     deviation = float(x.std(ddof=1)) if n > 1 and has_spread(x) else 0.0
     if deviation == 0:
         return Evidence(mean, None, None, None, is_inside, n, None)
-    distances = [abs(mean - edge) / deviation for edge in _edges(mean, region, is_inside)]
+    distances = [abs(mean - edge) / deviation for edge in edges(mean, region, is_inside)]
     strength = min(distances)  # inside, the nearer edge decides; outside there is one to cross
     p = 2 * float(stdtr(n - 1, -strength * math.sqrt(n)))
     return Evidence(mean, low, high, p, is_inside, n, strength)
@@ -84,7 +84,7 @@ def sign_evidence(samples: Sequence[float], region: Region) -> Evidence:
     # Ties with an edge speak for neither side, and so count on the side that makes p larger.
     shares = [
         float(np.mean(x > edge if median > edge else x < edge))
-        for edge in _edges(median, region, is_inside)
+        for edge in edges(median, region, is_inside)
     ]
     strength = min(shares)
     p = min(1.0, 2 * float(bdtr(n - round(strength * n), n, 0.5)))
@@ -98,8 +98,8 @@ def exact_evidence(value: float, is_inside: bool) -> Evidence:
     return Evidence(value, None, None, None, is_inside, 1, None)
 
 
-def _edges(value: float, region: Region, is_inside: bool) -> list[float]:
-    """The edges that stand between a value and the other side of the region."""
+def edges(value: float, region: Region, is_inside: bool) -> list[float]:
+    """Edges between a value and the other side of a region."""
     if is_inside:
         return [edge for edge in region if math.isfinite(edge)]
     return [region[0] if value <= region[0] else region[1]]

@@ -19,8 +19,8 @@ from study.records.alone import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
 from study.run.progress import LiveView, Tally
-from study.spec.choices import choice_lines
 from study.spec.study import Study
+from study.spec.tuning import choice_lines
 
 RunCost = Callable[[Plan, Store, Callable[[str], None]], dict[str, tuple[Record, Record | None]]]
 

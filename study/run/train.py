@@ -30,7 +30,7 @@ from study.plan.identity import features_identity
 from study.records.environment import snapshot
 from study.records.record import Artifact, Measurement, Record
 from study.records.store import Store
-from study.spec.scored import accuracies_of
+from study.spec.grid import accuracies_of
 from vlf.checkpoint import DIGEST_BYTES
 from vlf.data import Clips, Split, open_clips
 from vlf.data.preparation.split_check import compare_splits

@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 
 from study.spec.errors import InvalidError
 from study.spec.factors import Level
 from study.spec.resolve import draft_run, fault, resolve
-from study.spec.scored import check_claims_are_scored
 from study.spec.study import MAX_COMPARISONS, Study
-from vlf.config import RunConfig
+from vlf.config import DataConfig, RunConfig, nearest
 
 MAX_CELLS = 100_000
 MAX_RUNS = 300_000  # cells x seeds
@@ -287,3 +286,45 @@ def _check_claims(study: Study, cells: Sequence[Cell]) -> None:
     for number, claim in enumerate(study.claims):
         if next(claim.pairs(cell.levels for cell in cells), None) is None:
             raise study.error(("claims", number), f'"{claim.text}" compares no cells of the study')
+
+
+TOP = (1, 5)
+
+
+def accuracies_of(heads: Mapping[str, int]) -> list[str]:
+    """Metrics of data with these heads (name -> classes), as "top1", "verb_top5".
+
+    Beyond top1, k is below the number of classes: else every answer is right.
+    """
+    found = [f"top{k}" for k in TOP if k == 1 or math.prod(heads.values()) > k]
+    for name, classes in heads.items() if len(heads) > 1 else ():
+        found += [f"{name}_top{k}" for k in TOP if classes > k]
+    return found
+
+
+def check_claims_are_scored(
+    study: Study, cells: Sequence[tuple[Mapping[str, str], DataConfig]]
+) -> None:
+    """Refuse claims about accuracies that the data of a compared cell does not allow.
+
+    Args:
+        study: The question.
+        cells: Levels and data of each.
+
+    Raises:
+        StudyError: At the claim, which would stay without a verdict for ever.
+    """
+    scored = {id(levels): accuracies_of(data.heads) for levels, data in cells}
+    everywhere = set.intersection(*map(set, scored.values()))
+    for number, claim in enumerate(study.claims):
+        if claim.kind != "accuracy" or claim.metric in everywhere:
+            continue
+        pairs = claim.pairs(levels for levels, _ in cells)
+        compared = {id(levels) for levels in chain.from_iterable(pairs) if levels is not None}
+        for levels, data in cells:
+            known = scored[id(levels)]
+            if id(levels) in compared and claim.metric not in known:
+                hint = nearest(claim.metric, known)
+                message = f"{data.name} ({data.classes} classes) is not scored by {claim.metric}"
+                allowed = ", ".join(known)
+                raise study.error(("claims", number), f"{message}{hint} (allowed: {allowed})")

@@ -24,10 +24,10 @@ from study.spec.sections import (
     read_report,
     read_seeds,
     read_text_line,
+    settle_views,
 )
 from study.spec.settings import CostConfig, ReportConfig, RunSettings
 from study.spec.tuning import Tuning, read_tune
-from study.spec.views import settle_views
 from study.spec.yaml_nodes import (
     OVERRIDE,
     Key,

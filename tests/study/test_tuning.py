@@ -19,10 +19,9 @@ from study.plan.preflight import check_inputs
 from study.records.record import Measurement, Outcome, Record
 from study.records.store import Store
 from study.run.session import Session
-from study.spec.choices import choice_lines
 from study.spec.grid import expand
 from study.spec.study import StudyError, load_study
-from study.spec.tuning import TUNABLE
+from study.spec.tuning import TUNABLE, choice_lines
 from vlf.config import RunConfig
 
 YAML = """\

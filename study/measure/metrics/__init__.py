@@ -3,11 +3,10 @@
 Not aware of studies, cells or architectures: a metric takes an nn.Module and a clip.
 """
 
-from study.measure.metrics.batch_sweep import measure_at_batch, sweep_sizes, why_stop
 from study.measure.metrics.energy import measure_energy
 from study.measure.metrics.latency import measure_latency
 from study.measure.metrics.macs import count, measure_macs
-from study.measure.metrics.memory import measure_peak_memory
+from study.measure.metrics.memory import measure_peak_memory, measure_training_memory
 from study.measure.metrics.parameters import measure_parameters
 from study.measure.metrics.part_latency import measure_part_latency
 from study.measure.metrics.peak import measure_peak
@@ -23,8 +22,12 @@ from study.measure.metrics.subject import (
     Subject,
     Watch,
 )
-from study.measure.metrics.throughput import derive_throughput
-from study.measure.metrics.training_memory import measure_training_memory
+from study.measure.metrics.throughput import (
+    derive_throughput,
+    measure_at_batch,
+    sweep_sizes,
+    why_stop,
+)
 
 METRICS: dict[str, Metric] = {
     "parameters": Count(measure_parameters),

@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from study.measure.metrics.free_operators import is_free
+from study.measure.metrics.operators import is_free
 from study.measure.metrics.parameters import count_parameters
 from study.measure.metrics.subject import (
     Counts,

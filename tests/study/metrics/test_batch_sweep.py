@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from study.measure.metrics import batch_sweep
-from study.measure.metrics.batch_sweep import measure_at_batch, sweep_sizes, why_stop
 from study.measure.metrics.subject import Reading, Subject
+from study.measure.metrics.throughput import measure_at_batch, sweep_sizes, why_stop
 from study.records.record import Measurement
 from study.spec.settings import CostConfig
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import flop_registry
 
-from study.measure.metrics.free_operators import is_free
 from study.measure.metrics.macs import count_macs
+from study.measure.metrics.operators import is_free
 
 # Names of operators that contract: products, convolutions, attention, solvers, transforms.
 CONTRACTS = re.compile(

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from study.measure.metrics.memory import measure_peak_memory
+from study.measure.metrics.memory import measure_peak_memory, measure_training_memory, take_step
 from study.measure.metrics.subject import Subject
-from study.measure.metrics.training_memory import measure_training_memory, take_step
 from study.spec.settings import CostConfig
 
 MIB = 2**20

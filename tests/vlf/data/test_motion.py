@@ -6,8 +6,8 @@ from scipy import stats
 
 from vlf.config import MotionConfig
 from vlf.data.datasets import motion
-from vlf.data.datasets.drawing import RING, RING_WIDTH, cover_dart, cover_ring, way_from
 from vlf.data.datasets.motion import CLASSES, Motion, draw
+from vlf.data.datasets.scenes import RING, RING_WIDTH, cover_dart, cover_ring, way_from
 from vlf.data.seeds import derive, rng
 
 SMALL = MotionConfig(train_clips=60, val_clips=20, test_clips=30)

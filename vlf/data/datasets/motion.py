@@ -20,8 +20,7 @@ from torch import Tensor
 
 from vlf.config import MotionConfig
 from vlf.data import Split
-from vlf.data.datasets.drawing import draw_clips
-from vlf.data.datasets.scenes import CLASSES, MIRROR, Indices, draw_scenes, label_of
+from vlf.data.datasets.scenes import CLASSES, MIRROR, Indices, draw_clips, draw_scenes, label_of
 from vlf.data.seeds import rng
 
 __all__ = ["CLASSES", "MIRROR", "Motion", "draw", "largest_shift"]
