@@ -1,4 +1,4 @@
-"""The rooms and arrows drawn in docs/architecture.md, enforced."""
+"""The rooms and arrows drawn in docs/internals/architecture.md, enforced."""
 
 import ast
 import subprocess

@@ -25,6 +25,7 @@ from study.match.words import amount, ratio_words
 from study.measure.timing import CellTiming, time_latency
 from study.records.environment import device_model, resolve_device
 from study.records.files import write_synced
+from study.records.store import new_attempt
 from study.spec.grid import Cell, expand
 from study.spec.match import Matching, Scale
 from study.spec.settings import CostConfig
@@ -75,8 +76,8 @@ def resolve_study(
     Args:
         study: With `match`.
         out: The file to write; the report of its study goes by its name.
-        ratio_of: Of two latencies by timing round.
-        notify: Told what is timed.
+        ratio_of: The ratio of two latencies by timing round.
+        notify: Called with a line for each timing run.
 
     Raises:
         StudyError: If there is nothing to resolve, the file exists, a value cannot be chosen, or
@@ -278,7 +279,10 @@ def _levels_of(
             value = (field, chosen[cell.name].value) if scale else None
             by_label.setdefault(label, set()).add(value)
             if scale:
-                held[label] = field, chosen[cell.name]
+                choice, before = chosen[cell.name], held.get(label)
+                if before and choice.comment != before[1].comment:
+                    choice = Chosen(choice.value, f"{before[1].comment}; {choice.comment}")
+                held[label] = field, choice
         is_labelled = all(factor not in level.patch for level in levels)
         if is_labelled and all(len(values) == 1 for values in by_label.values()):
             return factor, held
@@ -317,13 +321,13 @@ def _write(
             patch = f"model.{field}: {choice.value}"
         lines.append(f"    {_scalar(level.label)}: {{{patch}}}  # {choice.comment}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f".{out.stem}.draft.yaml")
+    draft = out.with_name(f".{out.stem}-{new_attempt()}.yaml")
     try:
         write_synced(draft, ("\n".join(lines) + "\n").encode())
         runs = {cell.name: cell.config for cell in expand(load_study(draft))}
         if runs != {cell.name: cell.config for cell in wanted}:
             raise RuntimeError(f"{draft} does not come to the cells that match chose")
-        os.link(draft, out)  # fails if another command has written it meanwhile
+        os.replace(draft, out)
     finally:
         draft.unlink(missing_ok=True)
 

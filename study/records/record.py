@@ -3,10 +3,12 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
+from study.records.metric_names import info_of
 from study.records.schema import RECORD, NewerSchemaError
 
 _SORTED = json.JSONEncoder(sort_keys=True, allow_nan=False)
@@ -162,6 +164,25 @@ class Record:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(f"not a whole record ({type(error).__name__})") from None
+
+
+def measured(
+    metric: str,
+    samples: Sequence[float],
+    part: str | None = None,
+    conditions: Mapping[str, str | int | float] = MappingProxyType({}),
+    rounds: Sequence[int] = (),
+) -> Measurement:
+    """A measurement with the unit and the better direction that the catalogue has for its metric.
+
+    Raises:
+        KeyError: If the metric is not in study/records/metric_names.py.
+        ValueError: As `Measurement`.
+    """
+    info, values = info_of(metric), tuple(map(float, samples))
+    return Measurement(
+        metric, info.unit, info.better, values, part, dict(conditions), tuple(rounds)
+    )
 
 
 @dataclass(frozen=True)

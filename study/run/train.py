@@ -28,9 +28,9 @@ from study.executors.task import (
 )
 from study.plan.identity import features_identity
 from study.records.environment import snapshot
-from study.records.record import Artifact, Measurement, Record
+from study.records.metric_names import accuracies_of
+from study.records.record import Artifact, Measurement, Record, measured
 from study.records.store import Store
-from study.spec.grid import accuracies_of
 from vlf.checkpoint import DIGEST_BYTES
 from vlf.data import Clips, Split, open_clips
 from vlf.data.preparation.split_check import compare_splits
@@ -181,7 +181,7 @@ def _measure(answers: Predictions, trained: Trained) -> tuple[Measurement, ...]:
     for metric in accuracies_of({name: len(head.classes) for name, head in heads.items()}):
         name, _, k = metric.rpartition("top")  # as "top1", "verb_top5"
         value = heads[name.removesuffix("_")].top(int(k)) if name else answers.top(int(k))
-        found.append(Measurement(metric, "%", "higher", (value,), conditions=test))
+        found.append(measured(metric, (value,), conditions=test))
     return (*found, *_measure_training(trained))
 
 
@@ -190,11 +190,9 @@ def _measure_training(trained: Trained) -> tuple[Measurement, ...]:
     at = trained.epoch - 1
     val_top1 = trained.curves["val_top1"][at]
     if np.isfinite(val_top1):
-        found.append(
-            Measurement("val_top1", "%", "higher", (val_top1,), conditions={"split": "val"})
-        )
+        found.append(measured("val_top1", (val_top1,), conditions={"split": "val"}))
     seconds = sum(trained.curves["seconds"])  # of all attempts, since curves are resumed too
-    found.append(Measurement("training_time", "s", "lower", (seconds,)))
+    found.append(measured("training_time", (seconds,)))
     return (*found, *_measure_frozen(trained))
 
 
@@ -204,10 +202,10 @@ def _measure_frozen(trained: Trained) -> Iterator[Measurement]:
     if all(one.requires_grad for one in parameters):
         return
     count = sum(one.numel() for one in parameters if one.requires_grad)
-    yield Measurement("trained_parameters", "1", None, (float(count),))
+    yield measured("trained_parameters", (count,))
     if trained.frozen is not None and trained.frozen.store is not None:
         size = stored_bytes(trained.frozen.store) / 2**20
-        yield Measurement("feature_storage", "MiB", "lower", (size,))
+        yield measured("feature_storage", (size,))
 
 
 def _prediction_arrays(answers: Predictions) -> dict[str, Any]:

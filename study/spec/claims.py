@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from study.records.metric_names import CLAIM_METRICS, Kind
 from study.spec.errors import shown
 from study.spec.factors import Factors, find_level
 from study.spec.settings import CostConfig
@@ -20,21 +21,6 @@ from study.spec.yaml_words import composed
 from vlf.config import nearest
 
 Operator = Literal[">", "<", ">=", "<=", "=="]
-Kind = Literal["accuracy", "timing", "count"]  # over seeds; over timing rounds; without noise
-
-METRICS: dict[str, Kind] = {  # what a claim can be about
-    "top1": "accuracy",
-    "top5": "accuracy",
-    "verb_top1": "accuracy",  # of data with a verb head and a noun head
-    "verb_top5": "accuracy",
-    "noun_top1": "accuracy",
-    "noun_top5": "accuracy",
-    "parameters": "count",
-    "macs": "count",
-    "latency": "timing",
-    "throughput": "timing",
-    "peak_memory": "timing",
-}
 BATCH = "batch_size"
 
 _SIDE = r"(?P<{0}>[A-Za-z_]\w*)\s*\[(?P<{0}_levels>[^\[\]]*)\]"
@@ -70,7 +56,7 @@ class Claim:
 
     Attributes:
         text: As written, on one line.
-        metric: A key of METRICS.
+        metric: A key of CLAIM_METRICS.
         left: Cells on the left.
         operator: How they compare.
         factor: What the right side is multiplied by, or the number on the right.
@@ -91,7 +77,7 @@ class Claim:
     @property
     def kind(self) -> Kind:
         """What its numbers vary over."""
-        return METRICS[self.metric]
+        return CLAIM_METRICS[self.metric]
 
     @property
     def canonical(self) -> str:
@@ -141,9 +127,9 @@ def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
         raise node.error(f'"{text}" is no claim; expected {_FORM}')
     metric = found["left"]
     for name in filter(None, (metric, found["right"])):
-        if name not in METRICS:
-            allowed = ", ".join(METRICS)
-            raise node.error(f'unknown metric "{name}"{nearest(name, METRICS)} ({allowed})')
+        if name not in CLAIM_METRICS:
+            allowed = ", ".join(CLAIM_METRICS)
+            raise node.error(f'unknown metric "{name}"{nearest(name, CLAIM_METRICS)} ({allowed})')
     left, right = _read_side(node, metric, found["left_levels"], factors, cost), None
     if found["right"] is not None:
         if found["right"] != metric:
@@ -152,7 +138,7 @@ def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
         _check_sides(node, left, right)
     operator = cast(Operator, found["operator"])
     factor = _read_number(node, found["factor"] or found["constant"] or "1")
-    margin = _read_margin(node, METRICS[metric], operator, found["margin"], found["percent"])
+    margin = _read_margin(node, CLAIM_METRICS[metric], operator, found["margin"], found["percent"])
     return Claim(text, metric, left, operator, factor, right, margin)
 
 
@@ -195,7 +181,7 @@ def factor_of(node: Node, label: str, factors: Factors) -> str:
 
 
 def _read_batch(node: Node, metric: str, text: str, cost: CostConfig) -> int:
-    if METRICS[metric] != "timing":
+    if CLAIM_METRICS[metric] != "timing":
         raise node.error(f"{metric} has no {BATCH}")
     value = resolve_scalar(text)
     if value not in cost.batch_sizes:

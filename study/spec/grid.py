@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, product
 
+from study.records.metric_names import accuracies_of
 from study.spec.errors import InvalidError
 from study.spec.factors import Level
 from study.spec.resolve import draft_run, fault, resolve
@@ -286,20 +287,6 @@ def _check_claims(study: Study, cells: Sequence[Cell]) -> None:
     for number, claim in enumerate(study.claims):
         if next(claim.pairs(cell.levels for cell in cells), None) is None:
             raise study.error(("claims", number), f'"{claim.text}" compares no cells of the study')
-
-
-TOP = (1, 5)
-
-
-def accuracies_of(heads: Mapping[str, int]) -> list[str]:
-    """Metrics of data with these heads (name -> classes), as "top1", "verb_top5".
-
-    Beyond top1, k is below the number of classes: else every answer is right.
-    """
-    found = [f"top{k}" for k in TOP if k == 1 or math.prod(heads.values()) > k]
-    for name, classes in heads.items() if len(heads) > 1 else ():
-        found += [f"{name}_top{k}" for k in TOP if classes > k]
-    return found
 
 
 def check_claims_are_scored(

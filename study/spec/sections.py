@@ -6,10 +6,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from study.records.metric_names import COMPARED, VIEW_METRICS
 from study.spec.claims import factor_of
 from study.spec.errors import InvalidError, expected, one_of, shown, unknown, validate
 from study.spec.factors import Factors, find_level, read_match
-from study.spec.settings import VIEW_METRICS, CostConfig, ReportConfig, ViewConfig
+from study.spec.settings import CostConfig, ReportConfig, ViewConfig
 from study.spec.yaml_nodes import Node, complain, resolve_scalar
 from study.spec.yaml_words import composed
 from vlf.config import nearest
@@ -192,7 +193,6 @@ def complete_baseline(baseline: Mapping[str, str], factors: Factors, design: str
 
 
 TO_BASELINE = "to baseline"  # top1: difference in points; latency, throughput: ratio
-WITH_BASELINE = ("top1", "latency", "throughput")
 
 _METRIC = re.compile(r"(?P<name>\w+)(?: (?P<rest>[\w ]+?))?(?:@(?P<batch>\w+))?")
 
@@ -237,8 +237,8 @@ def _settle_metric(text: str, node: Node | None, cost: CostConfig) -> str:
     rest, batch = found["rest"] or "", found["batch"]
     is_timed = VIEW_METRICS[name] == "rounds"
     if rest == TO_BASELINE:
-        if name not in WITH_BASELINE:
-            allowed = ", ".join(WITH_BASELINE)
+        if name not in COMPARED:
+            allowed = ", ".join(COMPARED)
             raise node.error(f"{name} is not compared with the baseline (allowed: {allowed})")
     elif rest and not (is_timed and rest in cost.modes):
         known = [TO_BASELINE, *cost.modes]

@@ -123,26 +123,6 @@ class RunSettings(Config):
     slurm: SlurmSettings = SlurmSettings()
 
 
-# What a view of the report can show -> what its spread is over (docs/study_format.md).
-VIEW_METRICS: dict[str, Literal["seeds", "rounds", "none"]] = {
-    "top1": "seeds",
-    "top5": "seeds",
-    "verb_top1": "seeds",
-    "verb_top5": "seeds",
-    "noun_top1": "seeds",
-    "noun_top5": "seeds",
-    "val_top1": "seeds",
-    "training_time": "seeds",
-    "parameters": "none",
-    "macs": "none",
-    "latency": "rounds",
-    "throughput": "rounds",
-    "energy": "rounds",
-    "peak_memory": "rounds",
-    "training_memory": "rounds",
-}
-
-
 class ViewConfig(Config):
     """One drawing of the report's page, kept under a name; made and saved there.
 

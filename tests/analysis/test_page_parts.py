@@ -12,14 +12,13 @@ import yaml
 from analysis.report.page.cells import cell_sections, study_command
 from analysis.report.page.curves import draw_curves
 from analysis.report.page.embed import embedded, latex_parts, read_assets
-from analysis.report.page.measures import NAMES, measures
+from analysis.report.page.measures import measures
 from analysis.results.provenance import places
 from analysis.results.results import Results
 from analysis.tables.main import main_table
 from study.records.record import Elsewhere
 from study.records.store import Key, Store
-from study.spec.claims import METRICS
-from study.spec.settings import VIEW_METRICS, CostConfig
+from study.spec.settings import CostConfig
 from study.spec.study import load_study
 
 
@@ -41,11 +40,6 @@ def test_the_values_of_a_cell_are_those_of_the_tables(maker, seven_study):
             of = difference.value, difference.low, difference.high, difference.n
             assert cell["values"]["top1 to baseline"] == pytest.approx(list(of), rel=1e-6)
     assert "latency to baseline@1" not in data["cells"][0]["costs"][0]  # of the baseline itself
-
-
-def test_every_metric_of_claims_and_views_has_a_name_on_the_page():
-    assert NAMES.keys() == VIEW_METRICS.keys()
-    assert METRICS.keys() <= VIEW_METRICS.keys()
 
 
 def test_one_seed_has_no_interval_and_a_failure_has_no_value(maker, seven_study):

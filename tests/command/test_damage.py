@@ -123,7 +123,7 @@ def test_a_full_disk_stops_the_run_in_one_line_and_loses_nothing(study, finished
         full = run(study, code=1)
 
         assert "No space left on device" in full.stderr
-        assert "fix this and run the same command again" in full.stderr
+        assert "fix this and run the command again" in full.stderr
         assert len(full.stderr.splitlines()) == 1
         assert "4 planned = 0 done + 3 reused + 0 skipped + 0 failed + 1 not run" in full.stdout
         assert answers(results) == before

@@ -27,7 +27,7 @@ def test_a_run_that_diverges_is_failed_for_the_run_the_status_and_the_plan(study
 
     lines = out.splitlines()
     (line,) = [text for text in lines if text.startswith("train variant=wild, seed=0: ")]
-    assert "seed=0: failed, will be tried again: diverged: " in line
+    assert "seed=0: failed: diverged: " in line
     assert "4 planned = 1 done + 2 reused + 0 skipped + 1 failed + 0 not run" in out
     log = Path(line.rpartition("(log: ")[2].rstrip(")"))
     said = (study.parent / log).read_text("utf-8")

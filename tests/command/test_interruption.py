@@ -64,7 +64,7 @@ def test_a_run_stopped_in_the_middle_goes_on_to_the_numbers_of_an_undisturbed_on
     out, err = process.communicate()
     assert process.returncode == (-9 if how == "SIGKILL" else 130), out + err
     if how != "SIGKILL":
-        assert "the same command goes on from here" in err
+        assert "the same command resumes from here" in err
         assert "Traceback" not in err
         assert "not run" in out
 

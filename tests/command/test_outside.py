@@ -81,7 +81,7 @@ def test_a_mistake_of_ours_keeps_its_traceback(bare, project):
     (project / "study").unlink()
     (project / "study" / "cli").mkdir(parents=True)
     shutil.copy(ROOT / "study" / "cli" / "outside.py", project / "study" / "cli")
-    (project / "study" / "cli" / "complaint.py").write_text("from study import nothing_there\n")
+    (project / "study" / "cli" / "console.py").write_text("from study import nothing_there\n")
 
     done = subprocess.run(
         [bare, project / "run_study.py", "x.yaml"], capture_output=True, text=True

@@ -179,7 +179,7 @@ def test_a_matched_cell_shares_its_records_with_the_same_run_of_another_study(pl
 
 def test_what_was_chosen_for_a_run_is_read_back_and_only_for_the_same_question(plain, tmp_path):
     study, cells, _ = plain
-    keep_values(study, list(cells.values()), tmp_path)
+    keep_values(study, expand(study), list(cells.values()), tmp_path)
     (path,) = (tmp_path / "scaled").iterdir()
     kept = json.loads(path.read_text("utf-8"))
     assert kept["values"].keys() == {name for name, cell in cells.items() if cell.matched.key}
@@ -200,7 +200,7 @@ def test_a_damaged_file_of_values_is_chosen_anew(tmp_path, content):
     text = text.replace("model.width, max: 64", "model.depth, max: 2").replace("15%", "95%")
     study = load_study(write(tmp_path, text))
     cells = match_cells(study, expand(study), tmp_path)
-    keep_values(study, cells, tmp_path)
+    keep_values(study, expand(study), cells, tmp_path)
     (path,) = (tmp_path / "scaled").iterdir()
     path.write_text(content, "utf-8")
 

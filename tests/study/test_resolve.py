@@ -79,6 +79,17 @@ def test_each_level_says_how_near_it_came(tmp_path):
     assert re.fullmatch(r"    former: \{model: \{width: \d+\}\}" + pattern, former)
 
 
+def test_a_level_of_several_cells_says_how_near_each_came(tmp_path):
+    study = load_study(write(tmp_path, FRAMES))
+
+    resolve_study(study, tmp_path / "levels.yaml", median_ratio)
+
+    text = (tmp_path / "levels.yaml").read_text("utf-8")
+    (no_g,) = [line for line in text.splitlines() if line.startswith("    no g")]
+    assert "MACs of data.frames=2, variant=VLF; " in no_g
+    assert no_g.endswith("MACs of data.frames=4, variant=VLF")
+
+
 def test_a_latency_is_timed_and_the_resolved_study_can_be_planned(tmp_path, capsys):
     path, out = write(tmp_path, TIMED), tmp_path / "fast.yaml"
 

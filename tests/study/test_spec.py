@@ -397,13 +397,3 @@ def test_factors_that_cannot_be_paired_are_refused(tmp_path, paired, message):
 
     assert told.startswith("clip.yaml:16: paired[0]")
     assert message in told
-
-
-def test_the_digest_is_that_of_the_text(tmp_path):
-    first = load_study(write(tmp_path, YAML))
-    same = load_study(write(tmp_path, YAML, "same.yaml"))
-    other = load_study(write(tmp_path, YAML + "\n", "other.yaml"))
-
-    assert first.digest == same.digest
-    assert first.digest != other.digest
-    assert len(first.digest) == 64

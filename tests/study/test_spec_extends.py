@@ -215,3 +215,13 @@ def test_the_digest_changes_with_an_extended_file(write):
     write("parent.yaml", PARENT + "# a remark\n")
 
     assert load_study(child).digest != before
+
+
+def test_the_digest_is_that_of_the_text(tmp_path):
+    texts = {"first": "question: q\n", "same": "question: q\n", "other": "question: q\n\n"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    first, same, other = (load_study(tmp_path / f"{name}.yaml").digest for name in texts)
+
+    assert first == same != other
+    assert len(first) == 64

@@ -15,31 +15,14 @@ from analysis.results.samples import record_rounds
 from analysis.stats import estimates
 from analysis.stats.estimates import Difference, Estimate
 from analysis.tables.notes import cost_notes, quoted_batch, train_notes, unstable
+from study.records.metric_names import METRIC_INFO, VIEW_METRICS
 from study.records.record import Record
-from study.spec.settings import VIEW_METRICS
 
 Spread = Literal["seeds", "rounds", "none", "paired seeds", "paired rounds"]
 Values = dict[str, list[float | None]]
 
 TO_BASELINE = "to baseline"
 RATIOS = ("latency", "throughput")  # compared with the baseline within a timing run
-NAMES = {  # metric -> how an axis names it, and its unit
-    "top1": ("Top-1", "%"),
-    "top5": ("Top-5", "%"),
-    "verb_top1": ("Verb top-1", "%"),
-    "verb_top5": ("Verb top-5", "%"),
-    "noun_top1": ("Noun top-1", "%"),
-    "noun_top5": ("Noun top-5", "%"),
-    "val_top1": ("Validation top-1", "%"),
-    "training_time": ("Training time", "s"),
-    "parameters": ("Parameters", ""),
-    "macs": ("MACs per clip", ""),
-    "latency": ("Latency", "ms"),
-    "throughput": ("Throughput", "clips/s"),
-    "energy": ("Energy", "J"),
-    "peak_memory": ("Peak memory", "MiB"),
-    "training_memory": ("Training memory", "MiB"),
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +56,8 @@ class Key:
 
     def describe(self, results: Results) -> dict[str, Any]:
         """For the page: how it is called, and what its spread is over."""
-        name, unit = NAMES[self.metric]
+        info = METRIC_INFO[self.metric]
+        name, unit = info.title, info.unit_shown
         if self.rest == TO_BASELINE and self.metric in RATIOS:
             name, unit = f"{name} / {results.baseline_label}", "ratio"
         elif self.rest == TO_BASELINE:
@@ -156,7 +140,8 @@ def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | D
         if spread == "seeds":
             samples = list(results.by_seed(variant, metric).values())
             if samples:
-                possible = estimates.PERCENT if NAMES[metric][1] == "%" else (0.0, float("inf"))
+                is_share = METRIC_INFO[metric].unit == "%"
+                possible = estimates.PERCENT if is_share else (0.0, float("inf"))
                 yield Key(metric), estimates.mean_interval(samples, within=possible)
         elif results.is_one_model:
             continue

@@ -10,7 +10,7 @@ import torch
 
 from study.measure.metrics.latency import ORDER_SEED, clips_of, forward, synchronize
 from study.measure.metrics.subject import Reading, Subject, Watch
-from study.records.record import Measurement
+from study.records.record import measured
 from study.spec.settings import CostConfig
 
 POWERCAP = Path("/sys/class/powercap")
@@ -134,7 +134,7 @@ def _reading(
         "meter": meter.name,
     }
     rounds = tuple(range(len(samples)))
-    return Reading((Measurement("energy", "J", "lower", tuple(samples), None, at, rounds),))
+    return Reading((measured("energy", samples, None, at, rounds),))
 
 
 def _text(path: Path) -> str:

@@ -18,7 +18,7 @@ from study.measure.metrics.modes import (
     prepare,
 )
 from study.measure.metrics.subject import Reading, Subject, Watch
-from study.records.record import Measurement
+from study.records.record import measured
 from study.spec.settings import CostConfig
 
 ORDER_SEED = 0  # of the orders of the rounds and of the clips' values
@@ -266,16 +266,10 @@ def _reading(lane: _Lane, batch_size: int, protocol: CostConfig) -> Reading:
             f"latency in mode {lane.mode} at batch {batch_size}: other processes interrupted "
             f"{lane.interrupted} of {len(lane.samples_ms)} timed calls"
         )
-    measurement = Measurement(
-        metric="latency",
-        unit="ms",
-        better="lower",
-        samples=tuple(lane.samples_ms),
-        conditions=conditions,
-        rounds=tuple(range(len(lane.samples_ms))),
-    )
+    rounds = range(len(lane.samples_ms))
+    measurement = measured("latency", lane.samples_ms, None, conditions, rounds)
     if lane.difference is None:
         return Reading((measurement,), tuple(lane.notes))
     values = (lane.difference,)
-    difference = Measurement("logit_difference", "1", "lower", values, conditions=conditions)
+    difference = measured("logit_difference", values, conditions=conditions)
     return Reading((measurement, difference), tuple(lane.notes))

@@ -38,7 +38,7 @@ def measure_macs(subject: Subject) -> Reading:
     """
     macs, notes = count_macs(subject.model, subject.clip.shape)
     conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
-    return Reading(measure_parts("macs", "MAC", macs, conditions), notes)
+    return Reading(measure_parts("macs", macs, conditions), notes)
 
 
 def count(model: nn.Module, clip_shape: Sequence[int]) -> Counts:

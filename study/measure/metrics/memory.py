@@ -12,7 +12,7 @@ from torch.nn import functional
 from study.measure.metrics.latency import forward, synchronize
 from study.measure.metrics.modes import precision_of
 from study.measure.metrics.subject import Reading, Subject
-from study.records.record import Measurement
+from study.records.record import measured
 from study.spec.settings import CostConfig
 
 STATUS = Path("/proc/self/status")
@@ -47,7 +47,7 @@ def measure_peak_memory(
         "clip": subject.clip_label,
         "precision": protocol.precision,
     }
-    return Reading((Measurement("peak_memory", "MiB", "lower", (found,), None, conditions),))
+    return Reading((measured("peak_memory", (found,), None, conditions),))
 
 
 def peak_growth(
@@ -196,7 +196,7 @@ def measure_training_memory(
         "clip": subject.clip_label,
         "precision": protocol.precision,
     }
-    return Reading((Measurement("training_memory", "MiB", "lower", (found,), None, conditions),))
+    return Reading((measured("training_memory", (found,), None, conditions),))
 
 
 class _TooLongError(RuntimeError):

@@ -14,7 +14,7 @@ def measure_parameters(subject: Subject) -> Reading:
 
     Those that no clip reaches are in it, and a note says how many they are.
     """
-    measurements = measure_parts("parameters", "1", count_parameters(subject.model), {})
+    measurements = measure_parts("parameters", count_parameters(subject.model), {})
     idle = count_unreached(subject.model, subject.clip.shape)
     notes = (f"parameters: {idle:,} of them take no part in a forward pass",) if idle else ()
     return Reading(measurements, notes)

@@ -17,7 +17,7 @@ from torch import nn
 
 from study.measure.metrics.latency import ORDER_SEED, clips_of, forward, synchronize
 from study.measure.metrics.subject import Reading, Subject, Watch, parts_of
-from study.records.record import Measurement
+from study.records.record import measured
 from study.spec.settings import CostConfig
 
 ROUNDS = 10
@@ -80,15 +80,7 @@ class _Lane:
         rounds = tuple(range(len(self.seen)))
         return Reading(
             tuple(
-                Measurement(
-                    "part_latency",
-                    "ms",
-                    "lower",
-                    tuple(one[part] for one in self.seen),
-                    part or None,
-                    at,
-                    rounds,
-                )
+                measured("part_latency", [s[part] for s in self.seen], part or None, at, rounds)
                 for part in ("", *parts_of(self.subject.model))
                 if all(part in one for one in self.seen)
             )

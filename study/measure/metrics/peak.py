@@ -8,7 +8,7 @@ import torch
 
 from study.measure.metrics.latency import synchronize
 from study.measure.metrics.subject import Reading, Subject, Watch
-from study.records.record import Measurement
+from study.records.record import measured
 from study.spec.settings import CostConfig
 
 SIDES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
@@ -57,9 +57,7 @@ def _measure(arithmetic: str, device: str, protocol: CostConfig) -> Reading:
                 rates = time_products(side, TYPES[arithmetic], device)
                 at: Mapping[str, str | int | float] = {"side": side, "threads": protocol.threads}
                 name = f"peak_rate_{arithmetic}"
-                measurements.append(
-                    Measurement(name, "GMAC/s", "higher", tuple(rates), conditions=at)
-                )
+                measurements.append(measured(name, rates, conditions=at))
     except (RuntimeError, MemoryError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         return Reading(notes=(f"machine's peak in {arithmetic} not measured: {first[:200]}",))

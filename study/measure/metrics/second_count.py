@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from study.measure.metrics.macs import count_macs
 from study.measure.metrics.subject import Reading, Subject
-from study.records.record import Measurement
+from study.records.record import measured
 
 TOLERANCE = 1e-3
 # Names under which fvcore reports operators that are MACs; its other names are extras.
@@ -58,14 +58,13 @@ def measure_second_count(subject: Subject) -> Reading:
         name = type(error).__name__
         return Reading(notes=(f"MACs not confirmed: fvcore could not trace it ({name}: {why})",))
     values = {
-        ("fvcore_macs", "MAC"): second.macs,
-        ("fvcore_extras", "1"): second.extras,
-        ("activations", "1"): second.activations,
+        "fvcore_macs": second.macs,
+        "fvcore_extras": second.extras,
+        "activations": second.activations,
     }
     conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
     measurements = tuple(
-        Measurement(metric, unit, "lower", (float(value),), conditions=conditions)
-        for (metric, unit), value in values.items()
+        measured(metric, (value,), conditions=conditions) for metric, value in values.items()
     )
     return Reading(measurements, disagreement(sum(macs.values()), second.macs))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from study.records.record import Measurement
+from study.records.record import Measurement, measured
 from study.spec.settings import CostConfig
 
 PARTS = ("f", "g", "h", "head")  # names of a model's children; what is in none of them is "other"
@@ -149,12 +149,12 @@ def parts_of(model: nn.Module) -> tuple[str, ...]:
 
 
 def measure_parts(
-    metric: str, unit: str, by_part: Mapping[str, int], conditions: Mapping[str, str | int | float]
+    metric: str, by_part: Mapping[str, int], conditions: Mapping[str, str | int | float]
 ) -> tuple[Measurement, ...]:
     """A total and its parts, as one `Measurement` each."""
 
     def measurement(value: int, part: str | None) -> Measurement:
-        return Measurement(metric, unit, "lower", (float(value),), part, dict(conditions))
+        return measured(metric, (value,), part, conditions)
 
     total = measurement(sum(by_part.values()), None)
     return (total, *(measurement(value, part) for part, value in by_part.items()))

@@ -9,7 +9,7 @@ from torch import Tensor
 from study.measure.metrics.latency import forward, synchronize
 from study.measure.metrics.memory import available_mib, peak_growth, touch_libraries
 from study.measure.metrics.subject import Reading, Subject
-from study.records.record import Measurement
+from study.records.record import Measurement, measured
 from study.spec.settings import CostConfig
 
 
@@ -21,13 +21,12 @@ def derive_throughput(measurements: Sequence[Measurement]) -> Reading:
     """
     return Reading(
         tuple(
-            Measurement(
-                metric="throughput",
-                unit="clips/s",
-                better="higher",
-                samples=tuple(_clips_per_second(timing, ms) for ms in timing.samples),
-                conditions=timing.conditions,
-                rounds=timing.rounds,
+            measured(
+                "throughput",
+                [_clips_per_second(timing, ms) for ms in timing.samples],
+                None,
+                timing.conditions,
+                timing.rounds,
             )
             for timing in measurements
             if timing.metric == "latency"
@@ -81,10 +80,10 @@ def measure_at_batch(
     }
     rates = tuple(batch_size / one for one in seconds)
     rounds = tuple(range(len(rates)))
-    rate = Measurement("sweep_throughput", "clips/s", "higher", rates, None, at, rounds)
+    rate = measured("sweep_throughput", rates, None, at, rounds)
     if isinstance(found, str):
         return Reading((rate,), (f"memory at batch {batch_size} of the sweep: {found}",))
-    return Reading((rate, Measurement("sweep_memory", "MiB", "lower", (found,), None, at)))
+    return Reading((rate, measured("sweep_memory", (found,), None, at)))
 
 
 def why_stop(reading: Reading, protocol: CostConfig, device: str) -> str:

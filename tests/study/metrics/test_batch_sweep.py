@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from study.measure.metrics import batch_sweep
+from study.measure.metrics import throughput
 from study.measure.metrics.subject import Reading, Subject
 from study.measure.metrics.throughput import measure_at_batch, sweep_sizes, why_stop
 from study.records.record import Measurement
@@ -27,7 +27,7 @@ class Counting(nn.Module):
 
 
 def test_every_call_after_the_first_is_a_sample_of_clips_a_second(monkeypatch):
-    monkeypatch.setattr(batch_sweep, "perf_counter", lambda: Counting.now)
+    monkeypatch.setattr(throughput, "perf_counter", lambda: Counting.now)
 
     def build():
         return Subject("cell", Counting(), torch.zeros(1, 2, 3, 4, 4))
@@ -62,13 +62,13 @@ def reading(rate, mib=None, batch=8):
 def test_on_cpu_twice_the_memory_must_fit_into_half_of_what_is_available(
     monkeypatch, mib, device, why
 ):
-    monkeypatch.setattr(batch_sweep, "available_mib", lambda: 2000.0)
+    monkeypatch.setattr(throughput, "available_mib", lambda: 2000.0)
 
     assert why_stop(reading(800.0, mib), CostConfig(), device) == why
 
 
 def test_twice_the_time_must_fit_into_the_budget(monkeypatch):
-    monkeypatch.setattr(batch_sweep, "available_mib", lambda: 2000.0)
+    monkeypatch.setattr(throughput, "available_mib", lambda: 2000.0)
     # 4 calls of 16 clips at 8 clips a second
     assert why_stop(reading(8.0, 1.0), CostConfig(budget_s=8.1), "cuda") == ""
     assert why_stop(reading(8.0, 1.0), CostConfig(budget_s=7.9), "cuda") == (

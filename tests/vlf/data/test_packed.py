@@ -18,7 +18,7 @@ from vlf.config import ConfigError, PackedConfig, RunConfig, VideoListConfig
 from vlf.config.folder import pack_path
 from vlf.data import open_clips
 from vlf.data.datasets import packed
-from vlf.data.datasets.packed import Packing, read_index, read_pack, write_pack
+from vlf.data.datasets.packed import Packing, read_index, read_pack
 from vlf.data.pack import check, main, pack
 from vlf.data.preparation.pack_source import Source, find_source
 from vlf.data.preparation.write_video import write_video
@@ -118,26 +118,6 @@ def test_a_packed_file_is_jpegs_that_others_can_read(folder):
     with Image.open(folder / "one.jpg") as image:
         assert image.size == (49, 37)
         assert np.asarray(image)[..., 2].mean() == pytest.approx(40, abs=3)
-
-
-def test_a_video_that_is_smaller_is_packed_as_it_is(tmp_path):
-    small = [picture(level, (20, 30)) for level in range(3)]
-    entry = write_pack(tmp_path / "small", small, Packing(64), 0)
-    assert (entry.frames, entry.height, entry.width) == (3, 20, 30)
-    frames = read_pack(tmp_path / "small", entry, np.array([2]))
-    assert np.abs(frames[0].astype(int) - small[2]).mean() < 3
-
-
-def test_full_chroma_keeps_colours_that_half_of_it_blurs(tmp_path):
-    checks = np.zeros((16, 16, 3), np.uint8)
-    checks[::2, ::2], checks[1::2, 1::2] = (200, 0, 0), (0, 0, 200)
-    errors = {}
-    for chroma in ("full", "half"):
-        packing = Packing(16, 95, chroma)
-        entry = write_pack(tmp_path / chroma, [checks], packing, 0)
-        frame = read_pack(tmp_path / chroma, entry, np.array([0]))[0]
-        errors[chroma] = np.abs(frame.astype(int) - checks).mean()
-    assert errors["full"] < 10 < errors["half"]
 
 
 def test_packing_again_makes_nothing_and_the_same_bytes_elsewhere(videos, folder, tmp_path, capsys):
