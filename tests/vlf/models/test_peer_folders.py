@@ -3,7 +3,7 @@
 import pytest
 import torch
 import transformers
-from test_peers import MOTION, small
+from test_peers import MOTION, on_meta, small
 
 from vlf.config import (
     ConfigError,
