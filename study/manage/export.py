@@ -29,8 +29,8 @@ from study.plan.jobs import exit_code
 from study.plan.known_studies import kept_of
 from study.plan.other_records import with_other_devices
 from study.plan.planner import Plan
+from study.records.environment import source_state
 from study.records.record import Outcome, Record
-from study.records.source import source_state
 from study.records.store import Store, new_attempt
 from study.records.units import size as in_words
 from study.spec.study import StudyError

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.cli.options import Options
 from study.manage.export import versions
 from study.manage.tar_file import TarError
 from study.manage.unpack import (
@@ -33,19 +32,26 @@ from study.records.store import Key, Store, new_attempt
 from study.spec.study import StudyError
 
 
-def import_study(options: Options, check_claims: Callable[[Path], object], console: Console) -> int:
-    """Take an archive into a results folder; 0.
+def import_study(
+    path: Path,
+    root: Path,
+    quick: bool,
+    check_claims: Callable[[Path], object],
+    console: Console,
+) -> None:
+    """Import an archive into a results folder, which is made if it is missing.
 
     Args:
-        options: The archive, and the results folder; made where there is none.
-        check_claims: Reads the ledger of claims in a folder, and raises if it is none.
-        console: Where it is told what was new.
+        path: The archive.
+        root: The results folder.
+        quick: The folder is one of `--quick` runs; the archive must agree.
+        check_claims: Reads the ledger of claims in a folder; raises OSError if it is damaged.
+        console: Receives the summary.
 
     Raises:
         StudyError: If the archive is not what `--archive` writes; nothing is in place then.
         OSError: If the folder cannot be written.
     """
-    path, root = options.study, options.results
     was_there = root.is_dir()
     stage = root / f".import-{new_attempt()}"
     try:
@@ -53,8 +59,8 @@ def import_study(options: Options, check_claims: Callable[[Path], object], conso
             raise StudyError("is no file")
         with path.open("rb") as stream:
             archive = read_archive(stream)
-            if archive.study.get("quick") is not options.quick:
-                say = "without" if options.quick else "with"
+            if archive.study.get("quick") is not quick:
+                say = "without" if quick else "with"
                 raise StudyError(f"is of another kind of run: import it {say} --quick")
             check_room(archive, root)
             stage.mkdir(parents=True)
@@ -74,7 +80,6 @@ def import_study(options: Options, check_claims: Callable[[Path], object], conso
         if not was_there:
             with contextlib.suppress(OSError):  # not empty: all went well
                 root.rmdir()
-    return 0
 
 
 def _check_claims(check_claims: Callable[[Path], object], folder: Path) -> None:
