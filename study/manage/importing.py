@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from study.manage.export import versions
-from study.manage.tar_file import TarError
 from study.manage.unpack import (
     CLAIMS,
     SCALED,
@@ -69,7 +68,7 @@ def import_study(
         if CLAIMS in archive.files:
             _check_claims(check_claims, stage / "report")
         _settle(archive, kept, records, stage, root, console)
-    except (StudyError, TarError) as error:
+    except StudyError as error:
         raise StudyError(f"--import: {path}: {error}") from None
     except FileNotFoundError as error:
         if error.filename != str(path):

@@ -8,17 +8,18 @@ import os
 import random
 import shutil
 import tarfile
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
 from made_results import STUDY, add, contents, fill, main, plan_of, record_of
 
-from study.manage.export import member_name
-from study.manage.tar_file import BLOCK, END, header_of, padding_of, read_members
 from study.plan.known_studies import keep_study
 from study.records.record import Artifact, Record
 from study.records.store import Store
 
+BLOCK = 64  # what mutations move
 CLAIMED = STUDY + "claims: ['top1[VLF] > top1[TSN]']\n"
 LEDGER = {
     "schema": 1,
@@ -42,7 +43,7 @@ def origin(tmp_path_factory):
     (root / "order" / "tables" / "main.csv").write_text("a,b\n", "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        code, out, err = main("order.yaml", "--archive", "order.tar")
+        code, out, err = main("order.yaml", "--archive", "order.zip")
     assert (code, err) == (0, ""), out + err
     return folder
 
@@ -51,26 +52,32 @@ def origin(tmp_path_factory):
 def here(origin, tmp_path, monkeypatch):
     """Another folder, with the archive and nothing else."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(origin / "order.tar", tmp_path)
+    shutil.copy(origin / "order.zip", tmp_path)
     return tmp_path
 
 
 def unpack(content):
     """Name -> content, in order."""
-    stream = io.BytesIO(content)
-    found = {}
-    for name, member in read_members(stream).items():
-        stream.seek(member.offset)
-        found[name] = stream.read(member.size)
-    return found
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def pack(members):
-    parts = [
-        header_of(name, len(content)) + content + padding_of(len(content))
-        for name, content in members
-    ]
-    return b"".join(parts) + END
+def pack(members, **changes):
+    """A zip of these; `changes` are attributes of the last entry."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(stream, "w") as archive:
+        for at, (name, content) in enumerate(members, 1):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o100644 << 16
+            for key, value in changes.items() if at == len(members) else ():
+                setattr(info, key, value)
+            archive.writestr(info, content)
+    return stream.getvalue()
+
+
+def directory_of(content):
+    """Position of the central directory, which the end of a file without comment names."""
+    return int.from_bytes(content[-6:-2], "little")
 
 
 def manifest_of(values):
@@ -83,8 +90,7 @@ def manifest_of(values):
 def repack(members, files=None, **manifest):
     """An archive whose manifest fits its content, whatever that is; `files`: path -> content."""
     values = json.loads(members["manifest.json"])
-    names = {member_name(path): path for path in values["files"]}
-    own = {names[name]: content for name, content in members.items() if name in names}
+    own = {name: content for name, content in members.items() if name in values["files"]}
     for path, content in (files or {}).items():
         own.pop(path, None)
         if content is not None:
@@ -93,17 +99,16 @@ def repack(members, files=None, **manifest):
         path: [len(content), hashlib.sha256(content).hexdigest()] for path, content in own.items()
     }
     values |= manifest
-    rest = [(member_name(path), content) for path, content in own.items()]
-    return pack([manifest_of(values), *rest])
+    return pack([manifest_of(values), *own.items()])
 
 
 def refused(here, content, words=""):
     """The command's line on an archive of this content, which leaves nothing behind."""
-    (here / "bad.tar").write_bytes(content)
+    (here / "bad.zip").write_bytes(content)
     before = contents(here)
-    code, out, err = main("bad.tar", "--import")
+    code, out, err = main("bad.zip", "--import")
     assert code == 2, out + err
-    assert err.startswith("error: --import: bad.tar: ")
+    assert err.startswith("error: --import: bad.zip: ")
     assert len(err.splitlines()) == 1
     assert err.strip().isprintable()
     assert words in err, err
@@ -113,7 +118,7 @@ def refused(here, content, words=""):
 
 
 def test_an_archive_holds_what_a_plan_and_a_report_need_and_taken_in_all_is_reused(origin, here):
-    code, out, err = main("order.tar", "--import")
+    code, out, err = main("order.zip", "--import")
 
     assert (code, err) == (0, "")
     assert "6 records: 6 new, 0 here already" in out
@@ -130,21 +135,22 @@ def test_an_archive_holds_what_a_plan_and_a_report_need_and_taken_in_all_is_reus
 
 
 def test_the_same_content_is_the_same_bytes(origin, here, monkeypatch):
-    main("order.tar", "--import")
+    main("order.zip", "--import")
     other = here / "elsewhere"
     shutil.copytree(origin, other)
     for path in other.rglob("*"):
         os.utime(path, (1, 1))
     monkeypatch.chdir(other)
-    assert main("order.yaml", "--archive", "again.tar")[0] == 0
+    assert main("order.yaml", "--archive", "again.zip")[0] == 0
 
-    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()
+    assert (other / "again.zip").read_bytes() == (origin / "order.zip").read_bytes()
 
 
-def test_any_tar_program_reads_it(here):
-    with tarfile.open("order.tar") as archive:
-        names = archive.getnames()
-        assert all(one.isfile() and one.mtime == 0 for one in archive.getmembers())
+def test_any_zip_program_reads_it(here):
+    with zipfile.ZipFile("order.zip") as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert names[0] == "manifest.json"
     assert "study/ablations/base.yaml" in names
     assert "report/tables/main.csv" in names
@@ -154,10 +160,10 @@ def test_an_archive_is_never_written_over_a_file(origin, monkeypatch):
     monkeypatch.chdir(origin)
     before = contents(origin)
 
-    code, _, err = main("order.yaml", "--archive", "order.tar")
+    code, _, err = main("order.yaml", "--archive", "order.zip")
 
     assert code == 2
-    assert "order.tar is there already" in err
+    assert "order.zip is there already" in err
     assert contents(origin) == before
 
 
@@ -173,21 +179,21 @@ def test_a_study_that_is_not_finished_is_archived_as_it_is_and_said_so(origin, h
     gone.unlink()
     files[1].write_bytes(b"other")
 
-    code, out, err = main("order.yaml", "--archive", "part.tar")
+    code, out, err = main("order.yaml", "--archive", "part.zip")
     assert code == 2
     assert f"{files[1].relative_to(other)} is damaged" in err
     assert not list(other.glob("*part*"))
 
     files[1].unlink()
-    code, out, err = main("order.yaml", "--archive", "part.tar")
+    code, out, err = main("order.yaml", "--archive", "part.zip")
     assert code == 1
     assert "1 of 6 jobs have no record" in out
     assert f"left out: predictions of {damaged.name}" in out
-    assert main("part.tar", "--import", "--results", "new")[0] == 0
+    assert main("part.zip", "--import", "--results", "new")[0] == 0
 
 
 def test_the_first_complete_record_wins_and_a_damaged_file_is_mended(here):
-    main("order.tar", "--import")
+    main("order.zip", "--import")
     root = Path("results")
     first, second, third = sorted((root / "records").glob("train-*.json"))[:3]
     record = Record.from_json(first.read_text("utf-8"))
@@ -199,7 +205,7 @@ def test_the_first_complete_record_wins_and_a_damaged_file_is_mended(here):
     file.write_bytes(b"torn")
     (root / "order" / "claims.json").write_text("{}", "utf-8")
 
-    code, out, _ = main("order.tar", "--import")
+    code, out, _ = main("order.zip", "--import")
 
     assert code == 0
     assert "6 records: 1 new, 4 here already, 1 other than those here, which stay" in out
@@ -213,44 +219,51 @@ def test_the_first_complete_record_wins_and_a_damaged_file_is_mended(here):
 
 
 def test_a_quick_study_goes_to_quick_results_alone(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     study = {**json.loads(members["manifest.json"])["study"], "quick": True}
     refused(here, repack(members, study=study), "import it with --quick")
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("change", "words"),
     [
-        (tarfile.SYMTYPE, "is a symbolic link"),
-        (tarfile.LNKTYPE, "is a hard link"),
-        (tarfile.CHRTYPE, "is a device"),
-        (tarfile.BLKTYPE, "is a device"),
-        (tarfile.FIFOTYPE, "is a pipe"),
-        (tarfile.DIRTYPE, "is a folder"),
-        (tarfile.GNUTYPE_SPARSE, "is a sparse file"),
-        (tarfile.GNUTYPE_LONGNAME, "is a long name"),
-        (tarfile.XHDTYPE, "is an extended header"),
-        (tarfile.XGLTYPE, "is a global header"),
-        (tarfile.CONTTYPE, "is not as --archive writes it"),
+        ({"external_attr": 0o120777 << 16}, "is a symbolic link"),
+        ({"external_attr": 0o040755 << 16}, "is a folder"),
+        ({"external_attr": 0o020644 << 16}, "is not a plain file"),
+        ({"external_attr": 0o010644 << 16}, "is not a plain file"),
+        ({"external_attr": 0o104755 << 16}, "its directory is not as --archive writes it"),
+        ({"filename": "study/folder/"}, "is a folder"),
+        ({"compress_type": zipfile.ZIP_DEFLATED}, "is compressed"),
+        ({"compress_type": zipfile.ZIP_BZIP2}, "is compressed"),
+        ({"date_time": (2030, 1, 1, 0, 0, 0)}, "is not as --archive writes it"),
+        ({"extra": b"\x99\x99\0\0"}, "is not as --archive writes it"),
+        ({"comment": b"x"}, "its directory is not as --archive writes it"),
     ],
 )
-def test_what_is_no_plain_file_is_refused(here, kind, words):
-    info = tarfile.TarInfo("study/ablations/order.yaml")
-    info.type, info.linkname = kind, "/etc/passwd" if kind in tarfile.REGULAR_TYPES else ""
-    if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
-        info.linkname = "/etc/passwd"
-    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + Path("order.tar").read_bytes(), words)
+def test_entries_other_than_plain_files_are_refused(here, change, words):
+    members = unpack(Path("order.zip").read_bytes())
+    refused(here, pack([*members.items(), ("study/x.yaml", bytes(1 << 20))], **change), words)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"uid": 0o7}, {"mtime": 1}, {"mode": 0o755}, {"uname": "root"}, {"mode": 0o4755}],
-)
-def test_headers_with_more_than_a_name_and_a_size_are_refused(here, change):
-    info = tarfile.TarInfo("manifest.json")
-    for name, value in change.items():
-        setattr(info, name, value)
-    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + END, "is not as --archive writes it")
+def test_encrypted_entries_are_refused(here):
+    content = bytearray(Path("order.zip").read_bytes())
+    content[6] |= 1
+    content[directory_of(content) + 8] |= 1
+    refused(here, bytes(content), "is encrypted")
+
+
+@pytest.mark.parametrize("name", ["study/ablations/ORDER.yaml", "study/e\u0301.yaml"])
+def test_names_that_differ_by_case_or_unicode_form_are_refused(here, name):
+    members = unpack(Path("order.zip").read_bytes())
+    files = {"study/\u00e9.yaml": b"x", name: b"x"}
+    refused(here, repack(members, files), "differ by case or Unicode form alone")
+
+
+def test_a_tar_of_an_earlier_version_is_refused_by_name(here):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("manifest.json"))
+    refused(here, stream.getvalue(), "is a tar file, which earlier versions wrote")
 
 
 NAMES = [
@@ -265,33 +278,35 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_are_no_file_of_a_study_are_refused(here, name):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     values = json.loads(members["manifest.json"])
     values["files"][name] = [1, hashlib.sha256(b"x").hexdigest()]
-    rest = [*list(members.items())[1:], (member_name(name) or "x", b"x")]
+    rest = [*list(members.items())[1:], (name or "x", b"x")]
     content = pack([manifest_of(values), *rest])
     refused(here, content, "is no name of a file of a study")
 
 
 def test_sizes_that_are_not_there_are_refused(here):
-    content = Path("order.tar").read_bytes()
-    for size in (1 << 32, 0o77777777777, len(content) + 1):
-        refused(here, header_of("manifest.json", size) + content, "more than the file has left")
-    for end in (0, 3, BLOCK - 1, BLOCK, 5 * BLOCK, len(content) // 2, len(content) - 1):
+    content = Path("order.zip").read_bytes()
+    central = directory_of(content)
+    for size in (0, 1 << 31, 0xFFFFFFFF, len(content) + 1):
+        number = size.to_bytes(4, "little")
+        false = bytearray(content)
+        false[central + 24 : central + 28] = number
+        refused(here, bytes(false))
+        false[central + 20 : central + 24] = number
+        refused(here, bytes(false))
+        false[18:26] = 2 * number
+        refused(here, bytes(false))
+    for end in (0, 3, 30, central, central + 5, len(content) // 2, len(content) - 1):
         refused(here, content[:end])
-    refused(here, content + b"x", "behind its end")
-    refused(here, content + END, "behind its end")
-    refused(here, content[:-BLOCK], "behind its end, or its end is cut off")
-    negative = bytearray(header_of("manifest.json", 1))
-    negative[124:136] = b"-0000000001\0"
-    refused(here, bytes(negative) + content)
-    huge = bytearray(header_of("manifest.json", 1))
-    huge[124:136] = b"\x80" + b"\xff" * 11  # base 256, as GNU tar writes sizes beyond 8 GiB
-    refused(here, bytes(huge) + content)
+    refused(here, content + b"x")
+    refused(here, content + content[-22:])
+    refused(here, b"x" + content)
 
 
 def test_a_manifest_that_does_not_fit_is_refused(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     rest = list(members.items())[1:]
     values = json.loads(members["manifest.json"])
     for content in (b"", b"[]", b"{}", b"[" * 100_000, b'{"schema": 1}', b"\xff", b"1" * 10_000):
@@ -310,9 +325,9 @@ def test_a_manifest_that_does_not_fit_is_refused(here):
 
 def a_record(here):
     """Its path in the archive, and the record."""
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     path = min(p for p in json.loads(members["manifest.json"])["files"] if "records/train" in p)
-    return members, path, Record.from_json(members[member_name(path)].decode())
+    return members, path, Record.from_json(members[path].decode())
 
 
 def test_a_record_goes_where_its_content_says_or_nowhere(here):
@@ -371,13 +386,13 @@ def test_files_of_records_are_those_that_records_name(here):
 def test_a_study_that_cannot_be_planned_from_the_archive_alone_is_refused(
     here, files, study, words
 ):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     said = {**json.loads(members["manifest.json"])["study"], **study}
     refused(here, repack(members, files, study=said), words)
 
 
 def test_a_study_that_extends_a_file_of_this_machine_is_refused(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     (here / "base.yaml").write_text(CLAIMED, "utf-8")
     text = f"extends: {here}/base.yaml\n"
     digest = hashlib.sha256(f"{text}\0{CLAIMED}".encode()).hexdigest()
@@ -389,8 +404,8 @@ def test_a_study_that_extends_a_file_of_this_machine_is_refused(here):
 def test_what_is_no_archive_is_refused(here):
     for content in (b"", b"x", bytes(BLOCK), bytes(10 * BLOCK), b"\x1f\x8b" + bytes(600)):
         refused(here, content)
-    os.mkfifo(here / "pipe.tar")
-    for name, words in (("pipe.tar", "is no file"), (".", "is no file"), ("gone", "no such file")):
+    os.mkfifo(here / "pipe.zip")
+    for name, words in (("pipe.zip", "is no file"), (".", "is no file"), ("gone", "no such file")):
         code, _, err = main(name, "--import")
         assert code == 2
         assert words in err
@@ -422,7 +437,7 @@ def mutated(content, draw):
 
 @pytest.mark.parametrize("part", range(3))
 def test_a_damaged_archive_is_one_line_or_the_same_content(origin, here, part):
-    whole = (origin / "order.tar").read_bytes()
+    whole = (origin / "order.zip").read_bytes()
     draw = random.Random(part)
     for _ in range(60):
         content = mutated(whole, draw)
@@ -439,8 +454,8 @@ def test_a_failed_record_goes_along_and_counts_there(origin, here, monkeypatch):
     for attempt in ("c" * 12, "d" * 12, "e" * 12):
         failed = record_of(job, status="failed", reason="no luck", attempt=attempt)
         Store(Path("results")).add(job.key, failed)
-    assert main("order.yaml", "--archive", "failed.tar")[0] == 1
-    assert main("failed.tar", "--import", "--results", "new")[0] == 0
+    assert main("order.yaml", "--archive", "failed.zip")[0] == 1
+    assert main("failed.zip", "--import", "--results", "new")[0] == 0
 
     assert (
         "5 reused + 0 skipped + 1 failed" in main("order.yaml", "--status", "--results", "new")[1]
@@ -460,6 +475,6 @@ def test_what_another_study_left_is_not_taken_along(origin, here, monkeypatch):
     for job in plan.training:
         add(Store(Path("results")), job)
 
-    main("order.yaml", "--archive", "again.tar")
+    main("order.yaml", "--archive", "again.zip")
 
-    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()
+    assert (other / "again.zip").read_bytes() == (origin / "order.zip").read_bytes()
