@@ -1,7 +1,7 @@
-"""`--import`: an archive of a study, moved into a results folder when all of it has been checked.
+"""`--import`: an archive of a study, moved into a results folder after all checks passed.
 
-The first complete record wins, as everywhere: what is here stays. The report in the archive is for
-people and is not taken over; `--report` makes it here.
+The first complete record wins: existing records stay. The archived report is not imported;
+`--report` makes it again.
 """
 
 import contextlib
@@ -134,12 +134,12 @@ def _settle(
 
 
 def _shown(value: object) -> str:
-    """Text of others, which may hold what a terminal obeys."""
-    return "".join(one for one in str(value)[:80] if one.isprintable())
+    """Text from an archive without control characters, which a terminal would execute."""
+    return "".join(char for char in str(value)[:80] if char.isprintable())
 
 
 def _read_own(path: Path) -> Record | None:
-    """What is here of that name; None also if it is damaged, and so counts for nothing."""
+    """Read the record of that name; None if it is missing or damaged."""
     try:
         return Record.from_json(path.read_text("utf-8"))
     except NewerSchemaError as error:
@@ -156,7 +156,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _place_artifacts(archive: Archive, record: Record, stage: Path, root: Path) -> None:
-    """Files of a record that counts here; one that is damaged here is mended."""
+    """Place the files of a record that is valid here; replace damaged ones."""
     for artifact in record.artifacts.values():
         if artifact.path not in archive.files or not (stage / artifact.path).exists():
             continue
