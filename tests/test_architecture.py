@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "vlf": {"vlf.config", "vlf.models", "vlf.data"},
     "study.records": set(),
     "study.spec": {"study.records", "study.executors", "vlf.config"},
-    "study.executors": {"study.records", "study.measure.supervision", "vlf.config"},
+    "study.executors": {"study.records", "vlf.config"},
     "study.measure.metrics": {"study.records", "study.spec"},
     "study.measure": {"study.records", "study.spec", "study.measure.metrics"},
     "study.plan": {
@@ -59,7 +59,6 @@ MAY_IMPORT = {
         "study.executors",
         "study.plan",
         "study.match",
-        "study.cli",
         "vlf.config",
     },
     "study.cli": {"study", "analysis", "vlf.config"},

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from analysis.figures.style import DPI, Drawing, freeze_layout, house_style, is_page
 from analysis.report.registry import resolve
 from analysis.results.results import Results
-from study.records.atomic import write_atomically
+from study.records.files import write_atomic
 
 # Without dates and versions, so that the same records give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedF
         with _fonts_as_drawn():
             content = {ending: _render(drawing, ending) for ending in FORMATS}
     paths = tuple(
-        write_atomically(folder / f"{name}.{ending}", data) for ending, data in content.items()
+        write_atomic(folder / f"{name}.{ending}", data) for ending, data in content.items()
     )
     is_wide = is_page(drawing.figure.get_figwidth())
     return SavedFigure(name, drawing.caption, paths, content["svg"], is_wide, frozenset(missing))

@@ -27,7 +27,7 @@ from analysis.stats.format import plural, prefix_for, significant
 from analysis.tables.latex import escape_latex
 from analysis.tables.matched import matched_columns, matched_remarks
 from analysis.tables.table import escape_markdown
-from study.records.atomic import write_atomically
+from study.records.files import write_atomic
 from study.records.record import Kind, Record
 
 MOST_ITEMS = 30  # of a list; records.csv has all
@@ -46,7 +46,7 @@ def write_methods(results: Results, folder: Path) -> list[Path]:
     """Write `methods.md` and `methods.tex`, a part for a paper; gives their paths."""
     sections = methods(results)
     return [
-        write_atomically(folder / f"methods.{ending}", _render(f"methods.{ending}", sections))
+        write_atomic(folder / f"methods.{ending}", _render(f"methods.{ending}", sections))
         for ending in ("md", "tex")
     ]
 

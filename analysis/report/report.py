@@ -31,7 +31,7 @@ from analysis.stats.format import significant
 from analysis.tables import TABLES
 from analysis.tables.status import STATUSES, status_counts
 from analysis.tables.table import Table, escape_markdown
-from study.records.atomic import write_atomically
+from study.records.files import write_atomic
 from study.records.record import Outcome
 from study.spec.study import Study
 
@@ -82,7 +82,7 @@ def write_report(
     table_names = chosen_tables(study.report)
     figure_names = chosen_figures(study.report)
     results, judgement = look_at_claims(study, outcomes, folder, results_root)
-    paths = [write_atomically(folder / "records.csv", results.frame.to_csv(index=False))]
+    paths = [write_atomic(folder / "records.csv", results.frame.to_csv(index=False))]
     made = {name: resolve(TABLES[name])(results) for name in dict.fromkeys((*FIRST, *table_names))}
     tables: dict[str, Table] = {name: table for name, table in made.items() if table is not None}
     for name, table in tables.items():
@@ -94,8 +94,8 @@ def write_report(
     paths += write_methods(results, folder)
     values = _values(results, tables, figures)
     pages = [
-        write_atomically(folder / "report.html", _render("report.html", values)),
-        write_atomically(folder / "report.md", _render("report.md", values)),
+        write_atomic(folder / "report.html", _render("report.html", values)),
+        write_atomic(folder / "report.md", _render("report.md", values)),
     ]
     return Report(
         tables["main"],
@@ -140,7 +140,7 @@ def _write_table(folder: Path, table: Table) -> list[Path]:
         "tex": table.to_latex(),
         "html": _page(table),
     }
-    return [write_atomically(folder / f"{table.name}.{e}", content[e]) for e in ENDINGS]
+    return [write_atomic(folder / f"{table.name}.{e}", content[e]) for e in ENDINGS]
 
 
 def _page(table: Table) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from study.records.atomic import write_atomically
+from study.records.files import write_atomic
 from study.records.schema import LEDGER, NewerSchemaError
 from study.spec.study import Claim, Study
 
@@ -96,7 +96,7 @@ class Ledger:
         if self.entries:
             _keep_older(folder / NAME)
             content = {"schema": LEDGER.present, **asdict(self)}
-            write_atomically(folder / NAME, json.dumps(content, indent=1) + "\n")
+            write_atomic(folder / NAME, json.dumps(content, indent=1) + "\n")
 
 
 def read_ledger(folder: Path) -> Ledger:
@@ -124,7 +124,7 @@ def _keep_older(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         text = path.read_text("utf-8")
         if (number := json.loads(text)["schema"]) != LEDGER.present:
-            write_atomically(path.with_name(f"{path.stem}.schema-{number}.json"), text)
+            write_atomic(path.with_name(f"{path.stem}.schema-{number}.json"), text)
 
 
 def register_claims(study: Study, folder: Path, now: datetime | None = None) -> Ledger:

@@ -36,8 +36,8 @@ examples:
   python run_study.py ablations/frames.yaml --executor inline --only variant=VLF,seed=0
   python run_study.py ablations/frames.yaml --cost-only --device-name jetson-nano
   python run_study.py ablations/frames.yaml --executor slurm --slurm partition=gpu --detach
-  python run_study.py ablations/frames.yaml --archive frames.tar
-  python run_study.py frames.tar --import --results elsewhere
+  python run_study.py ablations/frames.yaml --archive frames.zip
+  python run_study.py frames.zip --import --results elsewhere
 
 exit codes:
   0    every cell is done; with --cost-only: every cost

@@ -39,7 +39,7 @@ from study.executors.task import (
     is_storage_error,
     reason_of_exit,
 )
-from study.measure.supervision import set_environment
+from study.records.environment import set_environment
 from study.records.lease import Leases, is_dead, myself
 from study.records.record import Record
 from study.records.store import Store

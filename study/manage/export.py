@@ -2,7 +2,7 @@
 
     manifest.json       first: how the study was run, versions, size and sha256 of every other file
     study/...           the study file and what it extends
-    records/...         the records that its plan takes, `identity.` as a folder
+    records/...         the records that its plan takes
     artifacts/...       their predictions, curves and examples
     scaled/...          what `match` chose
     report/...          as it was
@@ -15,22 +15,25 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+from unicodedata import normalize
+from zipfile import ZipFile
 
 from rich.console import Console
 
-from study.manage.tar_file import END, TarError, header_of, padding_of
+from study.manage.zip_file import member_info
 from study.match.cells import values_files
 from study.plan.jobs import exit_code
 from study.plan.known_studies import kept_of
 from study.plan.other_records import with_other_devices
 from study.plan.planner import Plan
+from study.records.environment import source_state
 from study.records.record import Outcome, Record
-from study.records.source import source_state
 from study.records.store import Store, new_attempt
 from study.records.units import size as in_words
 from study.spec.study import StudyError
@@ -49,12 +52,6 @@ class Packed:
     size: int
     sha256: str
     content: bytes | Path
-
-
-def member_name(path: str) -> str:
-    """How a file of a results folder is called in the archive: names of records are too long."""
-    place, _, rest = path.partition("/")
-    return f"{place}/{rest.replace('.', '/', 1)}" if place in ("records", "artifacts") else path
 
 
 def archive_study(plan: Plan, store: Store, target: Path, report: Path, console: Console) -> int:
@@ -183,49 +180,48 @@ def versions() -> dict[str, str]:
 
 
 def _write(target: Path, plan: Plan, files: dict[str, Packed]) -> str:
-    """Gives the sha256 of the archive."""
-    content = _manifest(plan, files)
+    """Write the archive; return its sha256."""
+    check_names(files)
+    files = {MANIFEST: _pack(_manifest(plan, files)), **dict(sorted(files.items()))}
     draft = target.with_name(f".{target.name}.{new_attempt()}.draft")
-    digest = hashlib.sha256()
     try:
         with draft.open("xb") as stream:
-            _add(stream, digest, MANIFEST, _pack(content))
-            for name, one in sorted(files.items()):
-                _add(stream, digest, member_name(name), one)
-            digest.update(END)
-            stream.write(END)
+            with ZipFile(stream, "w") as archive:
+                for name, packed in files.items():
+                    _add(archive, name, packed)
             stream.flush()
             os.fsync(stream.fileno())
-        os.link(draft, target)  # fails if somebody else has made it meanwhile
-    except TarError as error:
-        raise StudyError(f"--archive: {error}") from None
+        os.link(draft, target)  # fails if another command has made it meanwhile
+        return _pack(draft).sha256
     except FileExistsError:
         raise StudyError(f"--archive: {target} is there already; name another file") from None
     finally:
         draft.unlink(missing_ok=True)
-    return digest.hexdigest()
 
 
-def _add(stream: BinaryIO, digest: "hashlib._Hash", name: str, one: Packed) -> None:
-    own = hashlib.sha256()
-    _put(stream, digest, header_of(name, one.size))
-    for part in _parts(one.content):
-        own.update(part)
-        _put(stream, digest, part)
-    if own.hexdigest() != one.sha256:
+def _add(archive: ZipFile, name: str, packed: Packed) -> None:
+    digest = hashlib.sha256()
+    with (
+        archive.open(member_info(name, packed.size), "w") as member,
+        packed.content.open("rb")
+        if isinstance(packed.content, Path)
+        else BytesIO(packed.content) as source,
+    ):
+        while part := source.read(CHUNK):
+            digest.update(part)
+            member.write(part)
+    if digest.hexdigest() != packed.sha256:
         raise OSError(f"{name} has changed while it was read")
-    _put(stream, digest, padding_of(one.size))
 
 
-def _put(stream: BinaryIO, digest: "hashlib._Hash", content: bytes) -> None:
-    digest.update(content)
-    stream.write(content)
+def check_names(names: Iterable[str]) -> None:
+    """Refuse files that some file systems cannot keep apart; reports stay in the archive.
 
-
-def _parts(content: bytes | Path) -> Iterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-        return
-    with content.open("rb") as stream:
-        while part := stream.read(CHUNK):
-            yield part
+    Raises:
+        StudyError: With two names that differ by case or Unicode form alone.
+    """
+    known: dict[str, str] = {}
+    for name in names:
+        first = known.setdefault(normalize("NFC", normalize("NFC", name).casefold()), name)
+        if first != name and not name.startswith("report/"):
+            raise StudyError(f"{first!r} and {name!r} differ by case or Unicode form alone")

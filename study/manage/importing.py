@@ -1,7 +1,7 @@
-"""`--import`: an archive of a study, moved into a results folder when all of it has been checked.
+"""`--import`: an archive of a study, moved into a results folder after all checks passed.
 
-The first complete record wins, as everywhere: what is here stays. The report in the archive is for
-people and is not taken over; `--report` makes it here.
+The first complete record wins: existing records stay. The archived report is not imported;
+`--report` makes it again.
 """
 
 import contextlib
@@ -13,9 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.cli.options import Options
 from study.manage.export import versions
-from study.manage.tar_file import TarError
 from study.manage.unpack import (
     CLAIMS,
     SCALED,
@@ -33,19 +31,26 @@ from study.records.store import Key, Store, new_attempt
 from study.spec.study import StudyError
 
 
-def import_study(options: Options, check_claims: Callable[[Path], object], console: Console) -> int:
-    """Take an archive into a results folder; 0.
+def import_study(
+    path: Path,
+    root: Path,
+    quick: bool,
+    check_claims: Callable[[Path], object],
+    console: Console,
+) -> None:
+    """Import an archive into a results folder, which is made if it is missing.
 
     Args:
-        options: The archive, and the results folder; made where there is none.
-        check_claims: Reads the ledger of claims in a folder, and raises if it is none.
-        console: Where it is told what was new.
+        path: The archive.
+        root: The results folder.
+        quick: The folder is one of `--quick` runs; the archive must agree.
+        check_claims: Reads the ledger of claims in a folder; raises OSError if it is damaged.
+        console: Receives the summary.
 
     Raises:
         StudyError: If the archive is not what `--archive` writes; nothing is in place then.
         OSError: If the folder cannot be written.
     """
-    path, root = options.study, options.results
     was_there = root.is_dir()
     stage = root / f".import-{new_attempt()}"
     try:
@@ -53,8 +58,8 @@ def import_study(options: Options, check_claims: Callable[[Path], object], conso
             raise StudyError("is no file")
         with path.open("rb") as stream:
             archive = read_archive(stream)
-            if archive.study.get("quick") is not options.quick:
-                say = "without" if options.quick else "with"
+            if archive.study.get("quick") is not quick:
+                say = "without" if quick else "with"
                 raise StudyError(f"is of another kind of run: import it {say} --quick")
             check_room(archive, root)
             stage.mkdir(parents=True)
@@ -63,7 +68,7 @@ def import_study(options: Options, check_claims: Callable[[Path], object], conso
         if CLAIMS in archive.files:
             _check_claims(check_claims, stage / "report")
         _settle(archive, kept, records, stage, root, console)
-    except (StudyError, TarError) as error:
+    except StudyError as error:
         raise StudyError(f"--import: {path}: {error}") from None
     except FileNotFoundError as error:
         if error.filename != str(path):
@@ -74,7 +79,6 @@ def import_study(options: Options, check_claims: Callable[[Path], object], conso
         if not was_there:
             with contextlib.suppress(OSError):  # not empty: all went well
                 root.rmdir()
-    return 0
 
 
 def _check_claims(check_claims: Callable[[Path], object], folder: Path) -> None:
@@ -130,12 +134,12 @@ def _settle(
 
 
 def _shown(value: object) -> str:
-    """Text of others, which may hold what a terminal obeys."""
-    return "".join(one for one in str(value)[:80] if one.isprintable())
+    """Text from an archive without control characters, which a terminal would execute."""
+    return "".join(char for char in str(value)[:80] if char.isprintable())
 
 
 def _read_own(path: Path) -> Record | None:
-    """What is here of that name; None also if it is damaged, and so counts for nothing."""
+    """Read the record of that name; None if it is missing or damaged."""
     try:
         return Record.from_json(path.read_text("utf-8"))
     except NewerSchemaError as error:
@@ -152,7 +156,7 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _place_artifacts(archive: Archive, record: Record, stage: Path, root: Path) -> None:
-    """Files of a record that counts here; one that is damaged here is mended."""
+    """Place the files of a record that is valid here; replace damaged ones."""
     for artifact in record.artifacts.values():
         if artifact.path not in archive.files or not (stage / artifact.path).exists():
             continue

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from study.executors import executor_folders
-from study.manage.export import CHUNK, MANIFEST, SCHEMA, checksum_of, member_name
-from study.manage.tar_file import Member, read_members
+from study.manage.export import CHUNK, MANIFEST, SCHEMA, check_names, checksum_of
+from study.manage.zip_file import Member, read_members
 from study.plan.known_studies import SCHEMA as KEPT_SCHEMA
 from study.plan.known_studies import TREE, Kept, kept_from
 from study.records.record import Record, RecordError
@@ -59,7 +59,6 @@ def read_archive(stream: BinaryIO) -> Archive:
 
     Raises:
         StudyError: If names, sizes or the manifest are not as `--archive` writes them.
-        TarError: If the file is none of its kind.
     """
     members = read_members(stream)
     first = next(iter(members.items()), None)
@@ -79,17 +78,18 @@ def read_archive(stream: BinaryIO) -> Archive:
         raise StudyError(f"is of schema {schema!r}; this version reads {SCHEMA}")
     if checksum_of(values) != checksum:
         raise StudyError(f"its {MANIFEST} is damaged: its checksum is another")
+    check_names(sums)
     found = {}
     for name, (size, sha) in sums.items():
         _check_name(name)
-        member = members.get(member_name(name))
+        member = members.get(name)
         if member is None or member.size != size:
             raise StudyError(f"{name!r} is not in it, or not as large as it says")
         most = next((most for pattern, most in LIMITS if pattern.fullmatch(name)), size)
         if size > most:
             raise StudyError(f"{name!r} has {size:,} bytes, more than {most:,}")
         found[name] = member, sha
-    extra = members.keys() - {MANIFEST, *map(member_name, found)}
+    extra = members.keys() - {MANIFEST, *found}
     if extra:
         raise StudyError(f"{min(extra)!r} is not named by its {MANIFEST}")
     return Archive(found, study, told)

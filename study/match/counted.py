@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from study.match.search import around, nearest_value, valid_values, with_field
 from study.match.words import amount, count_of
 from study.plan.fingerprint import fingerprint_of
 from study.plan.identity import architecture_digests
-from study.records.files import write_synced
-from study.records.store import new_attempt
+from study.records.files import write_atomic
 from study.spec.grid import Cell
 from study.spec.match import Matching, Scale
 from study.spec.study import Study, locate
@@ -159,7 +157,4 @@ def write_counted(path: Path, values: Mapping[str, int]) -> None:
     Raises:
         OSError: If the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{new_attempt()}")
-    write_synced(draft, json.dumps({"values": values}, indent=1).encode())
-    os.replace(draft, path)
+    write_atomic(path, json.dumps({"values": values}, indent=1))

@@ -9,11 +9,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
+
+from study.records.environment import set_environment
 
 GRACE_S = 2.0  # between asking a process to end and making it
 
@@ -122,18 +124,3 @@ def _enter_spawned(target: str, sender: Connection, args: tuple[Any, ...]) -> No
 def _enter_forked(target: Callable[..., None], sender: Connection, args: tuple[Any, ...]) -> None:
     end_with_parent()
     target(sender, *args)
-
-
-@contextlib.contextmanager
-def set_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, which processes started meanwhile inherit, and put them back."""
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value

@@ -22,8 +22,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from study.records.files import write_synced
-from study.records.store import new_attempt
+from study.records.files import write_atomic
 from study.spec.study import Study, StudyError, load_study
 
 SCHEMA = 1
@@ -141,14 +140,8 @@ def write_kept(kept: Kept, root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     is_first = not known_studies(root) and not (folder / SINCE).exists()
     if is_first and any((root / "records").glob("*.json")):
-        _write(folder / SINCE, datetime.now(UTC).isoformat(timespec="seconds").encode())
-    _write(path, content)
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{new_attempt()}.draft")
-    write_synced(draft, content)
-    os.replace(draft, path)
+        write_atomic(folder / SINCE, datetime.now(UTC).isoformat(timespec="seconds"))
+    write_atomic(path, content)
 
 
 def read_since(root: Path) -> datetime | None:

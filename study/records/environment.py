@@ -3,20 +3,25 @@
 Only `snapshot` and what it calls import torch: a run with nothing to do asks for the device, too.
 """
 
+import contextlib
 import importlib
+import json
 import os
 import platform
 import re
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from study.records.source import UNKNOWN, lines_of, source_state
-
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 NVIDIA = Path("/proc/driver/nvidia")
+SOURCE = Path(__file__).resolve().parents[2]
+STATE_FILE = ".source_state.json"  # in a copy of the code, which has no repository
+UNKNOWN = "unknown"
 PACKAGES = ("torch", "torchvision", "timm", "transformers", "numpy", "fvcore", "av")
 
 Device = Literal["cpu", "cuda"]
@@ -75,6 +80,43 @@ def snapshot(device: str) -> dict[str, str]:
     }
 
 
+def source_state(root: Path = SOURCE) -> dict[str, str]:
+    """{"commit": ..., "dirty": "yes" or "no"} of the code under `root`, "unknown" without git."""
+    copied = root / STATE_FILE
+    if copied.exists():
+        state: dict[str, str] = json.loads(copied.read_text("utf-8"))
+        return state
+    commit = _lines_of("git", "-C", str(root), "rev-parse", "HEAD")
+    if not commit:
+        return {"commit": UNKNOWN, "dirty": UNKNOWN}
+    changed = _lines_of("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit[0], "dirty": "yes" if changed else "no"}
+
+
+def _lines_of(*command: str) -> list[str]:
+    """What a command prints; nothing where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+@contextlib.contextmanager
+def set_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, which processes started meanwhile inherit, and put them back."""
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
 def _cpu_name() -> str:
     try:
         text = CPUINFO.read_text()
@@ -90,7 +132,7 @@ def _gpu_names() -> list[str]:
     for path in sorted(NVIDIA.glob("gpus/*/information")):
         found = re.search(r"^Model:\s*(.+)$", path.read_text(), re.MULTILINE)
         names.append(found[1].strip() if found else UNKNOWN)
-    return names or lines_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return names or _lines_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
 
 
 def _cores() -> int:
@@ -139,7 +181,7 @@ def _driver() -> str:
         first = (NVIDIA / "version").read_text().splitlines()[0]
     except (OSError, IndexError):
         return next(
-            iter(lines_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
+            iter(_lines_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")),
             UNKNOWN,
         )
     found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", first)

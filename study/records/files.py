@@ -1,9 +1,10 @@
-"""Writing so that a power failure finds it on disk: a file's content, and a folder's names."""
+"""Files that are complete or absent, and on disk after a power failure."""
 
 import contextlib
 import errno
 import os
 import time
+import uuid
 from pathlib import Path
 
 QUIET_S = 86_400.0  # a file that has not changed for so long is not being written
@@ -24,6 +25,24 @@ def write_synced(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):  # a read-only disk: what went wrong first is told
             path.unlink()
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def write_atomic(path: Path, content: str | bytes) -> Path:
+    """Write a file, or replace it: readers see the old content or the new. Makes the folder.
+
+    Raises:
+        OSError: If it cannot be written; the old content stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{uuid.uuid4().hex}.draft")
+    try:
+        write_synced(draft, content.encode() if isinstance(content, str) else content)
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+    return path
 
 
 def sync_entries(folder: Path) -> None:

@@ -10,19 +10,24 @@ is over at once. A holder that was only silent sees the higher term, or that its
 and stops; what it has written until then is its own attempt's, and of two records the first wins.
 """
 
+import contextlib
 import json
 import os
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rich.console import Console
+
 BEAT_S = 5.0
 EXPIRY_S = 60.0
+WAIT_S = 1.0  # between two attempts to take the lease of timings
 FORGOTTEN_S = 86_400.0  # by wall clocks, which may differ by less
 
 
@@ -170,6 +175,26 @@ class Leases:
             return True
         held.beaten = time.monotonic()
         return True
+
+
+@contextlib.contextmanager
+def alone_at_timing(root: Path, console: Console) -> Iterator[None]:
+    """Hold the lease of timings: two commands that time on one machine disturb each other.
+
+    Waits for a holder, whose name is printed.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    told = ""
+    with Leases(root) as leases:
+        while not leases.take("timing"):
+            holder = leases.holder("timing")
+            if holder and holder != told:
+                console.print(f"waiting for the timing of costs by {holder}", soft_wrap=True)
+                told = holder
+            time.sleep(WAIT_S)
+        yield
 
 
 def survey_leases(root: Path) -> tuple[dict[str, str], list[Path]]:

@@ -34,7 +34,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from study.records.files import sync_entries, write_synced
+from study.records.files import sync_entries, write_atomic, write_synced
 from study.records.record import Artifact, Kind, Record, RecordError, variant_of
 from study.records.schema import NewerSchemaError
 
@@ -225,16 +225,8 @@ class Store:
     def add_artifact(self, key: Key, attempt: str, name: str, content: bytes) -> Artifact:
         """Write a file that a record will name; synced before the record is."""
         folder = self.root / "artifacts"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{key.stem}.{attempt}.{name}.npz"
-        draft = path.with_suffix(".draft")
-        try:
-            write_synced(draft, content)
-            os.replace(draft, path)
-            sync_entries(folder)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        path = write_atomic(folder / f"{key.stem}.{attempt}.{name}.npz", content)
+        sync_entries(folder)
         digest = hashlib.sha256(content).hexdigest()
         return Artifact(str(path.relative_to(self.root)), digest)
 

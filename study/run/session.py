@@ -15,7 +15,7 @@ from study.match.cells import keep_values
 from study.plan.jobs import sum_up
 from study.plan.known_studies import keep_study
 from study.plan.planner import Plan, Planned, executor_of, place, task_of, with_choices, with_costs
-from study.records.alone import alone_at_timing
+from study.records.lease import alone_at_timing
 from study.records.record import Outcome, Record, Status
 from study.records.store import Store
 from study.run.progress import LiveView, Tally

@@ -37,7 +37,7 @@ _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 _UNPRINTABLE = re.compile(r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OTHERS = {  # ending of what else the command line takes -> with which option
     ".json": "a record goes with --reproduce",
-    ".tar": "an archive goes with --import",
+    ".zip": "an archive goes with --import",
 }
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-import study.records.atomic
+import study.records.files
 from analysis.prose.answer import answer_lines, change_words
 from analysis.report.report import write_report
 from analysis.results.results import Results
-from study.records.atomic import write_atomically
+from study.records.files import write_atomic
 from study.records.record import Outcome
 from study.spec.claims import Side
 from study.spec.settings import ReportConfig
@@ -188,14 +188,14 @@ def test_an_unknown_name_is_refused_with_the_nearest(maker, tmp_path, settings, 
 
 
 def test_an_interrupted_write_leaves_the_older_file(tmp_path, monkeypatch):
-    path = write_atomically(tmp_path / "report.html", "old")
+    path = write_atomic(tmp_path / "report.html", "old")
 
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study.records.atomic.os, "replace", killed)
+    monkeypatch.setattr(study.records.files.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, "new")
+        write_atomic(path, "new")
 
     assert path.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]

@@ -63,16 +63,16 @@ def test_what_an_edited_study_left_goes_and_the_study_is_reused(copied):
 
 def test_a_study_taken_elsewhere_is_reused_whole_with_the_same_numbers(copied, tmp_path):
     run(copied, "--report")  # where all is reused, as there
-    out = run(copied, "--archive", "order.tar").stdout
-    assert "order.tar: 4 records" in out
+    out = run(copied, "--archive", "order.zip").stdout
+    assert "order.zip: 4 records" in out
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    shutil.move(copied.parent / "order.tar", elsewhere)
+    shutil.move(copied.parent / "order.zip", elsewhere)
 
-    out = run(elsewhere / "order.tar", "--import").stdout
+    out = run(elsewhere / "order.zip", "--import").stdout
     assert "4 records: 4 new" in out
     study = elsewhere / out.split("its study file: ")[1].strip()
-    again = run(elsewhere / "order.tar", "--import").stdout
+    again = run(elsewhere / "order.zip", "--import").stdout
     assert "4 records: 0 new, 4 here already, 0 other" in again
 
     options = ("--results", str(elsewhere / "results"))
@@ -85,15 +85,15 @@ def test_a_study_taken_elsewhere_is_reused_whole_with_the_same_numbers(copied, t
 
 
 def test_an_import_that_is_killed_leaves_a_folder_that_another_completes(copied, tmp_path):
-    run(copied, "--archive", "order.tar")
+    run(copied, "--archive", "order.zip")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    shutil.move(copied.parent / "order.tar", elsewhere)
+    shutil.move(copied.parent / "order.zip", elsewhere)
     kill = "import os, signal\nreal, count = os.replace, [0]\n"
     kill += "def replace(*args):\n    count[0] += 1\n    real(*args)\n"
     kill += "    count[0] < {0} or os.kill(os.getpid(), signal.SIGKILL)\n"
     kill += "os.replace = replace\nimport sys, run_study\n"
-    kill += "sys.exit(run_study.main(['order.tar', '--import']))"
+    kill += "sys.exit(run_study.main(['order.zip', '--import']))"
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     for moves in (1, 2, 4):
@@ -101,7 +101,7 @@ def test_an_import_that_is_killed_leaves_a_folder_that_another_completes(copied,
         done = subprocess.run(words, cwd=elsewhere, env=environment, capture_output=True)
         assert done.returncode == -signal.SIGKILL
 
-    out = run(elsewhere / "order.tar", "--import").stdout
+    out = run(elsewhere / "order.zip", "--import").stdout
     assert "0 other than those here" in out
     assert answers(elsewhere / "results") == answers(copied.parent / "results")
 

@@ -1,4 +1,5 @@
 import pytest
+from archived import here, origin  # noqa: F401 - fixtures
 from plans import STUDY
 
 from study.records.store import Store

@@ -4,8 +4,7 @@ import sys
 import pytest
 
 from study.records import environment
-from study.records.environment import device_model, resolve_device, snapshot
-from study.records.source import source_state
+from study.records.environment import device_model, resolve_device, snapshot, source_state
 
 GPU = "Model: \t\t NVIDIA H200\nIRQ:   \t\t 59\nBus Type: \t PCIe\n"
 

@@ -1,4 +1,4 @@
-"""Archives of studies: written, taken in elsewhere, and refused where they are anything else."""
+"""Archives that are anything else than what `--archive` writes are refused."""
 
 import dataclasses
 import hashlib
@@ -6,71 +6,42 @@ import io
 import json
 import os
 import random
-import shutil
 import tarfile
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
-from made_results import STUDY, add, contents, fill, main, plan_of, record_of
+from archived import CLAIMED, LEDGER
+from made_results import contents, main
 
-from study.manage.export import member_name
-from study.manage.tar_file import BLOCK, END, header_of, padding_of, read_members
-from study.plan.known_studies import keep_study
 from study.records.record import Artifact, Record
-from study.records.store import Store
 
-CLAIMED = STUDY + "claims: ['top1[VLF] > top1[TSN]']\n"
-LEDGER = {
-    "schema": 1,
-    "entries": [{"claim": "c", "text": "t", "written": "2030-01-01", "digest": "d"}],
-    "looks": [{"date": "2030-01-02", "data": "x", "verdicts": {"c": ["holds", "2 seeds"]}}],
-}
-
-
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory):
-    """A folder with a study that was run, and its archive."""
-    folder = tmp_path_factory.mktemp("origin")
-    base, path, root = folder / "base.yaml", folder / "order.yaml", folder / "results"
-    base.write_text(CLAIMED, "utf-8")
-    path.write_text("extends: base.yaml\n", "utf-8")
-    keep_study(plan_of(path, root).study, "cpu", root)
-    fill(path, root)
-    (root / "order" / "tables").mkdir(parents=True)
-    (root / "order" / "report.html").write_text("<script>", "utf-8")
-    (root / "order" / "claims.json").write_text(json.dumps(LEDGER), "utf-8")
-    (root / "order" / "tables" / "main.csv").write_text("a,b\n", "utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        code, out, err = main("order.yaml", "--archive", "order.tar")
-    assert (code, err) == (0, ""), out + err
-    return folder
-
-
-@pytest.fixture
-def here(origin, tmp_path, monkeypatch):
-    """Another folder, with the archive and nothing else."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(origin / "order.tar", tmp_path)
-    return tmp_path
+BLOCK = 64  # what mutations move
 
 
 def unpack(content):
     """Name -> content, in order."""
-    stream = io.BytesIO(content)
-    found = {}
-    for name, member in read_members(stream).items():
-        stream.seek(member.offset)
-        found[name] = stream.read(member.size)
-    return found
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
-def pack(members):
-    parts = [
-        header_of(name, len(content)) + content + padding_of(len(content))
-        for name, content in members
-    ]
-    return b"".join(parts) + END
+def pack(members, **changes):
+    """A zip of these; `changes` are attributes of the last entry."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(stream, "w") as archive:
+        for at, (name, content) in enumerate(members, 1):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o100644 << 16
+            for key, value in changes.items() if at == len(members) else ():
+                setattr(info, key, value)
+            archive.writestr(info, content)
+    return stream.getvalue()
+
+
+def directory_of(content):
+    """Position of the central directory, which the end of a file without comment names."""
+    return int.from_bytes(content[-6:-2], "little")
 
 
 def manifest_of(values):
@@ -83,8 +54,7 @@ def manifest_of(values):
 def repack(members, files=None, **manifest):
     """An archive whose manifest fits its content, whatever that is; `files`: path -> content."""
     values = json.loads(members["manifest.json"])
-    names = {member_name(path): path for path in values["files"]}
-    own = {names[name]: content for name, content in members.items() if name in names}
+    own = {name: content for name, content in members.items() if name in values["files"]}
     for path, content in (files or {}).items():
         own.pop(path, None)
         if content is not None:
@@ -93,17 +63,16 @@ def repack(members, files=None, **manifest):
         path: [len(content), hashlib.sha256(content).hexdigest()] for path, content in own.items()
     }
     values |= manifest
-    rest = [(member_name(path), content) for path, content in own.items()]
-    return pack([manifest_of(values), *rest])
+    return pack([manifest_of(values), *own.items()])
 
 
 def refused(here, content, words=""):
     """The command's line on an archive of this content, which leaves nothing behind."""
-    (here / "bad.tar").write_bytes(content)
+    (here / "bad.zip").write_bytes(content)
     before = contents(here)
-    code, out, err = main("bad.tar", "--import")
+    code, out, err = main("bad.zip", "--import")
     assert code == 2, out + err
-    assert err.startswith("error: --import: bad.tar: ")
+    assert err.startswith("error: --import: bad.zip: ")
     assert len(err.splitlines()) == 1
     assert err.strip().isprintable()
     assert words in err, err
@@ -112,145 +81,52 @@ def refused(here, content, words=""):
     return err
 
 
-def test_an_archive_holds_what_a_plan_and_a_report_need_and_taken_in_all_is_reused(origin, here):
-    code, out, err = main("order.tar", "--import")
-
-    assert (code, err) == (0, "")
-    assert "6 records: 6 new, 0 here already" in out
-    there, now = contents(origin / "results"), contents(here / "results")
-    for place in ("records/", "artifacts/", "order/claims.json"):
-        assert {k: v for k, v in there.items() if k.startswith(place)} == {
-            k: v for k, v in now.items() if k.startswith(place)
-        }
-    assert "order/report.html" not in now  # code of others; made here by --report
-    (study,) = Path("results/studies").glob("*/ablations/order.yaml")
-    assert f"its study file: {study}" in out
-    assert "6 planned = 0 done + 6 reused" in main(study, "--status")[1]
-    assert "nothing to remove" in main(study, "--gc")[1]
-
-
-def test_the_same_content_is_the_same_bytes(origin, here, monkeypatch):
-    main("order.tar", "--import")
-    other = here / "elsewhere"
-    shutil.copytree(origin, other)
-    for path in other.rglob("*"):
-        os.utime(path, (1, 1))
-    monkeypatch.chdir(other)
-    assert main("order.yaml", "--archive", "again.tar")[0] == 0
-
-    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()
-
-
-def test_any_tar_program_reads_it(here):
-    with tarfile.open("order.tar") as archive:
-        names = archive.getnames()
-        assert all(one.isfile() and one.mtime == 0 for one in archive.getmembers())
-    assert names[0] == "manifest.json"
-    assert "study/ablations/base.yaml" in names
-    assert "report/tables/main.csv" in names
-
-
-def test_an_archive_is_never_written_over_a_file(origin, monkeypatch):
-    monkeypatch.chdir(origin)
-    before = contents(origin)
-
-    code, _, err = main("order.yaml", "--archive", "order.tar")
-
-    assert code == 2
-    assert "order.tar is there already" in err
-    assert contents(origin) == before
-
-
-def test_a_study_that_is_not_finished_is_archived_as_it_is_and_said_so(origin, here, monkeypatch):
-    other = here / "elsewhere"
-    shutil.copytree(origin, other)
-    monkeypatch.chdir(other)
-    gone, damaged = sorted((other / "results" / "records").glob("train-*.json"))[:2]
-    files = [
-        other / "results" / Record.from_json(one.read_text()).artifacts["predictions"].path
-        for one in (gone, damaged)
-    ]
-    gone.unlink()
-    files[1].write_bytes(b"other")
-
-    code, out, err = main("order.yaml", "--archive", "part.tar")
-    assert code == 2
-    assert f"{files[1].relative_to(other)} is damaged" in err
-    assert not list(other.glob("*part*"))
-
-    files[1].unlink()
-    code, out, err = main("order.yaml", "--archive", "part.tar")
-    assert code == 1
-    assert "1 of 6 jobs have no record" in out
-    assert f"left out: predictions of {damaged.name}" in out
-    assert main("part.tar", "--import", "--results", "new")[0] == 0
-
-
-def test_the_first_complete_record_wins_and_a_damaged_file_is_mended(here):
-    main("order.tar", "--import")
-    root = Path("results")
-    first, second, third = sorted((root / "records").glob("train-*.json"))[:3]
-    record = Record.from_json(first.read_text("utf-8"))
-    ours = dataclasses.replace(record, seconds=7.0, attempt="c" * 12, artifacts={}).to_json()
-    first.write_text(ours, "utf-8")
-    second.write_text("torn", "utf-8")
-    file = root / Record.from_json(third.read_text("utf-8")).artifacts["predictions"].path
-    content = file.read_bytes()
-    file.write_bytes(b"torn")
-    (root / "order" / "claims.json").write_text("{}", "utf-8")
-
-    code, out, _ = main("order.tar", "--import")
-
-    assert code == 0
-    assert "6 records: 1 new, 4 here already, 1 other than those here, which stay" in out
-    assert f"different: records/{first.name}" in out
-    assert "the claims have a history here, which stays" in out
-    assert first.read_text("utf-8") == ours
-    assert Record.from_json(second.read_text("utf-8")).status == "done"
-    assert file.read_bytes() == content
-    assert (root / "order" / "claims.json").read_text("utf-8") == "{}"
-    assert not list(root.glob(".import-*"))
-
-
 def test_a_quick_study_goes_to_quick_results_alone(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     study = {**json.loads(members["manifest.json"])["study"], "quick": True}
     refused(here, repack(members, study=study), "import it with --quick")
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
+    ("change", "words"),
     [
-        (tarfile.SYMTYPE, "is a symbolic link"),
-        (tarfile.LNKTYPE, "is a hard link"),
-        (tarfile.CHRTYPE, "is a device"),
-        (tarfile.BLKTYPE, "is a device"),
-        (tarfile.FIFOTYPE, "is a pipe"),
-        (tarfile.DIRTYPE, "is a folder"),
-        (tarfile.GNUTYPE_SPARSE, "is a sparse file"),
-        (tarfile.GNUTYPE_LONGNAME, "is a long name"),
-        (tarfile.XHDTYPE, "is an extended header"),
-        (tarfile.XGLTYPE, "is a global header"),
-        (tarfile.CONTTYPE, "is not as --archive writes it"),
+        ({"external_attr": 0o120777 << 16}, "is a symbolic link"),
+        ({"external_attr": 0o040755 << 16}, "is a folder"),
+        ({"external_attr": 0o020644 << 16}, "is not a plain file"),
+        ({"external_attr": 0o010644 << 16}, "is not a plain file"),
+        ({"external_attr": 0o104755 << 16}, "its directory is not as --archive writes it"),
+        ({"filename": "study/folder/"}, "is a folder"),
+        ({"compress_type": zipfile.ZIP_DEFLATED}, "is compressed"),
+        ({"compress_type": zipfile.ZIP_BZIP2}, "is compressed"),
+        ({"date_time": (2030, 1, 1, 0, 0, 0)}, "is not as --archive writes it"),
+        ({"extra": b"\x99\x99\0\0"}, "is not as --archive writes it"),
+        ({"comment": b"x"}, "its directory is not as --archive writes it"),
     ],
 )
-def test_what_is_no_plain_file_is_refused(here, kind, words):
-    info = tarfile.TarInfo("study/ablations/order.yaml")
-    info.type, info.linkname = kind, "/etc/passwd" if kind in tarfile.REGULAR_TYPES else ""
-    if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
-        info.linkname = "/etc/passwd"
-    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + Path("order.tar").read_bytes(), words)
+def test_entries_other_than_plain_files_are_refused(here, change, words):
+    members = unpack(Path("order.zip").read_bytes())
+    refused(here, pack([*members.items(), ("study/x.yaml", bytes(1 << 20))], **change), words)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"uid": 0o7}, {"mtime": 1}, {"mode": 0o755}, {"uname": "root"}, {"mode": 0o4755}],
-)
-def test_headers_with_more_than_a_name_and_a_size_are_refused(here, change):
-    info = tarfile.TarInfo("manifest.json")
-    for name, value in change.items():
-        setattr(info, name, value)
-    refused(here, info.tobuf(tarfile.USTAR_FORMAT) + END, "is not as --archive writes it")
+def test_encrypted_entries_are_refused(here):
+    content = bytearray(Path("order.zip").read_bytes())
+    content[6] |= 1
+    content[directory_of(content) + 8] |= 1
+    refused(here, bytes(content), "is encrypted")
+
+
+@pytest.mark.parametrize("name", ["study/ablations/ORDER.yaml", "study/e\u0301.yaml"])
+def test_names_that_differ_by_case_or_unicode_form_are_refused(here, name):
+    members = unpack(Path("order.zip").read_bytes())
+    files = {"study/\u00e9.yaml": b"x", name: b"x"}
+    refused(here, repack(members, files), "differ by case or Unicode form alone")
+
+
+def test_a_tar_of_an_earlier_version_is_refused_by_name(here):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("manifest.json"))
+    refused(here, stream.getvalue(), "is a tar file, which earlier versions wrote")
 
 
 NAMES = [
@@ -265,33 +141,35 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_are_no_file_of_a_study_are_refused(here, name):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     values = json.loads(members["manifest.json"])
     values["files"][name] = [1, hashlib.sha256(b"x").hexdigest()]
-    rest = [*list(members.items())[1:], (member_name(name) or "x", b"x")]
+    rest = [*list(members.items())[1:], (name or "x", b"x")]
     content = pack([manifest_of(values), *rest])
     refused(here, content, "is no name of a file of a study")
 
 
 def test_sizes_that_are_not_there_are_refused(here):
-    content = Path("order.tar").read_bytes()
-    for size in (1 << 32, 0o77777777777, len(content) + 1):
-        refused(here, header_of("manifest.json", size) + content, "more than the file has left")
-    for end in (0, 3, BLOCK - 1, BLOCK, 5 * BLOCK, len(content) // 2, len(content) - 1):
+    content = Path("order.zip").read_bytes()
+    central = directory_of(content)
+    for size in (0, 1 << 31, 0xFFFFFFFF, len(content) + 1):
+        number = size.to_bytes(4, "little")
+        false = bytearray(content)
+        false[central + 24 : central + 28] = number
+        refused(here, bytes(false))
+        false[central + 20 : central + 24] = number
+        refused(here, bytes(false))
+        false[18:26] = 2 * number
+        refused(here, bytes(false))
+    for end in (0, 3, 30, central, central + 5, len(content) // 2, len(content) - 1):
         refused(here, content[:end])
-    refused(here, content + b"x", "behind its end")
-    refused(here, content + END, "behind its end")
-    refused(here, content[:-BLOCK], "behind its end, or its end is cut off")
-    negative = bytearray(header_of("manifest.json", 1))
-    negative[124:136] = b"-0000000001\0"
-    refused(here, bytes(negative) + content)
-    huge = bytearray(header_of("manifest.json", 1))
-    huge[124:136] = b"\x80" + b"\xff" * 11  # base 256, as GNU tar writes sizes beyond 8 GiB
-    refused(here, bytes(huge) + content)
+    refused(here, content + b"x")
+    refused(here, content + content[-22:])
+    refused(here, b"x" + content)
 
 
 def test_a_manifest_that_does_not_fit_is_refused(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     rest = list(members.items())[1:]
     values = json.loads(members["manifest.json"])
     for content in (b"", b"[]", b"{}", b"[" * 100_000, b'{"schema": 1}', b"\xff", b"1" * 10_000):
@@ -310,9 +188,9 @@ def test_a_manifest_that_does_not_fit_is_refused(here):
 
 def a_record(here):
     """Its path in the archive, and the record."""
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     path = min(p for p in json.loads(members["manifest.json"])["files"] if "records/train" in p)
-    return members, path, Record.from_json(members[member_name(path)].decode())
+    return members, path, Record.from_json(members[path].decode())
 
 
 def test_a_record_goes_where_its_content_says_or_nowhere(here):
@@ -371,13 +249,13 @@ def test_files_of_records_are_those_that_records_name(here):
 def test_a_study_that_cannot_be_planned_from_the_archive_alone_is_refused(
     here, files, study, words
 ):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     said = {**json.loads(members["manifest.json"])["study"], **study}
     refused(here, repack(members, files, study=said), words)
 
 
 def test_a_study_that_extends_a_file_of_this_machine_is_refused(here):
-    members = unpack(Path("order.tar").read_bytes())
+    members = unpack(Path("order.zip").read_bytes())
     (here / "base.yaml").write_text(CLAIMED, "utf-8")
     text = f"extends: {here}/base.yaml\n"
     digest = hashlib.sha256(f"{text}\0{CLAIMED}".encode()).hexdigest()
@@ -389,8 +267,8 @@ def test_a_study_that_extends_a_file_of_this_machine_is_refused(here):
 def test_what_is_no_archive_is_refused(here):
     for content in (b"", b"x", bytes(BLOCK), bytes(10 * BLOCK), b"\x1f\x8b" + bytes(600)):
         refused(here, content)
-    os.mkfifo(here / "pipe.tar")
-    for name, words in (("pipe.tar", "is no file"), (".", "is no file"), ("gone", "no such file")):
+    os.mkfifo(here / "pipe.zip")
+    for name, words in (("pipe.zip", "is no file"), (".", "is no file"), ("gone", "no such file")):
         code, _, err = main(name, "--import")
         assert code == 2
         assert words in err
@@ -422,44 +300,9 @@ def mutated(content, draw):
 
 @pytest.mark.parametrize("part", range(3))
 def test_a_damaged_archive_is_one_line_or_the_same_content(origin, here, part):
-    whole = (origin / "order.tar").read_bytes()
+    whole = (origin / "order.zip").read_bytes()
     draw = random.Random(part)
     for _ in range(60):
         content = mutated(whole, draw)
         if content != whole:
             refused(here, content)
-
-
-def test_a_failed_record_goes_along_and_counts_there(origin, here, monkeypatch):
-    other = here / "elsewhere"
-    shutil.copytree(origin, other)
-    monkeypatch.chdir(other)
-    (other / "results" / "records" / f"{plan_job().key.name}.json").unlink()
-    job = plan_job()
-    for attempt in ("c" * 12, "d" * 12, "e" * 12):
-        failed = record_of(job, status="failed", reason="no luck", attempt=attempt)
-        Store(Path("results")).add(job.key, failed)
-    assert main("order.yaml", "--archive", "failed.tar")[0] == 1
-    assert main("failed.tar", "--import", "--results", "new")[0] == 0
-
-    assert (
-        "5 reused + 0 skipped + 1 failed" in main("order.yaml", "--status", "--results", "new")[1]
-    )
-
-
-def plan_job():
-    plan = plan_of(Path("order.yaml"), Path("results"))
-    return next(job for job in plan.jobs if job.kind == "train")
-
-
-def test_what_another_study_left_is_not_taken_along(origin, here, monkeypatch):
-    other = here / "elsewhere"
-    shutil.copytree(origin, other)
-    monkeypatch.chdir(other)
-    plan = plan_of(Path("order.yaml"), Path("results"), ["train.epochs=9"])
-    for job in plan.training:
-        add(Store(Path("results")), job)
-
-    main("order.yaml", "--archive", "again.tar")
-
-    assert (other / "again.tar").read_bytes() == (origin / "order.tar").read_bytes()

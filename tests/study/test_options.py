@@ -86,7 +86,7 @@ def test_levels_that_no_cell_has_together_are_refused(study, tmp_path, capsys):
         ("elsewhere/depth.yaml", "no such file"),
         ("folder", "is not a file, but a folder"),
         ("record.json", "is no study file (YAML); a record goes with --reproduce"),
-        ("study.tar", "is no study file (YAML); an archive goes with --import"),
+        ("study.zip", "is no study file (YAML); an archive goes with --import"),
         ("empty.yaml", "is empty"),
         ("comment.yaml", "is empty"),
     ],
@@ -94,7 +94,7 @@ def test_levels_that_no_cell_has_together_are_refused(study, tmp_path, capsys):
 def test_what_is_no_study_file_is_told_in_one_line(study, name, message):
     folder = study.parent
     (folder / "folder").mkdir()
-    for file, content in {"record.json": "{}", "study.tar": "\0", "empty.yaml": ""}.items():
+    for file, content in {"record.json": "{}", "study.zip": "\0", "empty.yaml": ""}.items():
         (folder / file).write_text(content, "utf-8")
     (folder / "comment.yaml").write_text("# question: q\n---\n", "utf-8")
 

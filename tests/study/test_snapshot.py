@@ -17,7 +17,7 @@ from study.executors.slurm.submissions import (
     write_place,
     write_submission,
 )
-from study.records.source import source_state
+from study.records.environment import source_state
 
 ROOT = Path(__file__).parents[2]
 

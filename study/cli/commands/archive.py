@@ -10,7 +10,7 @@ def add_arguments(actions: Arguments, group: Arguments) -> None:
     actions.add_argument(
         "--archive",
         type=Path,
-        metavar="FILE.tar",
+        metavar="FILE.zip",
         help="run nothing: write the study, its records, their files and its report into one file",
     )
 

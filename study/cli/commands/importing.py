@@ -18,4 +18,6 @@ def execute(options: Options) -> int:
     from study.cli.console import console_for
     from study.manage.importing import import_study
 
-    return import_study(options, read_ledger, console_for(options.action))
+    console = console_for(options.action)
+    import_study(options.study, options.results, bool(options.quick), read_ledger, console)
+    return 0

@@ -1,7 +1,6 @@
 """The executor of SLURM clusters. Loads submitit only to submit."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from study.executors.slurm import queue, status, submissions
 from study.executors.slurm.submissions import ArraySlot, Request, find_slots
 from study.executors.slurm.survey import survey_submissions
 from study.executors.task import CostJob, Notify, RunJob, Task
-from study.records.files import write_synced
-from study.records.store import Key, Store, new_attempt
+from study.records.files import write_atomic
+from study.records.store import Key, Store
 
 
 class SlurmExecutor(Executor):
@@ -129,9 +128,7 @@ class SlurmExecutor(Executor):
         """Keep the model for plans, which are made on another machine."""
         found = {self._place(device): super().device_model(device)}
         path = submissions.cluster_folder(self.root) / "devices.json"
-        draft = path.with_name(f".{new_attempt()}")
-        write_synced(draft, json.dumps(_read_device_models(self.root) | found).encode())
-        os.replace(draft, path)
+        write_atomic(path, json.dumps(_read_device_models(self.root) | found))
 
     def _place(self, device: str) -> str:
         """The settings that decide on which model of device a job lands."""

@@ -7,7 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from study.records.source import SOURCE, STATE_FILE, source_state
+from study.records.environment import SOURCE, STATE_FILE, source_state
 
 PLACES = ("run_study.py", "vlf", "study", "analysis")
 

@@ -11,7 +11,6 @@ and the second writing is found by that.
 
 import dataclasses
 import json
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from study.records.files import write_synced
+from study.records.files import write_atomic
 
 FOLDER = "slurm"  # in a results folder
 NAME = "vlf-"
@@ -121,10 +120,7 @@ def folder_of(root: Path, submission: Submission) -> Path:
 def write_submission(root: Path, submission: Submission) -> None:
     """Write the manifest, or replace it."""
     folder = folder_of(root, submission)
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{uuid.uuid4().hex}"
-    write_synced(draft, json.dumps(dataclasses.asdict(submission), indent=1).encode())
-    os.replace(draft, folder / "manifest.json")
+    write_atomic(folder / "manifest.json", json.dumps(dataclasses.asdict(submission), indent=1))
 
 
 def read_submissions(root: Path) -> list[Submission]:
@@ -141,9 +137,7 @@ def _read(root: Path) -> Iterator[Submission]:
 
 def write_place(folder: Path, index: int, task: int) -> None:
     """An element says which task of its pack it is at."""
-    draft = folder / f".{uuid.uuid4().hex}"
-    draft.write_text(str(task), "utf-8")
-    os.replace(draft, folder / f"at-{index}")
+    write_atomic(folder / f"at-{index}", str(task))
 
 
 def read_place(folder: Path, index: int) -> int:
