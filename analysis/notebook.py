@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from analysis.figures import FIGURES
 from analysis.figures.save import CANVASES
 from analysis.figures.style import DPI, Drawing, freeze_layout, house_style
-from analysis.report.registry import resolve
 from analysis.results.ledger import read_ledger
 from analysis.results.results import Results
 from analysis.tables import TABLES
@@ -24,7 +23,7 @@ from study.plan.known_studies import report_parts
 from study.plan.other_records import with_other_devices
 from study.run.prepare import prepare
 from study.spec.study import StudyError, load_study
-from vlf.config import nearest
+from vlf.config import load_object, nearest
 
 WHOLE = ("seed", "round", "batch_size", "views")  # columns of records.csv that hold whole numbers
 
@@ -90,7 +89,7 @@ def table(results: Results, name: str = "main") -> Table | None:
     Raises:
         StudyError: If there is no such table.
     """
-    made: Table | None = resolve(_known(name, TABLES))(results)
+    made: Table | None = load_object(_known(name, TABLES))(results)
     return made
 
 
@@ -102,7 +101,7 @@ def figure(results: Results, name: str) -> Picture | None:
     """
     entry = _known(name, FIGURES)
     with house_style():
-        drawing: Drawing | None = resolve(entry)(results)
+        drawing: Drawing | None = load_object(entry)(results)
         if drawing is None:
             return None
         freeze_layout(drawing.figure)

@@ -43,11 +43,11 @@ def timed(name, function):
             key = name(*arguments)
             spent[key] = spent.get(key, 0.0) + time.process_time() - start
     return call
-find = report.resolve
+find = report.load_object
 def resolved(entry):
     name = entry.split(":")[1].replace("_table", "")
     return timed(lambda *_: f"table {{name}}", find(entry))
-report.resolve = resolved
+report.load_object = resolved
 report._write_table = timed(lambda _, table: "renderings of tables", report._write_table)
 figures._processes = lambda _: 1
 figures.save_figure = timed(lambda name, *_: f"figure {{name}}", figures.save_figure)

@@ -77,7 +77,7 @@ MAY_IMPORT = {
         "analysis.findings",
         "analysis.results",
         "analysis.stats",
-        "analysis.report.registry",
+        "vlf.config",
         "study.records",
     },
     "analysis.prose": {

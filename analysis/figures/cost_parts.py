@@ -20,7 +20,7 @@ from analysis.stats.format import prefix_for, significant
 from analysis.tables.parts import ordered_parts
 
 MOST_BARS = 40
-# Light to dark as the data flows, so that the parts differ in grey; hatches tell them apart too.
+# Light to dark as the data flows, so that the parts differ in grey; hatches distinguish them too.
 FILLS = (("#cfe3f2", ""), ("#E69F00", "////"), ("#0072B2", ""), ("#222222", ""))
 OTHER = ("#999999", "xxxx")
 

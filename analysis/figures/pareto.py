@@ -33,7 +33,7 @@ from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width
 LABEL_WIDTH = 24  # characters of a line beside a point
-DOMINATED = 0.45  # opacity of error bars off the front
+DOMINATED = 0.45  # opacity of error bars of dominated cells
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     missing = len(results.variants) - len(points)
     caption = (
         f"Top-1 on the test split ({mean_over_seeds(results)}) against {what}. Dashed: the Pareto "
-        "front of the means; hollow: off it, since another cell costs no more and has a mean as "
-        "high. Intervals that overlap do not tell the two apart."
+        "front of the means; hollow: dominated (another cell costs no more and has a mean at least "
+        "as high). Overlapping intervals show no significant difference."
     )
     if missing:
         caption += f" {missing} of {len(results.variants)} cells lack one of the two numbers."
@@ -161,7 +161,7 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
 
 
 def _front(points: list[Point]) -> list[Point]:
-    """Those on the front, from cheap to dear, and those equal to one of them in both."""
+    """Points on the front by cost, with those equal to one of them in both numbers."""
     costs, accuracies = [p.cost.value for p in points], [p.accuracy.value for p in points]
     found = {(costs[i], accuracies[i]) for i in pareto_front(costs, accuracies)}
     kept = [p for p in points if (p.cost.value, p.accuracy.value) in found]

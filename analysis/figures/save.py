@@ -15,9 +15,9 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 from analysis.figures.style import DPI, Drawing, freeze_layout, house_style, is_page
-from analysis.report.registry import resolve
 from analysis.results.results import Results
 from study.records.files import write_atomic
+from vlf.config import load_object
 
 # Without dates and versions, so that the same records give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ class SavedFigure:
 def save_figure(name: str, entry: str, results: Results, folder: Path) -> SavedFigure | None:
     """Draw one figure of FIGURES and write it in all formats; None where it has no data."""
     with house_style() as missing:
-        drawing: Drawing | None = resolve(entry)(results)
+        drawing: Drawing | None = load_object(entry)(results)
         if drawing is None:
             return None
         freeze_layout(drawing.figure)

@@ -205,7 +205,7 @@ def series_label(results: Results, level: str) -> str:
 
 
 def series_factor(results: Results) -> str | None:
-    """The factor whose levels are told apart by colour: the first that is not a number."""
+    """The factor whose levels have colours: the first that is not a number."""
     return results.series_factor
 
 

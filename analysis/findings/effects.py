@@ -104,9 +104,9 @@ def reference_of(results: Results, factor: str) -> str:
 
 
 def title_of(effect: Effect) -> str:
-    """As "spatial depth 1 against 0"."""
+    """Title of an effect, such as "spatial depth 1 vs. 0"."""
     name = f"{short_name(effect.factor)} " if "." in effect.factor else ""
-    return f"{name}{effect.level} against {effect.reference}"
+    return f"{name}{effect.level} vs. {effect.reference}"
 
 
 def place_of(levels: Mapping[str, str]) -> str:

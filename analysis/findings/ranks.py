@@ -65,7 +65,7 @@ def rank_cells(results: Results) -> list[Rank]:
 def rank_sets(values: NDArray[np.float64]) -> list[tuple[int, int] | tuple[None, None]]:
     """The best and worst rank that the data allow each cell: (cells, seeds) -> one a cell.
 
-    Differences that are the same in all seeds have no spread to test, and tell nothing apart.
+    Differences that are the same in all seeds have no spread and are not tested.
     """
     cells, seeds = values.shape
     if seeds < 2:

@@ -1,4 +1,4 @@
-"""The answer in words, made from the statistics and never stronger than they are."""
+"""Answer of a study in sentences, each with its statistical evidence."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def answer_lines(results: Results) -> list[str]:
         lines = [_state(results, v) for v in results.variants if results.accuracy(v)]
     lines = [*_effect_lines(results), *lines, *_one_model(results)]
     if not lines:
-        return ["No answer yet: there are no results to compare."]
+        return ["No answer yet: no results to compare."]
     if len(lines) > MOST_LINES:
         hidden = len(lines) - MOST_LINES
         lines = [*lines[:MOST_LINES], f"{plural(hidden, 'more comparison')}: see the table."]
@@ -35,7 +35,7 @@ def answer_lines(results: Results) -> list[str]:
 
 
 def _state(results: Results, variant: Variant) -> str:
-    """What one cell reaches and costs, in absolute numbers."""
+    """Accuracy and costs of one cell in absolute numbers."""
     accuracy, macs = results.accuracy(variant), results.count(variant, "macs")
     words = [variant.label]
     if accuracy is None:
@@ -46,7 +46,7 @@ def _state(results: Results, variant: Variant) -> str:
     else:
         limits = f"{fixed(accuracy.low, 1)} to {fixed(accuracy.high, 1)}"
         words.append(
-            f"reaches {fixed(accuracy.value, 1)} % top-1 (95 % {limits}, {accuracy.n} seeds)"
+            f"reaches {fixed(accuracy.value, 1)} % top-1 (95 % CI {limits}, {accuracy.n} seeds)"
         )
     if macs is not None and not results.is_one_model:
         factor, prefix = prefix_for([macs])
@@ -75,23 +75,23 @@ def _compare(results: Results, variant: Variant) -> str:
     words = f"{found}, with {costs}" if found and costs else found or costs
     if not results.is_one_model and results.same_model(variant, baseline):
         words = "; ".join(filter(None, (found, SAME_MODEL)))
-    return f"{variant.label} against {baseline.label}: {words}."
+    return f"{variant.label} vs. {baseline.label}: {words}."
 
 
 def difference_words(difference: Difference, p: float | None) -> str:
     """A difference in top-1, called higher or lower only where its corrected p says so."""
     size = f"{signed(difference.value, 1)} points"
     if difference.n == 1:
-        return f"{size} top-1 (one seed: no interval, so no statement)"
+        return f"{size} top-1 (one seed: no interval, not tested)"
     if difference.low is None or difference.high is None or p is None:
         return f"{size} top-1 in each of {difference.n} seeds (no spread: no interval)"
-    limits = f"95 % {signed(difference.low, 1)} to {signed(difference.high, 1)}"
+    limits = f"95 % CI {signed(difference.low, 1)} to {signed(difference.high, 1)}"
     evidence = f"{limits}, Holm p {'' if p < 0.001 else '= '}{p_value(p)}, {difference.n} seeds"
     if p < ALPHA:
         word = "higher" if difference.value > 0 else "lower"
         return f"top-1 is {word} by {fixed(abs(difference.value), 1)} points ({evidence})"
     after = " after correction" if difference.p is not None and difference.p < ALPHA else ""
-    return f"top-1 not told apart{after}, {size} ({evidence})"
+    return f"no significant difference in top-1{after} ({size}, {evidence})"
 
 
 def _cost_words(results: Results, variant: Variant, baseline: Variant) -> list[str]:
@@ -109,7 +109,7 @@ def _cost_words(results: Results, variant: Variant, baseline: Variant) -> list[s
 
 
 def change_words(ratio: float, what: str, less: str = "less") -> str:
-    """As "6 % more MACs", "2.3 times the MACs"."""
+    """Ratio in words: "6 % more MACs", "2.3 times the MACs"."""
     if ratio >= 2:
         return f"{significant(ratio, 2)} times the {what}"
     percent = _percent(ratio)
@@ -125,15 +125,15 @@ def _ratio_words(ratio: Estimate) -> str:
         return f"{text} ({reason}: no interval)"
     if ratio.low <= 1 <= ratio.high:
         limits = f"{fixed(ratio.low, 2)} to {fixed(ratio.high, 2)} times"
-        return f"latency not told apart (95 % {limits})"
+        return f"no significant difference in latency (95 % CI {limits})"
     if ratio.value >= 2:
-        return f"{text} (95 % {significant(ratio.low, 2)} to {significant(ratio.high, 2)})"
+        return f"{text} (95 % CI {significant(ratio.low, 2)} to {significant(ratio.high, 2)})"
     low, high = sorted((ratio.low, ratio.high), key=lambda limit: abs(limit - 1))
-    return f"{text} (95 % {_percent(low)} to {_percent(high)} %)"
+    return f"{text} (95 % CI {_percent(low)} to {_percent(high)} %)"
 
 
 def _percent(ratio: float) -> str:
-    """How far a ratio is from 1, in percent; digits where it is close."""
+    """Distance of a ratio from 1 in percent, with a digit where it is small."""
     change = 100 * abs(ratio - 1)
     return fixed(change, 1 if 0.05 <= change < 2 else 0)
 
@@ -165,7 +165,7 @@ def _limits(effect: Effect) -> str:
 
 
 def _interaction_words(effects: Sequence[Effect], main: Effect) -> str:
-    """Whether what a change does was seen to depend on another factor."""
+    """Significance of the interactions of a change with the other factors."""
     changed = (main.factor, main.level)
     p = [
         one.p_holm
@@ -177,5 +177,5 @@ def _interaction_words(effects: Sequence[Effect], main: Effect) -> str:
         return ""
     smallest = f"smallest Holm p {'' if min(p) < 0.001 else '= '}{p_value(min(p))}"
     if min(p) < ALPHA:
-        return f"; it depends on another factor ({smallest})"
-    return f"; no dependence on another factor was told apart ({smallest})"
+        return f"; significant interaction with another factor ({smallest})"
+    return f"; no significant interaction with another factor ({smallest})"

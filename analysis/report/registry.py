@@ -1,20 +1,12 @@
-"""Tables and figures by name, resolved only when asked for: naming one imports no plotting."""
+"""Names of tables and figures in a study file, checked without an import of any plotting."""
 
-import importlib
 from collections.abc import Mapping
-from typing import Any
 
 from analysis.figures import FIGURES
 from analysis.tables import TABLES
 from study.spec.settings import ReportConfig
 from study.spec.study import Study
 from vlf.config import ConfigError, nearest
-
-
-def resolve(entry: str) -> Any:
-    """The function that a registry's "module:function" stands for."""
-    module, name = entry.split(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def check_report(study: Study) -> None:

@@ -22,18 +22,18 @@ from analysis.prose.methods import write_methods
 from analysis.prose.rendering import environment
 from analysis.report.page.cells import cell_sections, study_command
 from analysis.report.page.embed import embedded, read_assets
-from analysis.report.registry import chosen_figures, chosen_tables, resolve
+from analysis.report.registry import chosen_figures, chosen_tables
 from analysis.results.ledger import register_claims
-from analysis.results.provenance import Place, hours, places, unique_records
+from analysis.results.provenance import Place, Spent, hours, places, spent, unique_records
 from analysis.results.results import Results
-from analysis.results.spent import Spent, spent
 from analysis.stats.format import significant
 from analysis.tables import TABLES
-from analysis.tables.status import STATUSES, status_counts
+from analysis.tables.status import status_counts, status_sentence
 from analysis.tables.table import Table, escape_markdown
 from study.records.files import write_atomic
 from study.records.record import Outcome
 from study.spec.study import Study
+from vlf.config import load_object
 
 ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
@@ -83,7 +83,9 @@ def write_report(
     figure_names = chosen_figures(study.report)
     results, judgement = look_at_claims(study, outcomes, folder, results_root)
     paths = [write_atomic(folder / "records.csv", results.frame.to_csv(index=False))]
-    made = {name: resolve(TABLES[name])(results) for name in dict.fromkeys((*FIRST, *table_names))}
+    made = {
+        name: load_object(TABLES[name])(results) for name in dict.fromkeys((*FIRST, *table_names))
+    }
     tables: dict[str, Table] = {name: table for name, table in made.items() if table is not None}
     for name, table in tables.items():
         paths += _write_table(folder if name == "main" else folder / "tables", table)
@@ -185,8 +187,7 @@ def _values(
         "missing": [_line(one) for one in missing if one.status != "failed"][:MOST_MISSING],
         "missing_more": max(0, sum(o.status != "failed" for o in missing) - MOST_MISSING),
         "problems": [*sorted(results.artifacts.problems), *filter(None, [_unreadable(figures)])],
-        "sum": " + ".join(f"{counts[status]} {status}" for status in STATUSES),
-        "planned": sum(counts.values()),
+        "sum": status_sentence(counts),
         "path": str(study.path),
         "command": shlex.join(study_command(study, results.root)),
         "digest": study.digest,

@@ -1,11 +1,10 @@
-"""What ran where: machines, software, code and hours, as the records have it."""
+"""Environments and hours behind a report: machines, software, code, GPU-hours, core-hours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.results.frame import device_label
 from analysis.results.results import Results
-from analysis.results.spent import spent
 from analysis.stats.format import fixed, plural
 from study.records.record import Kind, Record
 
@@ -14,13 +13,13 @@ SHOWN = ("torch", "timm", "threads", "precision", "commit", "dirty")  # first, i
 
 @dataclass(frozen=True)
 class Place:
-    """Records that were made in the same surroundings.
+    """Records of one environment.
 
     Attributes:
         kind: "train" or "cost".
         device: Model of the device.
-        facts: The environment's other entries, the telling ones first.
-        records: How many.
+        facts: The environment's other entries, the most informative first.
+        records: Number of records.
         hours: Wall-clock time of their attempts, summed; a timing run of many cells counts once.
     """
 
@@ -32,7 +31,7 @@ class Place:
 
 
 def places(results: Results) -> list[Place]:
-    """Finished and failed records by surroundings; a record that cells share counts once."""
+    """Finished and failed records by environment; a record that cells share counts once."""
     groups: dict[tuple[Kind, str, tuple[tuple[str, str], ...]], list[Record]] = {}
     for record in unique_records(results):
         key = (record.kind, device_label(record), facts_of(record))
@@ -45,8 +44,8 @@ def places(results: Results) -> list[Place]:
 
 def unique_records(results: Results) -> list[Record]:
     """Every record behind the report, once."""
-    found = {id(one.record): one.record for one in results.outcomes if one.record is not None}
-    return list(found.values())
+    records = (outcome.record for outcome in results.outcomes if outcome.record is not None)
+    return list({id(record): record for record in records}.values())
 
 
 def cost_machines(results: Results) -> list[str]:
@@ -94,7 +93,7 @@ def machine(record: Record) -> str:
 
 
 def facts_of(record: Record) -> tuple[tuple[str, str], ...]:
-    """The environment's entries, the telling ones first."""
+    """The environment's entries, the most informative first."""
     environment = dict(record.environment)
     first = [(key, environment.pop(key)) for key in SHOWN if environment.get(key)]
     return (*first, *_sorted(environment))
@@ -102,3 +101,58 @@ def facts_of(record: Record) -> tuple[tuple[str, str], ...]:
 
 def _sorted(environment: dict[str, str]) -> Sequence[tuple[str, str]]:
     return [(key, value) for key, value in sorted(environment.items()) if value]
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Hours summed over records.
+
+    Attributes:
+        wall_hours: One job after another.
+        gpu_hours: Of jobs on GPUs, times the GPUs of each.
+        core_hours: Of jobs on the CPU, times the threads of each; the cores beside a GPU are not
+            counted.
+    """
+
+    wall_hours: float
+    gpu_hours: float
+    core_hours: float
+
+
+def spent(records: Iterable[Record]) -> Spent:
+    """Hours of all attempts that left a record; a timing run of many cells counts once."""
+    wall = gpu = core = 0.0
+    for record, seconds in _jobs(records):
+        wall += seconds
+        if record.device == "cpu":
+            core += seconds * _processes(record) * _threads(record)
+        else:
+            gpu += seconds * _processes(record)
+    return Spent(wall / 3600, gpu / 3600, core / 3600)
+
+
+def _jobs(records: Iterable[Record]) -> Iterator[tuple[Record, float]]:
+    """Each job with its seconds."""
+    timing_runs: dict[str, Record] = {}
+    for record in records:
+        if record.timing_run:  # each record has the time of the whole run
+            known = timing_runs.setdefault(record.timing_run, record)
+            if record.seconds > known.seconds:
+                timing_runs[record.timing_run] = record
+            continue
+        # A resumed job has trained for longer than its last attempt.
+        trained = sum(m.samples[0] for m in record.measurements if m.metric == "training_time")
+        yield record, max(record.seconds, trained)
+    for record in timing_runs.values():
+        yield record, record.seconds
+
+
+def _processes(record: Record) -> int:
+    return int(record.config.get("train", {}).get("processes", 1))
+
+
+def _threads(record: Record) -> int:
+    for section in ("train", "protocol"):
+        if section in record.config:
+            return int(record.config[section].get("threads", 1))
+    return 1

@@ -144,7 +144,7 @@ class Results:
 
     @cached_property
     def series_factor(self) -> str | None:
-        """The factor whose levels figures tell apart by colour: the first that is no number."""
+        """The factor whose levels have colours in figures: the first that is no number."""
         words = [name for name in self.factors if name not in self.numeric_factors]
         return next(iter([*words, *self.factors]), None)
 

@@ -39,7 +39,7 @@ def classes_table(results: Results) -> Table | None:
         )
     if len(shown) < len(results.variants):
         remarks.append(f"{len(shown)} of {len(results.variants)} cells.")
-    remarks.append("Differences between cells stand, with their tests, in the table of changes.")
+    remarks.append("The table of changes tests the differences between cells.")
     return Table(
         name="classes",
         header=("class", "test clips", *(variant.label for variant, _ in shown)),
@@ -112,9 +112,9 @@ def _change_row(change: ClassChange) -> tuple[Entry, ...]:
 
 def _verdict(change: ClassChange) -> str:
     if change.difference.n == 1:
-        return "one seed: no statement"
+        return "one seed: not tested"
     if change.p_holm is None:
         return "no spread over seeds: not tested"
     if not _is_change(change):
-        return "not told apart"
+        return "no significant difference"
     return "higher" if change.difference.value > 0 else "lower"

@@ -1,4 +1,4 @@
-"""Which entries of a column are the best, as far as noise lets one say so."""
+"""Marks of the significantly best entries of a column."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -25,7 +25,7 @@ def mark_accuracy(results: Results) -> dict[str, Mark]:
     def differs(one: str, other: str) -> bool:
         difference = estimates.paired_difference(by_cell[one], by_cell[other])
         p = None if difference is None else difference.p
-        return p is not None and p * (len(means) - 1) < ALPHA  # untested is not told apart
+        return p is not None and p * (len(means) - 1) < ALPHA  # untested: not significant
 
     return _marks(sorted(means, key=lambda cell: -means[cell].value), differs)
 
@@ -48,19 +48,19 @@ def mark_costs(results: Results, metric: str, batch: int) -> dict[str, Mark]:
 def _differs(results: Results, ours: Variant, theirs: Variant, metric: str, batch: int) -> bool:
     ratio = results.ratio(ours, theirs, metric, batch)
     if ratio is None or ratio.low is None or ratio.high is None:
-        return False  # of two timing runs, or one sample each: nothing to tell them apart with
+        return False  # of two timing runs, or one sample each: not testable
     return not ratio.low <= 1 <= ratio.high
 
 
 def _marks(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> dict[str, Mark]:
     """Marks of cells from the best value to the worst.
 
-    The first place is shared ("tie") by all that are not told apart from the best value. There is a
-    second place only where the first is one cell's, as in any ranking with ties; it is shared by
-    all that are not told apart from the best of the rest.
+    Cells that are not significantly different from the best share the first place ("tie"). A
+    second place exists only where the first is one cell's; cells that are not significantly
+    different from the best of the rest share it.
     """
     first = _leaders(ordered, differs)
-    if len(first) == len(ordered):  # all are alike, or there is one alone: nothing stands out
+    if len(first) == len(ordered):  # no significant difference, or one cell alone
         return {}
     if len(first) > 1:
         return dict.fromkeys(first, "tie")

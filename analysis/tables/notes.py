@@ -201,7 +201,7 @@ def views_remarks(results: Results) -> tuple[str, ...]:
 
 
 def main_remarks(results: Results) -> tuple[str, ...]:
-    """What marks and corrected p values mean, as far as the table has any."""
+    """Meaning of the marks and of the corrected p values in the table."""
     remarks = []
     if results.single_changes:
         remarks.append(
@@ -221,9 +221,9 @@ def main_remarks(results: Results) -> tuple[str, ...]:
         if found and all(estimate.n == 1 for estimate in found):
             remarks.append("One seed: no interval.")
     remarks.append(
-        "Bold: best and clear of noise; underlined (italic in Markdown): not told apart from the "
-        "best at 5 %; 2nd, where one is best: best of the rest, or not told apart from it; a MAC "
-        "is one multiply-accumulate, two FLOPs."
+        "Bold: significantly best (5 %); underlined (italic in Markdown): not significantly "
+        "different from the best; 2nd, where one is best: best of the rest, or not significantly "
+        "different from it; a MAC is one multiply-accumulate, two FLOPs."
     )
     return (*remarks, *views_remarks(results))
 

@@ -1,19 +1,32 @@
-"""How every planned job ended."""
+"""Status of every planned job."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from analysis.results.results import Results
-from analysis.stats.format import NONE
+from analysis.stats.format import NONE, plural
 from analysis.tables.table import Align, Entry, Table
 from study.records.record import Kind, Outcome, Status
 
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
+FINISHED = ("done", "reused")
 
 
 def status_counts(results: Results, kind: Kind | None = None) -> dict[Status, int]:
     """Status -> number of jobs, of one kind or of both; their sum is what was planned."""
     found = Counter(one.status for one in results.outcomes if kind in (None, one.kind))
     return {status: found[status] for status in STATUSES}
+
+
+def status_sentence(counts: Mapping[Status, int]) -> str:
+    """Numbers of jobs in words: "42 of 46 jobs finished (3 reused): 4 failed."."""
+    planned = sum(counts.values())
+    finished = counts["done"] + counts["reused"]
+    reused = f" ({counts['reused']} reused)" if counts["reused"] else ""
+    if finished == planned:
+        return f"All {plural(planned, 'job')} finished{reused}."
+    rest = [f"{n} {status}" for status, n in counts.items() if n and status not in FINISHED]
+    return f"{finished} of {plural(planned, 'job')} finished{reused}: {', '.join(rest)}."
 
 
 def status_table(results: Results) -> Table:

@@ -38,8 +38,8 @@ class Entry:
 
     Attributes:
         text: As shown, without markup.
-        mark: "best" where it is clear of noise, "tie" where it is not told apart from the best,
-            "second" where it is the best of the rest or not told apart from that.
+        mark: "best": significantly best; "tie": not significantly different from the best;
+            "second": the best of the rest, or not significantly different from it.
         notes: Remarks that the reader of this number must see, in full.
     """
 
@@ -92,7 +92,7 @@ class Table:
         return out.getvalue()
 
     def to_markdown(self) -> str:
-        """GitHub-flavoured Markdown: bold is best, italic is tied with the best."""
+        """GitHub-flavoured Markdown: bold is "best", italic is "tie"."""
         letters = self.footnotes
         rule = ["---:" if align == "right" else ":---" for align in self.align]
         lines = [[escape_markdown(text) for text in self.header], rule]

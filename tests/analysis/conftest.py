@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import CHROMIUM, EVIL, FRAMES, PAGE_VARIANTS, WINDOW
 
+from analysis.report.report import write_report
 from analysis.results.results import Results
-from study.records.record import Artifact, Measurement, Outcome, Record
+from study.records.record import Artifact, Elsewhere, Measurement, Outcome, Record
 from study.spec.claims import read_claims
 from study.spec.sections import complete_baseline
-from study.spec.settings import CostConfig, ReportConfig, RunSettings
+from study.spec.settings import CostConfig, ReportConfig, RunSettings, ViewConfig
 from study.spec.study import Level, Study
 from study.spec.yaml_nodes import Node
 
@@ -139,7 +141,7 @@ class Maker:
         outcomes = []
         labels = ("VLF", "VTN-like", "TimeSformer-like")
         for label, k in itertools.product(labels, (2, 4, 8, 16)):
-            top1, parameters, macs, ms = VARIANTS[label]
+            top1, parameters, macs, ms = PAGE_VARIANTS[label]
             levels, numbers = {"variant": label, "data.frames": str(k)}, {"data.frames": float(k)}
             for seed in seeds:
                 value = round(top1 - 30 / k + self.rng.standard_normal(), 1)
@@ -153,11 +155,11 @@ class Maker:
         """Outcomes of cells (levels, model); those of one model share a cost record."""
         outcomes, costs = [], {}
         for levels, model in cells:
-            top1 = VARIANTS[model][0]
+            top1 = PAGE_VARIANTS[model][0]
             for seed in seeds:
                 value = round(top1 + self.rng.standard_normal(), 1)
                 outcomes.append(self.train(levels, seed, value))
-            costs.setdefault(model, self.cost({"model": model}, *VARIANTS[model][1:]).record)
+            costs.setdefault(model, self.cost({"model": model}, *PAGE_VARIANTS[model][1:]).record)
             cost = Outcome("cost", cell_name(levels), levels, {}, None, "done", "", costs[model])
             outcomes.append(cost)
         return outcomes
@@ -258,9 +260,94 @@ def maker_at():
 
 @pytest.fixture
 def seven_study(maker) -> Study:
-    return maker.study({"variant": list(VARIANTS)})
+    return maker.study({"variant": list(PAGE_VARIANTS)})
 
 
 @pytest.fixture
 def seven(maker, seven_study):
     return Results(seven_study, maker.seven(), maker.root)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def frames(maker_at, tmp_path_factory):
+    """Results of twelve cells, each timed on two devices, and the folder of their report."""
+    folder = tmp_path_factory.mktemp("frames")
+    maker = maker_at(folder / "results")
+    views = [ViewConfig(name='fast "ones"', figure="bars", y="latency@8",
+                        variants=["data.frames=8"])]  # fmt: skip
+    report = ReportConfig(
+        baseline={"variant": "VLF"}, views=views, figures=["accuracy_macs", "cost_parts"]
+    )
+    study = maker.study(
+        {"variant": PAGE_VARIANTS, "data.frames": FRAMES}, report=report, claims=("top1[VLF] > 10",)
+    )
+    outcomes = [prepared(maker, one) for one in maker.frames()]
+    write_report(study, outcomes, folder / "report", maker.root)
+    return Results(study, outcomes, maker.root), folder / "report"
+
+
+def prepared(maker, outcome):
+    """Of an architecture that has published numbers; a cost is known of a second device, too."""
+    names = {"model": {"name": "tsm"}, "data": {"name": "motion"}}
+    record = dataclasses.replace(outcome.record, config={**outcome.record.config, **names})
+    outcome = dataclasses.replace(outcome, record=record)
+    if outcome.kind == "train":
+        return outcome
+    latency = 100.0 + int(outcome.levels["data.frames"])
+    there = maker.cost(outcome.levels, 9, 1e6, latency, run="run-2").record
+    there = dataclasses.replace(there, environment={"device_model": "A board"})
+    return dataclasses.replace(outcome, elsewhere=(Elsewhere(there, None, True),))
+
+
+@pytest.fixture(scope="module")
+def hostile(maker_at, tmp_path_factory):
+    """A report of labels, reasons and names that would like to run."""
+    folder = tmp_path_factory.mktemp("hostile")
+    maker = maker_at(folder / "results")
+    report = ReportConfig(
+        figures=["accuracy_macs"], baseline={EVIL: EVIL}, views=[ViewConfig(name=EVIL[:80])]
+    )
+    study = maker.study({EVIL: [EVIL, "tame"]}, question=EVIL, report=report)
+    outcomes = [
+        maker.train({EVIL: EVIL}, 0, 50.0),
+        maker.train({EVIL: EVIL}, 1, 0, status="failed", reason=EVIL, detail=EVIL),
+        maker.cost({EVIL: EVIL}, 9, 1e6, 1.0, notes=(EVIL,)),
+    ]
+    write_report(study, outcomes, folder / "report", maker.root)
+    return folder / "report"
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a report's page; in the end nothing may have been complained of, or asked for."""
+    complaints, requests, opened = [], [], []
+
+    def open_one(folder, fragment="", **options):
+        page = browser.new_page(**{"viewport": WINDOW, **options})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"file://{folder}/report.html{fragment}")
+        opened.append((page, page.url.partition("#")[0]))
+        return page
+
+    yield open_one
+    for page, _ in opened:
+        page.close()
+    own = {address for _, address in opened}
+    assert complaints == []
+    assert [url for url in requests if url not in own and not url.startswith("data:")] == []
+
+
+@pytest.fixture
+def page(open_page, frames):
+    return open_page(frames[1])

@@ -89,7 +89,7 @@ def test_a_class_that_breaks_in_every_seed_is_called_lower(maker):
 
     assert rows[0][:3] == ["TSN", "c", "100"]
     assert rows[0][-1] == "lower"
-    assert [row[-1] for row in rows[1:]] == ["not told apart"] * 3
+    assert [row[-1] for row in rows[1:]] == ["no significant difference"] * 3
 
 
 def test_one_seed_calls_nothing_a_change(maker):
@@ -97,7 +97,7 @@ def test_one_seed_calls_nothing_a_change(maker):
 
     table = class_changes_table(results)
 
-    assert {row[-1].text for row in table.rows} == {"one seed: no statement"}
+    assert {row[-1].text for row in table.rows} == {"one seed: not tested"}
     assert {row[-2].text for row in table.rows} == {"\N{EN DASH}"}
     assert "no test" in table.remarks[0]
 

@@ -194,10 +194,10 @@ def test_the_answer_says_what_g_gives_on_average_and_at_each_depth_of_h(maker):
 
     line = answer_lines(results_of(maker, tops))[0]
 
-    start = "spatial depth 1 against 0, on average: top-1 is higher by 5.0 points "
-    assert line.startswith(f"{start}(95 % +4.9 to +5.1, Holm p < 0.001, 4 seeds)")
+    start = "spatial depth 1 vs. 0, on average: top-1 is higher by 5.0 points "
+    assert line.startswith(f"{start}(95 % CI +4.9 to +5.1, Holm p < 0.001, 4 seeds)")
     assert "; at spatiotemporal depth 1 +5.0 (+4.7 to +5.2), at spatiotemporal depth 2 +5.0" in line
-    assert "no dependence on another factor was told apart" in line
+    assert "no significant interaction with another factor" in line
 
 
 def test_the_answer_tells_a_dependence_only_where_its_corrected_p_does(maker):
@@ -208,7 +208,9 @@ def test_the_answer_tells_a_dependence_only_where_its_corrected_p_does(maker):
         (1, 2): (60.1, 61.0, 59.4, 60.3),
     }
 
-    assert "it depends on another factor" in answer_lines(results_of(maker, tops))[0]
+    assert (
+        "; significant interaction with another factor" in answer_lines(results_of(maker, tops))[0]
+    )
 
 
 def test_one_seed_gives_effects_without_interval(maker):

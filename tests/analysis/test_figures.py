@@ -9,8 +9,8 @@ from analysis.figures.labels import label_points
 from analysis.figures.pareto import pareto_front
 from analysis.figures.save import FORMATS, save_figure
 from analysis.figures.style import LAYOUT_DIGITS, freeze_layout, house_style, looks, new_figure
-from analysis.report.registry import resolve
 from analysis.results.results import Results
+from vlf.config import load_object
 
 VLF_FRAMES = {"variant": ["VLF", "VTN-like", "TimeSformer-like"], "data.frames": [2, 4, 8, 16]}
 DEPTHS = {"model.spatial_depth": [0, 1, 2], "model.spatiotemporal_depth": [1, 2, 4]}
@@ -18,7 +18,7 @@ DEPTHS = {"model.spatial_depth": [0, 1, 2], "model.spatiotemporal_depth": [1, 2,
 
 def draw(name, results):
     with house_style():
-        return resolve(FIGURES[name])(results)
+        return load_object(FIGURES[name])(results)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from matplotlib.text import Text
 
 from analysis.figures import FIGURES
 from analysis.figures.style import DPI, freeze_layout, house_style
-from analysis.report.registry import resolve
 from analysis.results.results import Results
+from vlf.config import load_object
 
 LONG = "a variant whose name its author has written out in full, with reasons, and then some more"
 HOSTILE = [
@@ -129,7 +129,7 @@ def test_every_text_of_every_figure_lies_inside_of_it(maker, seven, name, style,
     drawn = 0
     for figure, entry in FIGURES.items():
         with house_style():
-            drawing = resolve(entry)(results)
+            drawing = load_object(entry)(results)
             if drawing is None:
                 continue
             drawn += 1
@@ -144,7 +144,7 @@ def test_a_sweep_shows_accuracy_over_each_number_and_no_cost_that_all_cells_shar
     results = sweep(maker)
 
     with house_style():
-        drawn = {name: resolve(entry)(results) for name, entry in FIGURES.items()}
+        drawn = {name: load_object(entry)(results) for name, entry in FIGURES.items()}
     costs = ("accuracy_macs", "accuracy_latency", "accuracy_parameters", "accuracy_memory")
     assert not any(drawn[name] for name in (*costs, "cost_parts", "heatmap"))
     rate, decay = drawn["scaling"].figure.axes
@@ -175,8 +175,8 @@ def test_cells_that_differ_in_training_alone_share_a_bar_of_their_cost(maker):
     shared = Results(results.study, outcomes, maker.root)
 
     with house_style():
-        bars = resolve(FIGURES["cost_parts"])(shared).figure.axes[0]
-        scaling = resolve(FIGURES["scaling"])(shared).figure
+        bars = load_object(FIGURES["cost_parts"])(shared).figure.axes[0]
+        scaling = load_object(FIGURES["scaling"])(shared).figure
     assert [one.get_text() for one in bars.get_yticklabels()] == ["VLF", "TSN"]
     # The learning rate changes no cost: top-1 alone is shown over it.
     assert [axes.get_ylabel() for axes in scaling.axes] == ["Top-1 (%)"]

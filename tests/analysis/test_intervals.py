@@ -9,12 +9,12 @@ import pytest
 from analysis.figures.seeds import draw_seeds
 from analysis.figures.style import house_style
 from analysis.report.page.measures import measures
-from analysis.report.registry import resolve
 from analysis.results.results import Results
 from analysis.stats.estimates import Estimate
 from analysis.stats.format import MINUS, interval, p_value, signed
 from analysis.tables import TABLES
 from analysis.tables.main import main_table
+from vlf.config import load_object
 
 G, H = "model.spatial_depth", "model.spatiotemporal_depth"
 ENDS = re.compile(rf"\[([+{MINUS}\d.]+), ([+{MINUS}\d.]+)\]")
@@ -41,7 +41,7 @@ def results_of(maker, tops, claims=()):
 def intervals(results):
     """(table, text, low, high) of every interval in every table."""
     for name, entry in TABLES.items():
-        table = resolve(entry)(results)
+        table = load_object(entry)(results)
         for row in table.rows if table else ():
             for cell in row:
                 for low, high in ENDS.findall(cell.text):
@@ -98,7 +98,7 @@ def test_no_interval_of_an_accuracy_leaves_what_is_possible(maker):
         seen.add(name)
         assert limit[0] <= low <= high <= limit[1], (name, text)
     assert {"main", "effects", "claims", "class_changes", "classes", "clips"} <= seen
-    texts = [row[2].text for row in resolve(TABLES["effects"])(results).rows]
+    texts = [row[2].text for row in load_object(TABLES["effects"])(results).rows]
     assert any(f"[{MINUS}200.0, +200.0]" in text for text in texts)  # of the interaction
     assert any(f"[{MINUS}100.0, +100.0]" in text for text in texts)
 

@@ -6,8 +6,8 @@ import pytest
 
 from analysis.figures import FIGURES
 from analysis.figures.style import freeze_layout, house_style
-from analysis.report.registry import resolve
 from analysis.results.results import Results
+from vlf.config import load_object
 
 VARIANTS = ("VLF", "TSN")
 SEEDS = tuple(range(13))
@@ -27,7 +27,7 @@ def results_of(maker, rates, seeds=SEEDS):
 
 def draw(name, results):
     with house_style():
-        drawing = resolve(FIGURES[name])(results)
+        drawing = load_object(FIGURES[name])(results)
         freeze_layout(drawing.figure)
     return drawing
 

@@ -58,7 +58,7 @@ def test_the_detailed_tables_have_the_rows_of_one_model_once(one_model):
 
 
 def test_cells_of_one_model_are_not_compared_with_themselves(two_models):
-    lines = [line for line in answer_lines(two_models) if "lr 0.002 against" in line]
+    lines = [line for line in answer_lines(two_models) if "lr 0.002 vs." in line]
     lines = [line for line in lines if "on average" not in line]
 
     assert len(lines) == 2

@@ -5,9 +5,9 @@ from matplotlib.colors import to_rgba
 
 from analysis.figures import FIGURES
 from analysis.figures.style import house_style, looks
-from analysis.report.registry import resolve
 from analysis.results.results import Results
 from study.records.record import Measurement
+from vlf.config import load_object
 
 # a costs least; b costs more for more; c costs as b and has less; d is dear and worst.
 CELLS = {"a": (50.0, 10), "b": (80.0, 20), "c": (60.0, 20), "d": (40.0, 30)}
@@ -33,7 +33,7 @@ def results(maker):
 
 def draw(name, results):
     with house_style():
-        return resolve(FIGURES[name])(results)
+        return load_object(FIGURES[name])(results)
 
 
 def marks_of(axes):

@@ -51,7 +51,7 @@ def test_a_report_is_one_page_its_twin_tables_and_figures(maker, seven_study, tm
     assert names == {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     page, drawn = Page(folder / "report.html"), len(list(folder.glob("figures/*.png")))
     assert page.text.count("Which part pays for its cost?") >= 2
-    assert "VTN-like against VLF" in page.text
+    assert "VTN-like vs. VLF" in page.text
     assert len(re.findall(r"Figure \d", page.text)) == page.tags.count("img") == drawn
     assert all(one.startswith(("data:image/svg+xml;base64,", "#")) for one in page.fetched)
     linked = re.findall(r"\]\((figures/\S+)\)", (folder / "report.md").read_text("utf-8"))
@@ -95,7 +95,9 @@ def test_a_report_can_be_made_of_whatever_there_is(maker, seven_study, tmp_path,
 
     assert words[present] in Page(tmp_path / "report" / "report.html").text
     assert words[present] in (tmp_path / "report" / "report.md").read_text("utf-8")
-    assert f"Planned {len(outcomes)} = " in (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert f" {len(outcomes)} jobs finished" in (tmp_path / "report" / "report.md").read_text(
+        "utf-8"
+    )
 
 
 def test_text_of_a_study_file_cannot_run_in_the_page(maker, tmp_path):
@@ -215,15 +217,15 @@ def test_the_answer_says_lower_only_where_the_corrected_p_says_so(maker, seven_s
 
     _, no_g, tsn = answers(maker, seven_study, runs)
 
-    assert "no g against VLF: top-1 not told apart" in no_g
-    assert "TSN against VLF: top-1 is lower by 71.0 points (95 %" in tsn
+    assert "no g vs. VLF: no significant difference in top-1 (" in no_g
+    assert "TSN vs. VLF: top-1 is lower by 71.0 points (95 % CI" in tsn
 
 
 def test_the_answer_of_one_seed_makes_no_statement(maker, seven_study):
     _, line = answers(maker, seven_study, {"VLF": (80.0,), "TSN": (10.0,)})
 
     assert line == (
-        "TSN against VLF: \N{MINUS SIGN}70.0 points top-1 (one seed: no interval, so no statement)."
+        "TSN vs. VLF: \N{MINUS SIGN}70.0 points top-1 (one seed: no interval, not tested)."
     )
 
 
@@ -239,8 +241,8 @@ def test_costs_stand_beside_the_difference_in_percent(maker, seven_study):
     line = answer_lines(Results(seven_study, outcomes, maker.root))[-1]
 
     assert line.startswith(
-        "no g against VLF: \N{MINUS SIGN}10.0 points top-1 in each of 3 seeds (no spread: no "
-        "interval), with 25 % fewer MACs and 50 % less latency (95 % "
+        "no g vs. VLF: \N{MINUS SIGN}10.0 points top-1 in each of 3 seeds (no spread: no "
+        "interval), with 25 % fewer MACs and 50 % less latency (95 % CI "
     )
 
 
@@ -261,10 +263,10 @@ def test_a_ratio_in_words(ratio, words):
 def test_a_report_loads_neither_torch_nor_timm(root):
     code = (
         "import sys, analysis.report.report, analysis.report.terminal\n"
-        "from analysis.report.registry import resolve\n"
+        "from vlf.config import load_object\n"
         "from analysis.figures import FIGURES\n"
         "from analysis.tables import TABLES\n"
-        "[resolve(entry) for entry in (*FIGURES.values(), *TABLES.values())]\n"
+        "[load_object(entry) for entry in (*FIGURES.values(), *TABLES.values())]\n"
         "sys.exit(', '.join({'torch', 'timm'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.results.spent import spent
+from analysis.results.provenance import spent
 from study.records.record import Measurement, Record
 
 

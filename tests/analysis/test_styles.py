@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex, to_rgb
 from analysis.figures import FIGURES
 from analysis.figures.save import save_figure
 from analysis.figures.style import COLORS, COLUMN_WIDTH, PAGE_WIDTH, house_style, looks
-from analysis.report.registry import resolve
 from analysis.results.results import Results
+from vlf.config import load_object
 
 VLF_FRAMES = {"variant": ["VLF", "VTN-like", "TimeSformer-like"], "data.frames": [2, 4, 8, 16]}
 # Simulation of protanopia and deuteranopia in linear RGB: Vienot, Brettel and Mollon, "Digital
@@ -76,7 +76,7 @@ def test_a_figure_has_the_width_that_the_study_asks_for(frames, name, style, wid
     results = Results(study, frames.outcomes, frames.root)
 
     with house_style():
-        figure = resolve(FIGURES[name])(results).figure
+        figure = load_object(FIGURES[name])(results).figure
 
     assert figure.get_figwidth() == pytest.approx(width)
 
@@ -100,7 +100,7 @@ def test_a_variant_has_one_colour_and_marker_in_every_figure(frames, name):
     styles = looks(frames)
 
     with house_style():
-        figure = resolve(FIGURES[name])(frames).figure
+        figure = load_object(FIGURES[name])(frames).figure
 
     truth = {(to_hex(look.color), look.marker) for look in styles.values()}
     assert series_looks(figure, styles) == truth
@@ -124,7 +124,7 @@ def test_the_exponents_in_the_figure_are_those_of_the_table(frames):
     from analysis.tables.scaling import scaling_table
 
     with house_style():
-        axes = resolve(FIGURES["scaling"])(frames).figure.axes
+        axes = load_object(FIGURES["scaling"])(frames).figure.axes
 
     rows = [[entry.text for entry in row] for row in scaling_table(frames).rows]
     for panel, cost in ((axes[1], "latency (batch 1)"), (axes[2], "MACs")):
@@ -137,7 +137,7 @@ def test_the_exponents_in_the_figure_are_those_of_the_table(frames):
 
 def test_a_fitted_line_goes_through_an_exact_power_law(frames):
     with house_style():
-        panel = resolve(FIGURES["scaling"])(frames).figure.axes[2]
+        panel = load_object(FIGURES["scaling"])(frames).figure.axes[2]
 
     vlf = next(line for line in panel.get_lines() if line.get_gid() == "fit")
     assert list(vlf.get_xdata()) == [2, 16]

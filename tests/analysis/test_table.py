@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from analysis.report.registry import resolve
 from analysis.report.terminal import show
 from analysis.results.results import Results
 from analysis.tables import TABLES
 from analysis.tables.latex import aligned_latex, escape_latex, number_format
 from analysis.tables.table import Entry, Table
+from vlf.config import load_object
 
 HOSTILE = (
     r"a_b & 50% #1 $x$ {y} ^~ \input{/etc/passwd} <script>alert(1)</script> | * ` [z] é Δ 日 ą"
@@ -184,7 +184,7 @@ def compile_latex(folder):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 @pytest.mark.parametrize("name", ["main", "ranks", "class_changes", "cost"])
 def test_tables_of_a_study_compile_as_they_are(maker, seven_study, tmp_path, name):
-    made = resolve(TABLES[name])(Results(seven_study, maker.seven(), maker.root))
+    made = load_object(TABLES[name])(Results(seven_study, maker.seven(), maker.root))
     (tmp_path / "t.tex").write_text(made.to_latex(), "utf-8")
 
     compile_latex(tmp_path)

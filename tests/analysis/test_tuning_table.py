@@ -8,7 +8,6 @@ import pytest
 from analysis.figures import FIGURES
 from analysis.findings.tuning import diverged_lines, tuning_lines
 from analysis.prose.methods import methods
-from analysis.report.registry import resolve
 from analysis.report.report import write_report
 from analysis.results.results import Results
 from analysis.stats.format import NONE
@@ -17,7 +16,7 @@ from analysis.tables.tuning import tuning_table
 from study.records.record import Measurement
 from study.spec.tuning import read_tune
 from study.spec.yaml_nodes import read_text
-from vlf.config import RunConfig
+from vlf.config import RunConfig, load_object
 
 TUNE = "{train.lr: [1e-3, 2e-3, 4e-3], seeds: [100, 101], epochs: 4}"
 TWO = "{train.lr: [1e-3, 2e-3, 4e-3], train.weight_decay: [0, 0.1], seeds: [100]}"
@@ -128,7 +127,7 @@ def test_the_answer_names_the_values_that_diverged(maker, seven_study, scored):
 def test_the_main_table_warns_beside_the_accuracy_of_a_cell_at_the_edge(maker, seven_study, scored):
     outcomes = [*maker.seven(), *scored]
 
-    main = resolve(TABLES["main"])(Results(tuned(seven_study), outcomes, maker.root))
+    main = load_object(TABLES["main"])(Results(tuned(seven_study), outcomes, maker.root))
 
     warned = [row[0].text for row in main.rows for e in row if any("edge" in n for n in e.notes)]
     assert warned == ["TSN"]
@@ -154,9 +153,9 @@ def test_tuning_runs_change_no_statistic_no_other_table_and_no_curve(maker, seve
             assert beside.arrays_by_seed(theirs, name).keys() == {0, 1, 2}
     assert beside.differences == without.differences
     for name in TABLES.keys() - {"tuning", "status", "main"}:
-        one, other = (resolve(TABLES[name])(results) for results in (without, beside))
+        one, other = (load_object(TABLES[name])(results) for results in (without, beside))
         assert (one and one.to_csv()) == (other and other.to_csv()), name
-    main = [resolve(TABLES["main"])(one) for one in (without, beside)]
+    main = [load_object(TABLES["main"])(one) for one in (without, beside)]
     assert texts(main[0]) == texts(main[1])
 
 
@@ -165,7 +164,7 @@ def test_figures_show_the_same_points_with_tuning_runs_beside(
     maker, seven_study, scored, name, tmp_path
 ):
     def drawn(results):
-        drawing = resolve(FIGURES[name])(results)
+        drawing = load_object(FIGURES[name])(results)
         return [line.get_xydata() for axes in drawing.figure.axes for line in axes.get_lines()] + [
             np.asarray(c.get_offsets()) for axes in drawing.figure.axes for c in axes.collections
         ]
@@ -187,7 +186,7 @@ def test_the_report_counts_tuning_jobs_in_its_sum_and_compiles_its_table(
     report = write_report(tuned(seven_study), outcomes, tmp_path / "report", maker.root)
 
     text = (tmp_path / "report" / "report.md").read_text("utf-8")
-    assert "Planned 46 = 42 done + 0 reused + 0 skipped + 4 failed + 0 not run." in text
+    assert "42 of 46 jobs finished: 4 failed." in text
     assert "TSM, tuning train.lr=2e-3, seed 100: failed: killed" in text
     assert {path.name for path in report.paths} >= {"tuning.csv", "tuning.tex", "tuning.html"}
     tex = (tmp_path / "report" / "tables" / "tuning.tex").read_text("utf-8")

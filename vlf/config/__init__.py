@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from vlf.config.base import Config, ConfigError, nearest
+from vlf.config.base import Config, ConfigError, load_object, nearest
 from vlf.config.data import (
     FramesConfig,
     LabelledData,
@@ -108,5 +108,6 @@ __all__ = [
     "VTNLongformerConfig",
     "ViViTConfig",
     "VideoListConfig",
+    "load_object",
     "nearest",
 ]

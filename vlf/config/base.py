@@ -1,7 +1,9 @@
-"""What every config class shares, and the one error a person's mistake is told with."""
+"""Base class of all configs, the error of an invalid value, and objects by name."""
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,3 +38,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint such as `; did you mean "frames"?`, or "" when nothing is near."""
     near = difflib.get_close_matches(word, list(choices), n=1)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def load_object(entry: str) -> Any:
+    """Object of a registry's "module:name"; imports its module and no other."""
+    module, name = entry.split(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,13 +1,12 @@
 """Every dataset, by name. A new one is a file, a config class and a line here."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Literal, Protocol, cast
 
 import numpy as np
 from torch import Tensor
 
-from vlf.config import DataConfig
+from vlf.config import DataConfig, load_object
 
 Split = Literal["train", "val", "test"]
 
@@ -62,5 +61,4 @@ def open_clips(config: DataConfig, split: Split) -> Clips:
     Raises:
         ConfigError: With the key at fault, if files are missing or a line cannot be read.
     """
-    module, name = DATASETS[config.name].split(":")
-    return cast(Clips, getattr(importlib.import_module(module), name)(config, split))
+    return cast(Clips, load_object(DATASETS[config.name])(config, split))

@@ -1,10 +1,8 @@
 """Every architecture, by name. A new one is a file, a config class and a line here."""
 
-import importlib
-
 from torch import nn
 
-from vlf.config import DataConfig, ModelConfig
+from vlf.config import DataConfig, ModelConfig, load_object
 from vlf.models.pixels import Pixels, set_pixels
 
 MODELS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
@@ -30,8 +28,7 @@ def build_model(config: ModelConfig, data: DataConfig) -> nn.Module:
         ConfigError: With the dotted key at fault, if it cannot be built for these clips, or its
             weight file does not fit.
     """
-    module, name = MODELS[config.name].split(":")
-    model = getattr(importlib.import_module(module), name)(config, data)
+    model = load_object(MODELS[config.name])(config, data)
     assert isinstance(model, nn.Module)
     if config.mean is not None and config.std is not None:
         set_pixels(model, Pixels(config.mean, config.std))
