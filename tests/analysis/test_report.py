@@ -94,10 +94,9 @@ def test_a_report_can_be_made_of_whatever_there_is(maker, seven_study, tmp_path,
     one_pass(maker, dataclasses.replace(seven_study, report=few), outcomes, tmp_path)
 
     assert words[present] in Page(tmp_path / "report" / "report.html").text
-    assert words[present] in (tmp_path / "report" / "report.md").read_text("utf-8")
-    assert f" {len(outcomes)} jobs finished" in (tmp_path / "report" / "report.md").read_text(
-        "utf-8"
-    )
+    text = (tmp_path / "report" / "report.md").read_text("utf-8")
+    assert words[present] in text
+    assert re.search(rf" {len(outcomes)} jobs? finished", text)
 
 
 def test_text_of_a_study_file_cannot_run_in_the_page(maker, tmp_path):
