@@ -141,7 +141,7 @@ class Maker:
         outcomes = []
         labels = ("VLF", "VTN-like", "TimeSformer-like")
         for label, k in itertools.product(labels, (2, 4, 8, 16)):
-            top1, parameters, macs, ms = PAGE_VARIANTS[label]
+            top1, parameters, macs, ms = VARIANTS[label]
             levels, numbers = {"variant": label, "data.frames": str(k)}, {"data.frames": float(k)}
             for seed in seeds:
                 value = round(top1 - 30 / k + self.rng.standard_normal(), 1)
@@ -155,11 +155,11 @@ class Maker:
         """Outcomes of cells (levels, model); those of one model share a cost record."""
         outcomes, costs = [], {}
         for levels, model in cells:
-            top1 = PAGE_VARIANTS[model][0]
+            top1 = VARIANTS[model][0]
             for seed in seeds:
                 value = round(top1 + self.rng.standard_normal(), 1)
                 outcomes.append(self.train(levels, seed, value))
-            costs.setdefault(model, self.cost({"model": model}, *PAGE_VARIANTS[model][1:]).record)
+            costs.setdefault(model, self.cost({"model": model}, *VARIANTS[model][1:]).record)
             cost = Outcome("cost", cell_name(levels), levels, {}, None, "done", "", costs[model])
             outcomes.append(cost)
         return outcomes
@@ -260,7 +260,7 @@ def maker_at():
 
 @pytest.fixture
 def seven_study(maker) -> Study:
-    return maker.study({"variant": list(PAGE_VARIANTS)})
+    return maker.study({"variant": list(VARIANTS)})
 
 
 @pytest.fixture
