@@ -6,8 +6,8 @@ confidence sequence holds the borders that are not yet rejected. Both are valid 
 samples at once, so a study may stop when a claim is decided.
 
 - Means of normal samples of unknown spread: the scale-invariant t e-process (Wang and Ramdas,
-  arXiv:2310.03722, Theorem 4.9). Runs that fail in clumps are not normal, and no method that is
-  valid for the mean of such a mixture decides with few seeds (docs/statistics.md).
+  arXiv:2310.03722, Theorem 4.9). Runs that fail in clumps are not normal: the t test and this one
+  then give more false alarms than they say.
 - Shares of wins: the Beta(1, 1) mixture over the probability of a win (Ville 1939; Robbins, Ann.
   Math. Statist. 41, 1970), exact whatever the distribution.
 
