@@ -1,4 +1,4 @@
-"""Where h attends in a few test clips: place by place, and from frame to frame."""
+"""Attention of h in a few test clips: from place to place, and from frame to frame."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which cells a figure shows that has room for fewer than the study has."""
+"""Selection of cells for a figure that has room for fewer than the study has."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: one matrix a cell, averaged over seeds."""
+"""Confusion matrices: one a cell, averaged over seeds."""
 
 import numpy as np
 from matplotlib.axes import Axes

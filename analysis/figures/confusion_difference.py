@@ -1,4 +1,4 @@
-"""Which confusions a cell has more or less often than its baseline."""
+"""Differences between a cell's confusions and its baseline's."""
 
 from dataclasses import dataclass
 

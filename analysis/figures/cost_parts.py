@@ -1,4 +1,4 @@
-"""Where the cost is: MACs and parameters by part, stacked."""
+"""MACs and parameters by part, stacked."""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ class Gathered:
         self._styles: dict[Any, dict[str, Any]] = {}
 
     def errorbar(self, x: float, y: float, xerr: Errors, yerr: Errors, **style: Any) -> None:
-        """As of Axes, for one point; nothing is drawn yet."""
+        """Arguments of `Axes.errorbar` for one point, without drawing it."""
         key = (xerr is None, yerr is None, repr(sorted(style.items())))
         self._styles[key] = style
         self._groups.setdefault(key, []).append((x, y, xerr, yerr))

@@ -69,7 +69,7 @@ def readable(text: str) -> str:
 
 
 def missing_words(missing: set[str]) -> str:
-    """What no installed font has, and what to do about it, in a line; "" if nothing is missing."""
+    """Warning about characters that no installed font has, with the fix; "" without any."""
     if not missing:
         return ""
     ordered = sorted(missing)

@@ -127,7 +127,7 @@ def _levels(variants: Sequence[Variant], factor: str) -> list[float]:
 def _name_levels(
     axes: Axes, variants: Sequence[Variant], factors: Sequence[str], room: tuple[float, float]
 ) -> None:
-    """At both axes of a map of so many inches, as many as there is room for."""
+    """Label both axes of a map of a given size in inches, as far as labels fit."""
     down, across = ([f"{x:g}" for x in _levels(variants, name)] for name in factors)
     axes.set_xticks(*_fitting(across, (max(map(len, across)) + 1) * DIGIT, room[0]))
     axes.set_yticks(*_fitting(down, LINE, room[1]))
@@ -160,6 +160,6 @@ def _texts(known: Mapping[str, Estimate], width: float, height: float) -> dict[s
 
 
 def _ink(rgba: NDArray[np.float64]) -> str:
-    """What is read on a colour, by its luminance as WCAG 2 has it."""
+    """Text colour on a background, by its luminance (WCAG 2)."""
     linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in rgba[:3]]
     return "0.15" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > LIGHT else "white"

@@ -1,4 +1,4 @@
-"""What accuracy costs: top-1 against each cost, with the Pareto front."""
+"""Top-1 against each cost, with the Pareto front."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""How accuracy and cost grow with a number: one line a series, with the exponents of the costs."""
+"""Accuracy and cost against a numeric factor, with the exponents of the costs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ LINE = 0.065  # of a panel's height, that a line of its exponents takes
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a panel shows.
+    """A quantity of a panel.
 
     Attributes:
         heading: With its unit.

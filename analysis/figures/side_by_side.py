@@ -25,7 +25,7 @@ Drawn = dict[int, SavedFigure | None]  # by place in the list of names; None: it
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a copy has done.
+    """Result of a copy.
 
     Attributes:
         drawn: Its figures.
@@ -78,7 +78,7 @@ def draw_figures(names: Sequence[str], results: Results, folder: Path) -> list[S
 
 
 def _processes(figures: int) -> int:
-    """How many draw, this one included.
+    """Number of drawing processes, this one included.
 
     A process with threads may not be copied, and where torch is loaded, as after a run in this
     process, there are some that Python does not know of.
@@ -93,7 +93,7 @@ def _processes(figures: int) -> int:
 def _copies(
     count: int, figures: int, draw: Callable[[Iterable[int], Drawn], None], results: Results
 ) -> Iterator[tuple[_Places, list[Connection]]]:
-    """So many processes that draw; yields the places, to draw with them, and their answers."""
+    """Forked drawing processes; yields their numbers, to draw with them, and their results."""
     context, places = multiprocessing.get_context("fork"), _Places(figures)
     started, answers = [], []
     try:

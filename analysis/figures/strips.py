@@ -43,7 +43,7 @@ class Cell:
 
     @property
     def class_names(self) -> list[str]:
-        """Of verb and noun the verbs."""
+        """Names of classes; the verbs for verbs and nouns."""
         arrays = next(iter(self.predictions.values()), {})
         return [name for head in read_heads(arrays)[:1] for name in head.classes]
 
@@ -86,7 +86,7 @@ class Strips:
 
     @property
     def words(self) -> str:
-        """For a caption."""
+        """Words for a caption."""
         times = self.frames.shape[1]
         if len(self.shown) < times:
             return f"{len(self.shown)} of {times} frames, numbered."
@@ -157,7 +157,7 @@ def row_grid(
 
 
 def class_name(names: Sequence[str], number: int) -> str:
-    """As the predictions name it, else its number."""
+    """Name of a class in the predictions, else its number."""
     return names[number] if number < len(names) else f"class {number}"
 
 

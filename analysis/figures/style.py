@@ -1,4 +1,4 @@
-"""How every figure looks: print widths, type, and one look a variant in all figures of a study."""
+"""Style of all figures: print widths, type, and one look for each variant."""
 
 import math
 import textwrap
@@ -264,7 +264,7 @@ def log_axis(axes: Axes, which: str, values: Sequence[float]) -> None:
 
 
 def mean_over_seeds(results: Results) -> str:
-    """What a drawn accuracy is: "mean and 95 % t interval over 3 seeds", or that there is none."""
+    """Words for a drawn accuracy: "mean and 95 % t interval over 3 seeds", or for a single seed."""
     found = [len(results.by_seed(variant, "top1")) for variant in results.variants]
     known = [seeds for seeds in found if seeds]
     fewest, most = min(known, default=0), max(known, default=0)

@@ -1,4 +1,4 @@
-"""How training went: validation top-1 by epoch, with the spread over seeds."""
+"""Validation top-1 by epoch, with the spread over seeds."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""What results mean: claims, verdicts, ranks, effects, scaling, tuning. No torch."""
+"""Findings from results: claims, verdicts, ranks, effects, scaling, tuning. No torch."""

@@ -1,4 +1,4 @@
-"""What a claim compares: pairs of cells, and the samples and evidence of each."""
+"""Comparisons of a claim: pairs of cells, and the samples and evidence of each."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ class Comparison:
 
 
 def region_of(claim: Claim) -> Region:
-    """Where the effect lies if the claim is true.
+    """Region of the effect if the claim is true.
 
     The effect of an accuracy is the left minus `factor` times the right, in points; of anything
     else it is the left over the right, or the left alone beside a number.

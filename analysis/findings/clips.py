@@ -22,7 +22,7 @@ RESAMPLES = 4000  # of clips
 
 
 class Discordance(NamedTuple):
-    """Of one seed: clips that only one of the two models answers rightly, and McNemar's p's."""
+    """Clips of one seed that only one of the two models answers rightly, and McNemar's p's."""
 
     seed: int
     only_ours: int

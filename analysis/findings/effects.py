@@ -25,7 +25,7 @@ MOST_CELLS = 256  # beyond, a table of effects would be longer than that of the 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change of level does to top-1.
+    """Effect of a change of level on top-1.
 
     Attributes:
         kind: "main": averaged over the other factors, all combinations alike; "simple": at one
@@ -54,7 +54,7 @@ class Effect:
 
 
 def most_telling(effects: list[Effect], most: int) -> list[Effect]:
-    """As many as there is room for; simple effects are left out first."""
+    """The largest effects that fit; simple effects are left out first."""
     if len(effects) <= most:
         return effects
     return [one for one in effects if one.kind != "simple"][:most]
@@ -110,7 +110,7 @@ def title_of(effect: Effect) -> str:
 
 
 def place_of(levels: Mapping[str, str]) -> str:
-    """As "frames 8"."""
+    """Text such as "frames 8"."""
     named = (f"{short_name(n)} {x}" if "." in n else x for n, x in levels.items())
     return ", ".join(named)
 
@@ -148,7 +148,7 @@ def _interactions(
     cells: Mapping[tuple[str, ...], Variant],
     tops: Mapping[str, Mapping[int, float]],
 ) -> Iterator[Effect]:
-    """Of each pair of factors: the effect of one at a level of the other, less at its reference."""
+    """Interactions of each pair of factors: a factor's effect at a level less at the reference."""
     for first, second in itertools.combinations(range(len(factors)), 2):
         names = factors[first], factors[second]
         from_a, from_b = (reference_of(results, name) for name in names)

@@ -1,4 +1,4 @@
-"""How firm an order of cells is: ranks by the mean and by seed, and the ranks that data allow.
+"""Ranks of cells by the mean and by seed, and the ranks that the data allow.
 
 A rank's set is simultaneous (Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Rev.
 Econ. Stud. 91, 2024): all pairs of cells are tested by paired t over seeds, each at 5 % over the
@@ -23,7 +23,7 @@ MOST_CELLS = 100  # beyond, pairs are thousands and no rank is told
 
 @dataclass(frozen=True)
 class Rank:
-    """Where a cell stands; 1 is the highest top-1, equal values share the mean of their ranks.
+    """Rank of a cell; 1 is the highest top-1, equal values share the mean of their ranks.
 
     Attributes:
         variant: The cell.

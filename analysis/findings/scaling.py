@@ -1,4 +1,4 @@
-"""How a cost grows with a number: the exponent of a power law, and how far it is one.
+"""Growth of a cost with a number: the exponent of a power law, and its fit.
 
 The exponent is the slope of log cost over log size, by least squares over the cells of a series.
 Its interval is over timing rounds: every round times all cells, and gives an exponent of its own,

@@ -1,4 +1,4 @@
-"""What tuning chose for each cell, where a choice stands in its range, and how to say so."""
+"""Choices of tuning for each cell, their place in the range, and their words."""
 
 from analysis.results.results import Results, Variant
 from analysis.stats.format import plural
@@ -18,7 +18,7 @@ def choice_of(results: Results, variant: Variant) -> dict[str, str]:
 
 
 def edge_words(results: Results, variant: Variant) -> list[str]:
-    """As "train.lr 4.0e-3, the largest tried", of each choice at an end of its range."""
+    """Text such as "train.lr 4.0e-3, the largest tried" for choices at an end of their range."""
     tune, tried = results.study.tune, choice_of(results, variant)
     if tune is None or not tried:
         return []
@@ -34,7 +34,7 @@ def edge_notes(results: Results, variant: Variant) -> tuple[str, ...]:
 
 
 def tuning_lines(results: Results) -> list[str]:
-    """For the answer: how each recipe was chosen, and which choices a wider range may change."""
+    """Answer lines on tuning: how recipes were chosen, and choices that a wider range may change."""
     tune = results.study.tune
     if tune is None or not any(results.tuning(v) for v in results.variants):
         return []
@@ -59,7 +59,7 @@ def tuning_lines(results: Results) -> list[str]:
 
 
 def diverged_lines(results: Results) -> list[str]:
-    """For the answer: which tuning runs ended in NaN or infinity."""
+    """Answer lines on tuning runs that ended in NaN or infinity."""
     tune = results.study.tune
     if tune is None:
         return []
@@ -80,7 +80,7 @@ def _diverged(tune: Tuning, results: Results, variant: Variant) -> str:
 
 
 def method_words(tune: Tuning) -> str:
-    """How the choice was made, in sentences for a paper."""
+    """Sentences for a paper on how the choice was made."""
     values = "; ".join(
         f"{key} in {{{', '.join(level.label for level in levels)}}}"
         for key, levels in tune.values.items()
@@ -98,7 +98,7 @@ def method_words(tune: Tuning) -> str:
 
 
 def budget_words(tune: Tuning) -> str:
-    """As "4 values", or "8 combinations" of several keys."""
+    """Text such as "4 values", or "8 combinations" of several keys."""
     return f"{tune.budget} {'values' if len(tune.values) == 1 else 'combinations'}"
 
 

@@ -26,7 +26,7 @@ NOISY = ("accuracy", "timing")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the data say of a claim.
+    """Verdict on a claim.
 
     Attributes:
         claim: The claim.
@@ -75,7 +75,7 @@ class Judgement:
 
     @property
     def next_alpha(self) -> float:
-        """What the smallest p has to be below at the next look, before Holm's correction."""
+        """Threshold of the smallest p at the next look, before Holm's correction."""
         return self.threshold / 2 / max(1, self.family)
 
     @property
@@ -121,7 +121,7 @@ def judge(results: Results) -> Judgement:
 
 
 def verdict_words(judgement: Judgement) -> dict[str, tuple[str, str]]:
-    """What the ledger keeps of a look: canonical claim -> verdict, number of samples."""
+    """Entry of the ledger: canonical claim -> verdict, number of samples."""
     return {
         one.claim.canonical: (one.word, samples_in_words(one))
         for one in judgement.verdicts
@@ -130,7 +130,7 @@ def verdict_words(judgement: Judgement) -> dict[str, tuple[str, str]]:
 
 
 def samples_in_words(verdict: Verdict) -> str:
-    """As "5 seeds", "20 rounds"; the smallest where comparisons have different numbers."""
+    """Text such as "5 seeds", "20 rounds"; the smallest number of all comparisons."""
     found = [one.evidence.n for one in verdict.comparisons if one.evidence and not one.is_same]
     if not found or verdict.claim.kind == "count":
         return ""
@@ -138,7 +138,7 @@ def samples_in_words(verdict: Verdict) -> str:
 
 
 def _p_of(comparisons: Sequence[Comparison]) -> float | None:
-    """Of the claim as a whole, None where a part of it cannot be tested.
+    """The p of the claim as a whole, None if a part of it cannot be tested.
 
     For it: the largest p, as all must hold (R. L. Berger, Technometrics 24, 1982). Against it: the
     smallest, times the number of comparisons, as one that fails is enough.

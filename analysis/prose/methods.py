@@ -52,7 +52,7 @@ def write_methods(results: Results, folder: Path) -> list[Path]:
 
 
 def methods(results: Results) -> list[Section]:
-    """What the records tell of how the study was done; a section without a record is left out."""
+    """Methods paragraphs from the records; a section without a record is left out."""
     trained, timed = _done(results, "train"), _done(results, "cost")
     sections = [
         _design(results, trained),
@@ -155,7 +155,7 @@ _COUNTS = (("parameters", "parameters"), ("macs", "MACs a clip"))
 
 
 def _said(model: dict[str, object]) -> dict[str, object]:
-    """What is not switched off; a depth of 0 is said."""
+    """Options that are not switched off; a depth of 0 is named."""
     said = {n: v for n, v in model.items() if v is not None and v is not False}
     return {name: value for name, value in said.items() if value not in ("", {})}
 

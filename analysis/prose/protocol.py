@@ -1,4 +1,4 @@
-"""How a study's runs were scored, timed, compared, and on what: sentences from its records."""
+"""Sentences on evaluation, timing, comparison and hardware, from the records of a study."""
 
 from analysis.prose.settings import Done, Section, listed, settings_of
 from analysis.results.frame import device_label
@@ -15,7 +15,7 @@ CLEAN = ("", "no", "False", "false", "unknown")
 
 
 def evaluation(trained: Done) -> Section:
-    """How an answer is made of the scores of a model."""
+    """Sentences on how a prediction is made from the scores of a model."""
     tested = [m for _, record in trained for m in record.measurements if m.metric == "top1"]
     if not tested:
         return Section("Evaluation", [])
@@ -30,7 +30,7 @@ def evaluation(trained: Done) -> Section:
 
 
 def costs(results: Results, timed: Done) -> Section:
-    """What was counted and timed, as the protocols in the records say."""
+    """Sentences on counts and timings, from the protocols in the records."""
     if not timed:
         return Section("Costs", [])
     sentences = [

@@ -32,7 +32,7 @@ SELECTED = {
 
 
 def data_sentences(data: Settings) -> list[str]:
-    """Of cells that share a dataset: what it is, its splits, and how a clip is cut and varied."""
+    """Sentences on a dataset: what it is, its splits, and how clips are cut and varied."""
     name = str(data.values("name")[0])
     sentences = [f"The data are {DATASETS.get(name, f'the dataset {name}')}"]
     if data.values("num_classes"):
@@ -69,7 +69,7 @@ _SPLITS = (("train", "training"), ("val", "validation"), ("test", "the test"))
 
 
 def _augmentation_sentences(data: Settings) -> list[str]:
-    """How training clips are varied, as far as anything says so."""
+    """Sentences on the augmentation of training clips."""
     parts = []
     if "random" in data.values("crop"):
         parts.append("cropped at random")

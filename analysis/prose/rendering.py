@@ -6,7 +6,7 @@ import jinja2
 
 
 def environment(is_html: bool) -> jinja2.Environment:
-    """Where templates are found; a name that has no value is an error, and HTML is escaped."""
+    """Jinja environment of the templates: undefined names are errors, and HTML is escaped."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
         autoescape=is_html,

@@ -59,7 +59,7 @@ class Settings:
         return any(bool(value) for value in self.values(field))
 
     def differing(self, results: Results, skip: Iterable[str] = ()) -> list[str]:
-        """For each field that differs between cells, which cells have which value."""
+        """Fields that differ between cells -> the cells with each value."""
         names = dict.fromkeys(name for _, row in self.rows for name in row)
         lines = []
         for name in names:
@@ -102,7 +102,7 @@ def cells_words(results: Results, cells: Sequence[Variant]) -> str:
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """As "a, b and c"."""
+    """Text such as "a, b and c"."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"

@@ -1,4 +1,4 @@
-"""What changed between two results folders: two commits, two machines, two versions of torch.
+"""Changes between two results folders: two commits, machines, or versions of torch.
 
 Costs of two timing runs are not paired: an interval of their ratio holds the noise of both, and not
 the drift of the machine between them. The ratio to the baseline, which each run timed beside the

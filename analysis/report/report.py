@@ -46,7 +46,7 @@ MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """Files and results of a written report.
 
     Attributes:
         main: The main table, for the terminal.

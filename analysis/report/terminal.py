@@ -102,7 +102,7 @@ def show(table: Table, console: Console) -> None:
 
 
 def _fitting(columns: Sequence[Column], room: int) -> dict[int, Column]:
-    """As much of the main table as has room: number of a column -> the column.
+    """Columns of the main table that fit: number of a column -> the column.
 
     Levels and the columns of `ALWAYS` without intervals, then, as far as they fit, intervals and
     the other columns. All of them if the first do not fit: as lists, nothing is too wide.

@@ -1,4 +1,4 @@
-"""What training runs left beside their records, such as curves and predictions, read with care."""
+"""Artifacts of training runs, such as curves and predictions, with their digests checked."""
 
 import hashlib
 import io
@@ -85,7 +85,7 @@ class Artifacts:
 
 
 def fault_of_scores(arrays: Arrays) -> str:
-    """As "diverged: NaN in 200 of 200 test scores"; "" where all scores are finite.
+    """Text such as "diverged: NaN in 200 of 200 test scores"; "" if all scores are finite.
 
     Earlier versions took such scores for answers: `argmax` of NaN names a class.
     """

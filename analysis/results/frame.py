@@ -58,7 +58,7 @@ def device_model(record: Record) -> str:
 
 
 def device_label(record: Record) -> str:
-    """What a reader calls the device: its name where it was given one, with its model."""
+    """Name of a device for a reader: its given name, if any, with its model."""
     name = record.environment.get("device_name")
     return f"{name} ({device_model(record)})" if name else device_model(record)
 

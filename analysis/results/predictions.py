@@ -10,7 +10,7 @@ SUFFIXES = ("scores", "logits")  # either orders the classes alike
 
 
 class Head(NamedTuple):
-    """What one head answers.
+    """Predictions of one head.
 
     Attributes:
         name: "verb", "noun"; "" where there is one head.
@@ -26,7 +26,7 @@ class Head(NamedTuple):
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which clips it answers rightly: (clips,)."""
+        """Correct predictions: (clips,) bool."""
         found: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.labels
         return found
 

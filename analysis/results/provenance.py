@@ -71,7 +71,7 @@ def clip_shape(results: Results) -> str:
 
 
 def hours(seconds: float) -> str:
-    """As "40 s", "12 min", "3.4 h"."""
+    """Text such as "40 s", "12 min", "3.4 h"."""
     if seconds < 90:
         return f"{fixed(seconds, 0)} s"
     return f"{fixed(seconds / 60, 0)} min" if seconds < 5400 else f"{fixed(seconds / 3600, 1)} h"

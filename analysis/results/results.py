@@ -1,4 +1,4 @@
-"""What tables, figures and sentences ask of a study's outcomes; every estimate is made here."""
+"""Results of a study for tables, figures and sentences; every estimate is made here."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ class Results:
         return self.study.design == "one_at_a_time" and len(self._varying) > 1
 
     def name(self, levels: Mapping[str, str]) -> str:
-        """What tells a cell, or cells that share these levels, from the others.
+        """Shortest name that distinguishes a cell, or cells that share these levels.
 
         As "VLF, frames 8"; of single changes as "baseline" and "optimizer sgd". A factor of which
         all cells have the same level is not named.
@@ -150,7 +150,7 @@ class Results:
 
     @cached_property
     def baseline_label(self) -> str:
-        """How a heading names the baseline."""
+        """Name of the baseline in headings."""
         return self.name(self.study.baseline) if self.study.baseline else "base"
 
     def baseline_of(self, variant: Variant) -> Variant | None:
@@ -265,7 +265,7 @@ class Results:
         )
 
     def ratio_to_baseline(self, variant: Variant, metric: str, batch: int) -> Estimate | None:
-        """As a multiple of the baseline's, timed in the same run; None for a baseline itself."""
+        """Ratio to the baseline, timed in the same run; None for a baseline itself."""
         baseline = self.baseline_of(variant)
         if baseline is None or baseline is variant:
             return None
@@ -291,7 +291,7 @@ class Results:
         return outcome.record if outcome and outcome.status in ("done", "reused") else None
 
     def elsewhere(self, variant: Variant) -> Sequence[Elsewhere]:
-        """What a cell costs on other devices."""
+        """Costs of a cell on other devices."""
         outcome = self._costs.get(variant.cell)
         return outcome.elsewhere if outcome else ()
 
@@ -324,7 +324,7 @@ class Results:
         return list(self.arrays_by_seed(variant, name).values())
 
     def arrays_by_seed(self, variant: Variant, name: str) -> dict[int, Arrays]:
-        """As `arrays`, with the seed of each."""
+        """Arrays as `arrays`, with the seed of each."""
         found = {}
         for outcome in self.jobs(variant):
             if outcome.seed is not None and outcome.status in ("done", "reused"):
@@ -372,7 +372,7 @@ def short_name(factor: str) -> str:
 
 
 def short_label(levels: Mapping[str, str]) -> str:
-    """As "VLF, frames 8": names the factor only where it is a dotted key, whose levels are bare."""
+    """Text such as "VLF, frames 8"; names a factor only if it is a dotted key with bare levels."""
     words = [
         f"{short_name(factor)} {level}" if "." in factor else level
         for factor, level in levels.items()

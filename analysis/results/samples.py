@@ -53,7 +53,7 @@ class Samples:
         return self._parts.get((cell, metric), [])
 
     def batch_sizes(self, metric: str) -> list[int]:
-        """Of any cell, ascending."""
+        """Batch sizes of any cell, ascending."""
         return self._batch_sizes.get(metric, [])
 
     def _rows(self, key: Key) -> NDArray[np.intp]:

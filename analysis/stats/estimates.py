@@ -183,7 +183,7 @@ def _median_interval(samples: tuple[float, ...], confidence: float) -> Estimate:
 
 
 def correlation_time(samples: Sequence[float] | Floats) -> float:
-    """How many samples in a row say as much about the median as one independent one; at least 1.
+    """Number of consecutive samples worth one independent sample for the median; at least 1.
 
     Taken as an AR(1) process under a Gaussian copula: the lag-1 correlation of ranks, freed of its
     bias in short series (Marriott and Pope, Biometrika 41, 1954), gives that of the underlying

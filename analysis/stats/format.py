@@ -13,7 +13,7 @@ _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
 class Spread(Protocol):
-    """What has a value and perhaps an interval: an estimate, a difference, evidence."""
+    """A value with an optional interval: an estimate, a difference, evidence."""
 
     @property
     def value(self) -> float:
@@ -43,7 +43,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def signed(value: float, decimals: int) -> str:
-    """As `fixed`, with a plus where positive."""
+    """Format as `fixed`, with a plus where positive."""
     text = fixed(value, decimals)
     return f"+{text}" if value > 0 and float(text.replace(MINUS, "-")) else text
 
@@ -51,7 +51,7 @@ def signed(value: float, decimals: int) -> str:
 def interval(
     found: Spread, decimals: int, show: Callable[[float, int], str] = fixed, unit: str = ""
 ) -> str:
-    """As "84.2 [81.0, 87.4]", or the value alone where there is no interval.
+    """Text such as "84.2 [81.0, 87.4]", or the value alone without an interval.
 
     An interval so narrow that both ends would read alike gets more decimals, up to `FINER`.
     """
@@ -82,7 +82,7 @@ def plain(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """As "0.034", or "< 0.001"; with more digits where three would hide its side of 0.05."""
+    """Text such as "0.034", or "< 0.001"; more digits where three would hide its side of 0.05."""
     text = fixed(p, 3)
     return "< 0.001" if p < 0.001 else fixed(p, 4) if text == "0.050" and p != 0.05 else text
 
@@ -95,7 +95,7 @@ def prefix_for(values: Iterable[float]) -> tuple[float, str]:
 
 
 def plural(count: int, word: str) -> str:
-    """As "1 seed", "3 seeds"."""
+    """Text such as "1 seed", "3 seeds"."""
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""How many more samples would tell: planning, from the spread that was seen.
+"""Power analysis: the samples that a difference needs, from the observed spread.
 
 The power of the paired t test is that of the noncentral t distribution (J. Cohen, Statistical Power
 Analysis for the Behavioral Sciences, 2nd ed. 1988); tests hold it to statsmodels' `TTestPower`,

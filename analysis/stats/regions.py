@@ -1,4 +1,4 @@
-"""Is a number inside of what a claim says? One interval, and the p at which it would leave.
+"""Evidence of a number's place in a region: one interval, and the p of leaving the region.
 
 A claim is a region of an effect: above 0, below half, between -2 and 2. The p here belongs to the
 interval beside it: the 1 - p interval is the widest that lies all inside the region (the claim's
@@ -42,7 +42,7 @@ def student_evidence(
     region: Region,
     within: tuple[float, float] = (-math.inf, math.inf),
 ) -> Evidence:
-    """Of a mean, by Student's t; samples that are all equal have no spread to test with.
+    """Evidence about a mean, by Student's t; equal samples have no spread to test with.
 
     Args:
         samples: (n,) effects, n >= 1.
@@ -65,7 +65,7 @@ def student_evidence(
 
 
 def sign_evidence(samples: Sequence[float], region: Region) -> Evidence:
-    """Of a median, by the exact sign test and the interval between order statistics.
+    """Evidence about a median, by the exact sign test and the interval of order statistics.
 
     Nothing is assumed but that samples are independent. Source: Conover, Practical Nonparametric
     Statistics, 3rd ed. (1999), sections 3.2 and 3.4.
@@ -94,7 +94,7 @@ def sign_evidence(samples: Sequence[float], region: Region) -> Evidence:
 
 
 def exact_evidence(value: float, is_inside: bool) -> Evidence:
-    """Of a number without noise."""
+    """Evidence about a number without noise."""
     return Evidence(value, None, None, None, is_inside, 1, None)
 
 

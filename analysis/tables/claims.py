@@ -41,7 +41,7 @@ def claims_table(results: Results) -> Table | None:
 
 
 def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
-    """How many more samples would decide an undecided claim, if what was seen is the truth."""
+    """Number of samples that would decide an undecided claim, if the estimate is the truth."""
     if verdict.word != "undecided" or verdict.reason:
         return verdict.reason
     is_accuracy = verdict.claim.kind == "accuracy"
@@ -61,7 +61,7 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
 
 
 def effect_words(claim: Claim, evidence: Evidence) -> str:
-    """As "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
+    """Text such as "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
     if claim.kind == "accuracy":
         return interval(evidence, 1, signed) + " points"
     if claim.right is not None:

@@ -49,7 +49,7 @@ def has_energy(results: Results) -> bool:
 
 
 def _energy_remarks(results: Results) -> tuple[str, ...]:
-    """What the energy holds, or why there is none; nothing where no cell was asked."""
+    """Remarks on energy: its scope, or why there is none; none if no cell measured it."""
     if has_energy(results):
         return ("Energy: all that the meter saw, idle power included; mean over calls of 2 s.",)
     notes = [note for v in results.variants for note in aside_notes(results, v, "energy")]

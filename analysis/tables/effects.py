@@ -44,7 +44,7 @@ def effects_table(results: Results) -> Table | None:
 
 
 def effect_name(effect: Effect) -> tuple[str, str]:
-    """What changes, and where."""
+    """Name of a change of level, with its place."""
     title = title_of(effect)
     if effect.kind == "main":
         return title, "on average"

@@ -146,7 +146,7 @@ def _corrected_p(results: Results, variant: Variant) -> Entry:
 
 
 def _view_columns(results: Results) -> list[Column]:
-    """How many views an answer takes, where it is not one everywhere."""
+    """Number of views of an answer, if it differs between cells."""
     if all(views == 1 for variant in results.variants for views in results.views(variant)):
         return []
 
@@ -243,7 +243,7 @@ def _cost_remarks(results: Results) -> tuple[str, ...]:
 
 
 def _caption(results: Results) -> str:
-    """What the intervals are and what the costs hold for."""
+    """Caption: the kind of intervals and the conditions of the costs."""
     sentences = [results.study.question]
     if results.frame["metric"].eq("top1").any():
         sentences.append(

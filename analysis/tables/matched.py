@@ -1,4 +1,4 @@
-"""What `match` has made of each cell: the value that was run, and how near its cost came."""
+"""The column `matched`: the value that was run, and its ratio to the target."""
 
 from collections.abc import Callable
 
@@ -54,7 +54,7 @@ def scaled_value(results: Results, match: Matching, variant: Variant) -> tuple[s
 
 
 def matched_remarks(results: Results) -> tuple[str, ...]:
-    """What was made equal, for under the table."""
+    """Remark on what was matched, for under the table."""
     match = results.study.match
     if match is None:
         return ()

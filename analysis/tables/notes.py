@@ -1,4 +1,4 @@
-"""What a reader must be told beside a number: failures, mixtures, and what marks mean."""
+"""Notes beside numbers: failures, mixtures, and the meaning of marks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -118,7 +118,7 @@ def unstable(rounds: Sequence[float], batch: int) -> list[str]:
 
 
 def ratio_notes(results: Results, variant: Variant) -> tuple[str, ...]:
-    """Why a ratio is missing although the cell has been timed."""
+    """Reason why a ratio is missing although the cell has been timed."""
     if results.cost_record(variant) is None:
         return ()
     baseline = results.baseline_of(variant)
@@ -137,7 +137,7 @@ def quoted_batch(results: Results) -> int | None:
 
 
 def eager_remarks(results: Results) -> tuple[str, ...]:
-    """What is measured of eager calls although another mode is quoted."""
+    """Remark on metrics of eager calls where another mode is quoted."""
     metrics = ("peak_memory", "training_memory", "sweep_throughput")
     if results.mode == "eager" or not any(map(results.batch_sizes, metrics)):
         return ()
@@ -176,21 +176,21 @@ def model_entry(results: Results, cells: Sequence[Variant], notes: tuple[str, ..
 
 
 def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tuple[str, ...]:
-    """Why several samples have no interval: none of them differs from another."""
+    """Reason why equal samples have no interval."""
     if found is None or found.n < 2 or found.low is not None:
         return ()
     return (f"no interval: equal in all {plural(found.n, unit)}, which does not show certainty",)
 
 
 def untested_words(differences: Iterable[Difference]) -> str:
-    """Why none of the differences could be tested."""
+    """Reason why none of the differences could be tested."""
     if all(one.n == 1 for one in differences):
         return "One seed in common with the baseline: no interval, no test."
     return "No difference has a spread over seeds: no interval, no test."
 
 
 def views_remarks(results: Results) -> tuple[str, ...]:
-    """That costs are those of one view, where answers take several."""
+    """Remark that costs are for one view, where answers take several."""
     most = max((views for v in results.variants for views in results.views(v)), default=1)
     if most == 1:
         return ()

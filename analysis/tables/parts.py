@@ -1,4 +1,4 @@
-"""Where the parameters and the multiply-accumulates are: by part."""
+"""Parameters and multiply-accumulates by part."""
 
 from analysis.results.results import Results
 from analysis.stats.format import NONE, prefix_for, significant

@@ -88,7 +88,7 @@ def _part(results: Results, variant: Variant, part: str, batch: int) -> tuple[En
 
 
 def _between(results: Results, variant: Variant, parts: list[str], batch: int) -> Entry:
-    """What a call spends in no part: 1 less the parts' shares of that call."""
+    """Share of a call outside of its parts: 1 less the parts' shares."""
     found = [s for part in parts if (s := _shares(results, variant, part, batch))]
     if not found:
         return Entry(NONE)

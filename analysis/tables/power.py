@@ -1,4 +1,4 @@
-"""What a study of so many seeds can see, and how many seeds a smaller difference would need."""
+"""Smallest visible difference of a study, and the seeds that smaller ones would need."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ POOLED = "all, pooled"
 
 @dataclass(frozen=True)
 class Spread:
-    """Of paired differences: name, standard deviation in points, degrees of freedom, seeds."""
+    """Paired differences: name, standard deviation in points, degrees of freedom, seeds."""
 
     label: str
     deviation: float

@@ -1,4 +1,4 @@
-"""What others have printed of the architectures of a study, beside what it has measured."""
+"""Published numbers of a study's architectures, beside the measured ones."""
 
 import re
 
@@ -87,7 +87,7 @@ def _our(results: Results, variant: Variant, record: Record) -> tuple[Entry, ...
 
 
 def _short(source: str) -> str:
-    """As "github.com/owner/name at 0123abc, folder/file": a whole address breaks no line."""
+    """Text such as "github.com/owner/name at 0123abc, folder/file", short enough for a line."""
     return _COMMIT.sub(r" at \1, ", source.removeprefix("https://"))
 
 

@@ -1,4 +1,4 @@
-"""How stable the order of the cells is."""
+"""Stability of the order of the cells."""
 
 import numpy as np
 

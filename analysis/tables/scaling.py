@@ -1,4 +1,4 @@
-"""How costs grow with a numeric factor: exponents, and whether a power law is what they follow."""
+"""Growth of costs with a numeric factor: exponents, and the fit of a power law."""
 
 from analysis.findings.scaling import FEWEST_CELLS, Fit, fit_exponents, scaled_factor
 from analysis.results.results import Results, short_name

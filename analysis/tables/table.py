@@ -177,7 +177,7 @@ class Table:
         )
 
     def _formats(self) -> list[str]:
-        """Of each column, how wide its numbers are; "" where it has none."""
+        """Number format of each column by its width; "" without numbers."""
         return [
             number_format([row[i].text for row in self.rows]) if align == "right" else ""
             for i, align in enumerate(self.align)

@@ -1,4 +1,4 @@
-"""What each cell's recipe was chosen from, and whether a wider range might have changed it."""
+"""Choices of tuning for each cell, and whether a wider range might change them."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -65,7 +65,7 @@ def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[tuple[En
 
 
 class _Entries:
-    """What stands for a combination of one cell."""
+    """Entries for one combination of one cell."""
 
     def __init__(self, results: Results, tune: Tuning, variant: Variant) -> None:
         self.outcomes = results.tuning(variant)

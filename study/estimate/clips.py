@@ -1,4 +1,4 @@
-"""How many clips a run reads, also where its data are on another machine. No torch."""
+"""Number of clips that a run reads, also if its data are on another machine. No torch."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Clips:
-    """Of one run.
+    """Numbers of clips of one run.
 
     Attributes:
         train: Training clips a pass; 0 where nothing tells.

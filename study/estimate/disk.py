@@ -1,4 +1,4 @@
-"""What a study will take of the disk, from its configs and the parameters of its models. No torch.
+"""Disk space of a study, from its configs and the parameters of its models. No torch.
 
 Sizes of text are those of records, curves and reports as this version writes them.
 """
@@ -68,7 +68,7 @@ class Disk:
 
 
 def disk_of(plan: Plan, counts: Mapping[str, CellCounts], workers: int, root: Path) -> Disk:
-    """What the jobs that are to run will add.
+    """Disk space that the jobs to run will add.
 
     Args:
         plan: The study.
@@ -94,7 +94,7 @@ def disk_of(plan: Plan, counts: Mapping[str, CellCounts], workers: int, root: Pa
 
 
 def free_bytes(folder: Path) -> int:
-    """Of the file system that a folder is on, or would be."""
+    """Free bytes of the file system of a folder, which may not exist yet."""
     there = next(one for one in (folder, *folder.resolve().parents) if one.is_dir())
     return shutil.disk_usage(there).free
 
@@ -131,7 +131,7 @@ def _artifact_bytes(job: Planned, run: RunSettings) -> int:
 
 
 def _config_bytes(jobs: Sequence[Planned]) -> int:
-    """Of one of them; the others' are about as long."""
+    """Bytes of one config; the others are about as long."""
     return len(json.dumps(jobs[0].key.config)) if jobs else 0
 
 

@@ -1,4 +1,4 @@
-"""What a cell has, and what a plan will take of time and disk, as far as records tell. No torch."""
+"""Counts of cells from records, and the time and disk space of a plan. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OVERHEAD_S = 5.0  # of a training job, for its start; a guess
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of the jobs that are to run.
+    """Estimate for the jobs to run.
 
     Attributes:
         seconds: Expected time of every train job, by name; of those that are done, too.
@@ -67,7 +67,7 @@ def recorded_counts(plan: Plan) -> dict[str, CellCounts]:
 
 
 def estimate(plan: Plan, counts: Mapping[str, CellCounts], store: Store) -> Estimate:
-    """What the jobs of a plan will take, as far as records tell (rates.py, disk.py)."""
+    """Estimate the jobs of a plan from records (rates.py, disk.py)."""
     cells = {job.cell.name: job.cell.config for job in plan.training}
     steps = {name: step_macs(config, counts[name]) for name, config in cells.items()}
     rates = find_rates(plan, steps, store)

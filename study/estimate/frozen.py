@@ -1,4 +1,4 @@
-"""What a frozen backbone spares a study, and what its kept features take. No torch.
+"""Compute saved and disk used by caching the features of a frozen backbone. No torch.
 
 Its weights are trained by no step, so that no step goes back through it. With `train.stored_views`
 it answers once for a view of a clip, whichever cell and seed is first (vlf/features.py).
@@ -68,7 +68,7 @@ def views_to_make(plan: Plan, counts: Mapping[str, CellCounts]) -> dict[str, Mak
 
 
 def feature_bytes(plan: Plan, counts: Mapping[str, CellCounts]) -> int:
-    """What features that are to be made take on the disk."""
+    """Disk space of features that are not made yet."""
     making, total = views_to_make(plan, counts), 0
     for job in plan.training:
         frozen = counts[job.cell.name].frozen

@@ -1,4 +1,4 @@
-"""How fast this device trains, as far as records tell; else a guess that says so. No torch."""
+"""Training rates of this device, from records, else guessed and marked as such. No torch."""
 
 import statistics
 from collections.abc import Iterable, Mapping
@@ -43,13 +43,13 @@ class Rates:
     basis: str
 
     def of(self, config: RunConfig, device: str) -> float:
-        """Of a run."""
+        """Rate of a run."""
         if self.other is None:
             return guessed_rate(config, device)
         return self.by_model.get(_what_trains(config), self.other)
 
     def of_forward(self, config: RunConfig, device: str) -> float:
-        """Of the whole model, where a backbone answers once; what is trained on it says nothing."""
+        """Rate of the whole model's forward pass, for a backbone that runs once per clip."""
         return self.by_model.get(config.model.name, guessed_rate(config, device))
 
 
@@ -59,7 +59,7 @@ def _what_trains(config: RunConfig) -> str:
 
 
 def guessed_rate(config: RunConfig, device: str) -> float:
-    """Where no record tells."""
+    """Rate of a device without records."""
     if device == "cuda" and config.train.precision == "bf16":
         return GUESSED_BF16_MACS_PER_S
     return GUESSED_MACS_PER_S[device]

@@ -164,12 +164,12 @@ def _manifest(plan: Plan, files: dict[str, Packed]) -> bytes:
 
 
 def checksum_of(values: Mapping[str, Any]) -> str:
-    """Of a manifest's other values; what is in the archive beside it has its own."""
+    """Checksum of a manifest's other values; members have checksums of their own."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Of what numbers depend on, and of this code."""
+    """Versions of libraries that numbers depend on, and of this code."""
     found = {"python": platform.python_version(), "code": source_state()["commit"]}
     for name in VERSIONS:
         try:

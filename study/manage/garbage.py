@@ -1,4 +1,4 @@
-"""What lies in a results folder and no study that it knows needs: found, never touched here.
+"""Garbage in a results folder: files that no known study needs. Nothing is removed here.
 
 Debris needs no knowledge of studies: drafts, dead leases, what was set aside, checkpoints of jobs
 that are recorded, files of attempts that left no record. All else goes only if every study that the
@@ -33,7 +33,7 @@ SET_ASIDE = "damaged"
 
 @dataclass(frozen=True)
 class Leftover:
-    """What goes together.
+    """A group of files that is removed together.
 
     Attributes:
         what: Kind, as it is shown.
@@ -140,7 +140,7 @@ def _reports(root: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """What lies in a folder, the hidden too, less what was set aside."""
+    """Entries of a folder, hidden ones included, without the quarantine."""
     try:
         return sorted(path for path in folder.iterdir() if path.name != SET_ASIDE)
     except (FileNotFoundError, NotADirectoryError):
@@ -227,7 +227,7 @@ def _is_older(path: Path, since: datetime | None) -> bool:
 
 
 def _debris(root: Path, listing: Mapping[str, list[Path]], at_work: AtWork) -> Iterator[Leftover]:
-    """What writers left who are gone; who is there has written within a day."""
+    """Temporary files of writers that have ended; a living writer has written within a day."""
     code = [one.code for one in at_work.submitted if one.code]
     places = [root, *code, *(root / name for name in listing)]
     drafts = [path for place in places for path in _listed(place)]

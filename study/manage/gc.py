@@ -62,7 +62,7 @@ def _print_table(leftovers: Sequence[Leftover], sizes: dict[Path, int], console:
 
 
 def _tell(found: Survey, console: Console) -> None:
-    """What counts as needed, and why more than debris may not go."""
+    """Print the studies that count, and why only debris may be removed."""
 
     def say(lines: Sequence[str], word: str) -> None:
         for line in lines[:MOST_LINES]:

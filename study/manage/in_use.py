@@ -1,4 +1,4 @@
-"""Who may be at work in a results folder: holders of leases, and submitted jobs."""
+"""Processes and jobs that may use a results folder: lease holders and submitted jobs."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Traces = set[tuple[str, int]]
 
 @dataclass(frozen=True)
 class AtWork:
-    """What was found.
+    """Users of a results folder.
 
     Attributes:
         who: In words, none if nobody is.
@@ -43,7 +43,7 @@ def look_who_is_at_work(root: Path) -> AtWork:
 
 
 def traces_of(root: Path) -> Traces:
-    """What a run that begins adds to: studies, leases, submissions."""
+    """Files that a starting run adds: studies, leases, submissions."""
     found: Traces = set()
     for name in ("studies", "leases", *executor_folders()):
         try:

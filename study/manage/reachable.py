@@ -1,4 +1,4 @@
-"""What the studies that a results folder knows need of it: jobs, features, values of `match`.
+"""Needs of the studies known to a results folder: jobs, features, values of `match`.
 
 A job is known by its identity, so that a record counts whichever code made it. Records of other
 code go only where the job has one of this code: until then `--accept-code` would take them. No
@@ -35,7 +35,7 @@ UNKNOWN_JOB = "no study known here has this job"
 
 @dataclass
 class Needs:
-    """Of all studies that were added.
+    """Needs of all studies that were added.
 
     Attributes:
         variants: (kind, identity) of a train or tune job -> variants that plans of this code ask
@@ -54,7 +54,7 @@ class Needs:
     _at: dict[CostPlace, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, study: Study, device: str, root: Path) -> None:
-        """What a study needs that is run on a device type.
+        """Add the needs of a study that is run on a device type.
 
         Raises:
             StudyError: If that cannot be told: a cell is wrong, or what it reads is not here.
@@ -85,7 +85,7 @@ class Needs:
         return any(variant in self.variants.get((kind, identity), ()) for kind in ("train", "tune"))
 
     def architecture_of(self, record: Record) -> tuple[str, bool] | None:
-        """Of a cost record: its architecture among `costs`, and whether this code would make it."""
+        """Architecture of a cost record among `costs`, and whether this code would make it."""
         place = place_of(record)
         if place not in self._at:
             keys = {name: cost_key(*one, place) for name, one in self.costs.items()}
@@ -107,7 +107,7 @@ class Needs:
 
 
 def _runs(study: Study, cells: Iterable[Cell]) -> Iterator[tuple[Kind, RunConfig, int]]:
-    """Of a study that tunes, whatever its choices are or have been."""
+    """Runs of a study, including all runs that tuning may choose or has chosen."""
     for cell in cells:
         if study.tune is None:
             yield from (("train", cell.config, seed) for seed in study.seeds)
@@ -118,7 +118,7 @@ def _runs(study: Study, cells: Iterable[Cell]) -> Iterator[tuple[Kind, RunConfig
 
 
 class Verdicts:
-    """Which of a folder's records nobody needs, and why.
+    """Records of a folder that are not needed, with the reason.
 
     Args:
         needs: Of the studies.
@@ -141,7 +141,7 @@ class Verdicts:
         }
 
     def why(self, name: str, record: Record) -> str:
-        """Why a record may go; "" if it stays."""
+        """Reason why a record may be removed; "" if it is needed."""
         if record.kind == "cost":
             return self._why_cost(record)
         variants = self.needs.variants.get((record.kind, record.identity))

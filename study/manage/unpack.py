@@ -55,7 +55,7 @@ class Archive:
 
 
 def read_archive(stream: BinaryIO) -> Archive:
-    """What an archive holds: what its manifest names, all of it, and nothing else.
+    """Read an archive: exactly the members that its manifest names.
 
     Raises:
         StudyError: If names, sizes or the manifest are not as `--archive` writes them.
@@ -129,7 +129,7 @@ def unpack(stream: BinaryIO, archive: Archive, stage: Path) -> None:
 
 
 def _copy(stream: BinaryIO, member: Member, target: Path | None) -> str:
-    """To a new file, or nowhere; gives the sha256 of what there is."""
+    """Copy to a new file, or nowhere; the sha256 of the content."""
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), member.size

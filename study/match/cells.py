@@ -69,7 +69,7 @@ def with_values(
 
 
 def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
-    """Where what `match` chooses is written down, whether it is there or not.
+    """Paths of the stored choices of `match`, which may not exist yet.
 
     Raises:
         StudyError: As `match_cells`, but for the tolerance.
@@ -118,7 +118,7 @@ def _check_used(study: Study, match: Matching, cells: Sequence[Cell]) -> None:
 
 
 def _scale_of(study: Study, match: Matching, cell: Cell) -> Scale | None:
-    """What may be scaled of a cell; None where it stays as it is."""
+    """The key by which a cell is scaled; None if it stays as it is."""
     found = match.scales_of(cell.levels, cell.config.model.name)
     if len(found) > 1:
         names = " and ".join(f'"{one.name}"' for one in found)

@@ -108,7 +108,7 @@ def _solve(
 
 
 def _clip(data: DataConfig) -> dict[str, int]:
-    """What of the data a count depends on."""
+    """Properties of the data that a count depends on."""
     return {"frames": data.frames, "size": data.size, "classes": data.classes}
 
 
@@ -130,7 +130,7 @@ def counted_path(match: Matching, cells: Sequence[Cell], root: Path) -> Path:
 
 
 def _digests(model: ModelConfig) -> dict[str, str]:
-    """Of files that decide on an architecture; of one that is not here none, as it is not built."""
+    """Digests of files that an architecture depends on; none for missing files."""
     try:
         return architecture_digests(model)
     except ConfigError:
@@ -140,7 +140,7 @@ def _digests(model: ModelConfig) -> dict[str, str]:
 def read_counted(
     path: Path, cells: Sequence[Cell], scales: Mapping[str, Scale | None]
 ) -> dict[str, int] | None:
-    """What was chosen before; None if nothing was, or nothing that these cells can have."""
+    """Stored choice of values; None if it is missing or does not fit these cells."""
     try:
         values: dict[str, int] = json.loads(path.read_text("utf-8"))["values"]
         for cell in cells:

@@ -1,4 +1,4 @@
-"""Which whole number a field of a model may hold, and which of them costs nearest to a target."""
+"""Valid values of a whole-number field of a model, and the value nearest to a target cost."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence

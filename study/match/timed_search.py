@@ -1,4 +1,4 @@
-"""Which value of a key comes nearest to a target's latency, in few timings.
+"""Search for the value nearest to a target's latency, in few timings.
 
 Pure: counts and timings are handed in. MACs tell where to look first: at the values with half, once
 and twice the target's. Then, in each further run, the two values below and the two above the point

@@ -1,4 +1,4 @@
-"""What `match` has made of cells, in words and numbers for a plan. No torch."""
+"""Results of `match` in words and numbers for a plan. No torch."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def count_of(match: Matching, counts: CellCounts) -> float:
-    """What is made equal; of a latency the MACs, which tell where to look for it."""
+    """The count that is matched; for a latency the MACs, which say where to search."""
     return float(counts.parameters) if match.metric == "parameters" else counts.macs
 
 
@@ -25,7 +25,7 @@ def ratio_to_target(match: Matching, cell: Cell, counts: Mapping[str, CellCounts
 
 
 def matched_words(match: Matching, cell: Cell, counts: Mapping[str, CellCounts]) -> str:
-    """What a plan says of a cell: what was chosen for it, and how near that comes."""
+    """Text of a cell in a plan: the chosen value and its ratio to the target."""
     matched = cell.matched
     if matched is None:
         return "-"

@@ -1,1 +1,1 @@
-"""What a model costs: counts, timing runs and their processes. Loads torch to build models."""
+"""Costs of models: counts, timing runs and their processes. Loads torch to build models."""

@@ -1,4 +1,4 @@
-"""What is known of a cell before it runs."""
+"""Facts about a cell before it runs."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class FrozenCounts:
 
 @dataclass(frozen=True)
 class CellCounts:
-    """What is known of a cell before it runs.
+    """Facts about a cell before it runs.
 
     Attributes:
         parameters: Learnable values.

@@ -32,7 +32,7 @@ class Ended:
 
     @property
     def reason(self) -> str:
-        """In words: "killed by signal 9 (out of memory?)", "ended with exit code 3"."""
+        """Text such as "killed by signal 9 (out of memory?)", "ended with exit code 3"."""
         if self.exitcode >= 0:
             return f"ended with exit code {self.exitcode}"
         hint = " (out of memory?)" if self.exitcode == -signal.SIGKILL else ""
@@ -58,7 +58,7 @@ def spawn(
 
 
 def fork(target: Callable[..., None], args: tuple[Any, ...]) -> Generator[Any, None, None]:
-    """As `spawn`, but in milliseconds; for a process that was spawned and has started no threads.
+    """Fork a child in milliseconds; for a spawned process that has started no threads.
 
     If the parent of this process dies in the meantime, both end.
     """

@@ -1,4 +1,4 @@
-"""What runs inside the processes of a timing run: building, counting, timing, peak memory.
+"""Code inside the processes of a timing run: building, counting, timing, peak memory.
 
 Started by `study.measure.timing` through `study.measure.supervision`; the only importer of
 `study.measure.metrics` there.
@@ -32,7 +32,7 @@ Cells = Sequence[tuple[str, bytes]]  # name, pickled builder
 
 @dataclass
 class Place(Watch):
-    """Where this process is: written to memory that its supervisor can read when it is dead.
+    """Progress of this process, in memory that its supervisor can read after a crash.
 
     Not sent: a message wakes its receiver, and that beside the call that is being timed.
     """
@@ -42,11 +42,11 @@ class Place(Watch):
     names: Sequence[str]
 
     def at(self, subject: str) -> None:
-        """Which cell it is at."""
+        """Note the current cell."""
         self.shared[0] = self.names.index(subject)
 
     def doing(self, activity: str) -> None:
-        """What it does there, one of `ACTIVITIES`."""
+        """Note the current activity, one of `ACTIVITIES`."""
         self.shared[1] = ACTIVITIES.index(activity)
 
     def stage(self, text: str) -> None:
@@ -191,7 +191,7 @@ def _measure_sizes(
 
 
 def _ask(name: str, activity: str, work: Callable[..., Any], *args: Any) -> Any:
-    """What `work` gives in a process forked for it, or a `Failed` that says what became of it."""
+    """Result of `work` in a forked process, or a `Failed` with the reason."""
     answer: Any = Failed(name, f"gave no answer while {activity}")
     for message in fork(_answer, (name, activity, work, args)):
         if not isinstance(message, Ended):

@@ -33,7 +33,7 @@ ACTIVITIES = ("starting", "building", "counting", "timing", "measuring peak memo
 
 @dataclass(frozen=True)
 class CellTiming:
-    """What a cell costs, or why that is not known.
+    """Costs of a cell, or the reason why they are not known.
 
     Attributes:
         measurements: Empty when failed.

@@ -1,4 +1,4 @@
-"""Which code made a number: a hash over the syntax trees of the modules that a run imports.
+"""Fingerprints of code: a hash over the syntax trees of the modules that a run imports.
 
 Modules are read, never imported, so this loads no torch. Comments, docstrings, layout and where a
 module lies do not count; every first-party module that is imported directly or not does. Of an

@@ -1,1 +1,1 @@
-"""What a job leaves and where it lies: records, measurements, the results folder."""
+"""Records, measurements and the results folder."""

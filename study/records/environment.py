@@ -50,7 +50,7 @@ def device_model(device: str) -> str:
 
 
 def visible_gpus() -> int:
-    """How many GPUs a job of this process may use, by the driver and CUDA_VISIBLE_DEVICES."""
+    """Number of GPUs that jobs of this process may use, by the driver and CUDA_VISIBLE_DEVICES."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = len(_gpu_names())
     if visible is None:
@@ -94,7 +94,7 @@ def source_state(root: Path = SOURCE) -> dict[str, str]:
 
 
 def _lines_of(*command: str) -> list[str]:
-    """What a command prints; nothing where it is missing or fails."""
+    """Output lines of a command; none if it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):

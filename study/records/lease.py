@@ -1,4 +1,4 @@
-"""Who is at a job, so that two commands on one results folder do not both run it. No torch.
+"""Leases: two commands on one results folder never run the same job. No torch.
 
     leases/<name>.<term>.json    the highest term holds; the file's time of change is the heartbeat
 
@@ -111,7 +111,7 @@ class Leases:
             held.path.unlink(missing_ok=True)
 
     def holder(self, name: str) -> str:
-        """In words, for a person: "process 7 on node1"; "" if nobody holds it."""
+        """Text such as "process 7 on node1"; "" without a holder."""
         terms = self._terms(name)
         said = _read(terms[max(terms)])[1] if terms else {}
         return f"process {said['pid']} on {said['host']}" if {"pid", "host"} <= said.keys() else ""
@@ -198,7 +198,7 @@ def alone_at_timing(root: Path, console: Console) -> Iterator[None]:
 
 
 def survey_leases(root: Path) -> tuple[dict[str, str], list[Path]]:
-    """What looks held, without waiting: name -> holder in words; and files of leases that are over.
+    """Active leases, without waiting: name -> holder; and files of expired leases.
 
     Of a machine that cannot be asked, a lease is over when its file has not changed for a day.
     """

@@ -1,4 +1,4 @@
-"""What a run leaves behind; with `Study`, the whole contract with `analysis`."""
+"""Records of runs; with `Study`, the whole contract with `analysis`."""
 
 import hashlib
 import json
@@ -187,7 +187,7 @@ def measured(
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one planned job of a study ended; planned = the sum over the five statuses.
+    """Final state of one planned job; planned = the sum over the five statuses.
 
     Attributes:
         kind: "train", "tune" or "cost"; a cost outcome stands for one cell (seed None).
@@ -241,7 +241,7 @@ class Outcome:
 
 
 def job_name(cell: str, tried: Mapping[str, str], seed: int | None) -> str:
-    """What a job is called, unique among those of its kind in a study."""
+    """Name of a job, unique among those of its kind in a study."""
     own = (*tried.items(), *(() if seed is None else (("seed", str(seed)),)))
     return ", ".join((cell, *(f"{name}={value}" for name, value in own)))
 

@@ -24,7 +24,7 @@ class NewerSchemaError(Exception):
 
 @dataclass(frozen=True)
 class Schema:
-    """What a kind of file is written in.
+    """Schema of a kind of file.
 
     Attributes:
         steps: The first makes plain values of schema 1 those of schema 2, and so on; pure: what a
@@ -66,7 +66,7 @@ LEDGER = Schema()  # analysis/results/ledger.py
 
 
 def _commit_of(values: Mapping[str, Any]) -> str:
-    """Of the source that wrote a record, where it stands where it does today."""
+    """Commit of the source that wrote a record, if it is in today's place."""
     said = values.get("environment")
     commit = said.get("commit") if isinstance(said, Mapping) else None
     return f" (commit {commit[:12]})" if isinstance(commit, str) else ""

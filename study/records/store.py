@@ -1,4 +1,4 @@
-"""Where records live: `results/records/`, shared by all studies.
+"""The store of records: `results/records/`, shared by all studies.
 
 One file a record, written whole and never changed; no lock, no index, so many writers on a
 shared file system do not wait for each other and a reader never sees half a record.
@@ -46,7 +46,7 @@ STORE_FOLDERS = (
 
 @dataclass(frozen=True)
 class Key:
-    """What names a job's records.
+    """Key of a job's records.
 
     Attributes:
         kind: "train", "cost" or "tune".
@@ -193,7 +193,7 @@ class Store:
         return str(path) if path.is_file() else ""
 
     def log_path(self, stem: str, attempt: str) -> Path:
-        """Where the output of an attempt goes, and what ended it."""
+        """Path of the log of an attempt."""
         return self.root / "attempts" / stem / attempt / "log.txt"
 
     def _complete_log(self, record: Record) -> None:
@@ -231,12 +231,12 @@ class Store:
         return Artifact(str(path.relative_to(self.root)), digest)
 
     def events_folder(self, key: Key, attempt: str, job: str) -> Path:
-        """Where the event files of one execution go; the last part is what TensorBoard shows."""
+        """Folder of the event files of one attempt; TensorBoard shows its last part."""
         shown = re.sub(r"[^\w =,.+-]", "_", job)[:100].strip(". ")
         return self.root / "artifacts" / f"{key.stem}.{attempt}.tensorboard" / (shown or "job")
 
     def attempt_folder(self, key: Key, attempt: str) -> Path:
-        """Where one execution of a job keeps its checkpoint; no other writes there."""
+        """Folder of the checkpoint of one attempt, which no other attempt writes to."""
         return self.root / "attempts" / key.stem / attempt
 
     def checkpoints(self, key: Key) -> list[Path]:

@@ -76,7 +76,7 @@ class Claim:
 
     @property
     def kind(self) -> Kind:
-        """What its numbers vary over."""
+        """The variation that its numbers have."""
         return CLAIM_METRICS[self.metric]
 
     @property

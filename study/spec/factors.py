@@ -152,7 +152,7 @@ def _read_label(text: str, node: Node) -> str:
 
 
 def _oddity(text: str) -> str:
-    """What a name or label holds and may not, or ""."""
+    """Description of a forbidden property of a name or label, or ""."""
     if not text:
         return "is empty"
     for one, where in ((text[0], "begins with"), (text[-1], "ends with")):

@@ -24,7 +24,7 @@ Index = tuple[int, ...]  # one level of each axis
 
 @dataclass(frozen=True)
 class Matched:
-    """What `match` has made of a cell (study/match/cells.py).
+    """Result of `match` for a cell (study/match/cells.py).
 
     Attributes:
         key: That was scaled ("model.width"), or "" where the cell stays as it is.
@@ -122,7 +122,7 @@ def _make_cell(study: Study, levels: Mapping[str, Level], numeric: set[str]) -> 
 
 
 def _trials(study: Study, levels: Mapping[str, Level], config: RunConfig) -> Iterable[Trial]:
-    """What a cell tries, each combination found valid."""
+    """Combinations that a cell tries, each validated."""
     if study.tune is None:
         return
     labels = {name: level.label for name, level in levels.items()}

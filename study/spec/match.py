@@ -35,7 +35,7 @@ _SHARE = re.compile(r"(?P<number>[0-9.][0-9.eE+\-]*)\s*%")
 
 @dataclass(frozen=True)
 class Scale:
-    """What of some cells may be scaled.
+    """A key by which some cells may be scaled.
 
     Attributes:
         name: As the file names the cells: "vlf", "no g", "variant=no g".
@@ -61,7 +61,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Matching:
-    """Which cells are scaled, by what, and to which cost.
+    """The section `match`: cells to scale, keys to scale them by, and the target cost.
 
     Attributes:
         metric: What is made equal.

@@ -185,7 +185,7 @@ def _follow_pair(
 
 
 def complete_baseline(baseline: Mapping[str, str], factors: Factors, design: str) -> dict[str, str]:
-    """What is not said: one_at_a_time takes first levels, a grid one for its first factor."""
+    """Fill in the baseline: first levels for one_at_a_time, the first factor's for a grid."""
     first = {name: levels[0].label for name, levels in factors.items()}
     if design == "one_at_a_time":
         return {**first, **baseline}

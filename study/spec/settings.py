@@ -54,7 +54,7 @@ class CostConfig(Config):
 
 
 class SlurmSettings(Config):
-    """What a SLURM job asks for (docs/slurm.md); used by the slurm executor only.
+    """Resources of a SLURM job (docs/slurm.md); used by the slurm executor only.
 
     Attributes:
         partition: One, or several separated by commas.
@@ -94,7 +94,7 @@ ResourceSettings = SlurmSettings
 
 
 class RunSettings(Config):
-    """Where and how jobs run: nothing here can change a result.
+    """Settings of where and how jobs run; they cannot change a result.
 
     Attributes:
         executor: "process"; "inline" for debugging; "slurm" for a cluster.
@@ -148,7 +148,7 @@ class ViewConfig(Config):
 
 
 class ReportConfig(Config):
-    """What the report shows.
+    """Contents of the report.
 
     Attributes:
         baseline: Levels of the cell that the others are compared with, such as {variant: VLF}:

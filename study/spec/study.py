@@ -1,4 +1,4 @@
-"""What a YAML may say: `load_study` reads a study file into a `Study` (docs/study_format.md)."""
+"""Study files: `load_study` reads a YAML file into a `Study` (docs/study_format.md)."""
 
 import dataclasses
 import hashlib
@@ -176,7 +176,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
 
 
 def locate(study: Study, cell: Combination, error: ConfigError) -> StudyError:
-    """Where the study file set what a cell cannot be built with."""
+    """The error at the place of the study file that set a value which cannot be built."""
     section, *names = error.key.split(".")
     if section not in SECTIONS:
         key: Key = ("base",)

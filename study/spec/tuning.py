@@ -1,4 +1,4 @@
-"""What `tune:` of a study file says, and what its runs decide for a cell. Pure: no files, no torch.
+"""The section `tune` of a study file, and the choice from its runs. Pure: no files, no torch.
 
 Every cell gets the same budget: the product of the listed values, each run once a tuning seed. The
 choice is made from validation accuracy alone, in runs whose records hold no other, so that neither
@@ -36,7 +36,7 @@ Edges = dict[str, str]  # tuned key -> "smallest" or "largest" of its values
 
 @dataclass(frozen=True)
 class Score:
-    """What the runs of one combination of values have given.
+    """Results of the runs of one combination of values.
 
     Attributes:
         tried: Dotted key -> label of its value.
@@ -59,7 +59,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Decision:
-    """What tuning says of one cell.
+    """Result of tuning for one cell.
 
     Attributes:
         chosen: Position of the combination among `combinations`; None where there is none.
@@ -98,7 +98,7 @@ class Tuning:
         return product(*self.values.values())
 
     def shortened(self) -> tuple[Level, ...]:
-        """What makes a run a tuning run beside its values, as levels."""
+        """Levels that make a run a tuning run, besides its values."""
         if self.epochs is None:
             return ()
         setting = Setting(3, "train", "epochs", self.epochs, ("tune", "epochs"))
@@ -152,7 +152,7 @@ class Tuning:
         return Decision(min(ranks)[-1])
 
     def edges(self, tried: Mapping[str, str]) -> Edges:
-        """At which end of its range each chosen number stands; 0 is no end, as it is the least."""
+        """End of its range at which each chosen number is; a lower end of 0 does not count."""
         found = {}
         for key, levels in self.values.items():
             numbers = [level.number for level in levels if level.number is not None]
@@ -177,7 +177,7 @@ class Tuning:
 
 
 def values_of(score: Score) -> str:
-    """As "train.lr=1e-3, train.momentum=0.9"."""
+    """Text such as "train.lr=1e-3, train.momentum=0.9"."""
     return ", ".join(f"{key}={label}" for key, label in score.tried.items())
 
 

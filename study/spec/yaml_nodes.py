@@ -46,7 +46,7 @@ class Blank:
     """The type of BLANK."""
 
     def __repr__(self) -> str:
-        """As a debugger shows it."""
+        """Representation for a debugger."""
         return "BLANK"
 
 

@@ -1,4 +1,4 @@
-"""What the YAML parser stumbles over, in words that name the character and the way out."""
+"""Errors of the YAML parser in words that name the character and the fix."""
 
 import re
 import unicodedata
@@ -95,7 +95,7 @@ def _second_colon(lines: list[str], mark: yaml.Mark) -> tuple[int, str]:
 
 
 def _by_character(lines: list[str], mark: yaml.Mark, context: str) -> str:
-    """What the character at fault means in YAML, if it means something."""
+    """Meaning in YAML of the character at fault, if it has one."""
     at, column = _at(lines, mark), mark.column + 1
     if at == "\t":
         is_indent = not lines[mark.line][: mark.column].strip()

@@ -1,1 +1,1 @@
-"""What `report.html` holds besides tables and figures: data for its selectors, cells, views."""
+"""Data of `report.html` besides tables and figures: selectors, cells, views."""

@@ -47,7 +47,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class CellSection:
-    """What the page tells of one cell.
+    """Section of the page about one cell.
 
     Attributes:
         label: As in figures.
@@ -91,7 +91,7 @@ def study_command(study: Study, root: Path) -> list[str]:
 
 
 def _overrides(study: Study) -> list[str]:
-    """What `--set` said, found by where the base's values are said to stand."""
+    """Values of `--set`, found by the place of the base's values."""
     found = []
     for key, place in study.places.items():
         if place == "--set" and key[0] == "base" and len(key) == 3:
@@ -122,7 +122,7 @@ def _section(results: Results, variant: Variant, places: Mapping[Any, int]) -> C
 
 
 def _config(records: list[Record]) -> str:
-    """Of the first training record: seeds share it. Else what the cost record was made of."""
+    """Config of the first training record, which seeds share, else of the cost record."""
     trained = [record for record in records if record.kind == "train"]
     for record in [*trained, *records]:
         return yaml.dump(dict(record.config), Dumper=_DUMPER, sort_keys=False, allow_unicode=True)

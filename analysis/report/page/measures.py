@@ -27,7 +27,7 @@ RATIOS = ("latency", "throughput")  # compared with the baseline within a timing
 
 @dataclass(frozen=True)
 class Key:
-    """What one axis can show; its text is what a view of the study file says.
+    """A quantity for an axis; its text is the one in a view of the study file.
 
     Attributes:
         metric: Of VIEW_METRICS.
@@ -41,21 +41,21 @@ class Key:
 
     @property
     def text(self) -> str:
-        """As "latency compile@8"."""
+        """Text such as "latency compile@8"."""
         return " ".join(filter(None, (self.metric, self.rest))) + (
             f"@{self.batch}" if self.batch else ""
         )
 
     @property
     def spread(self) -> Spread:
-        """What its interval is over."""
+        """The variation that its interval covers."""
         over = VIEW_METRICS[self.metric]
         if self.rest != TO_BASELINE:
             return over
         return "paired seeds" if over == "seeds" else "paired rounds"
 
     def describe(self, results: Results) -> dict[str, Any]:
-        """For the page: how it is called, and what its spread is over."""
+        """Label and spread for the page."""
         info = METRIC_INFO[self.metric]
         name, unit = info.title, info.unit_shown
         if self.rest == TO_BASELINE and self.metric in RATIOS:
@@ -135,7 +135,7 @@ def _cell(
 
 
 def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | Difference]]:
-    """What belongs to the cell on any device: accuracy over seeds, and counts."""
+    """Values of a cell on any device: accuracy over seeds, and counts."""
     for metric, spread in VIEW_METRICS.items():
         if spread == "seeds":
             samples = list(results.by_seed(variant, metric).values())

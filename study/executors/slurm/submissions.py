@@ -141,7 +141,7 @@ def write_place(folder: Path, index: int, task: int) -> None:
 
 
 def read_place(folder: Path, index: int) -> int:
-    """Which task of its pack an element is or was at; -1 if it never began one."""
+    """Index in its pack of the task that an element runs or ran; -1 if it never began one."""
     path = folder / f"at-{index}"
     return int(path.read_text("utf-8")) if path.exists() else -1
 

@@ -152,7 +152,7 @@ def _is_free(task: Task, leases: Leases) -> bool:
 
 
 def _pending_note(waiting: Iterable[_Waiting], states: States) -> str:
-    """Why jobs wait: "3 jobs pending (Priority 2, Resources 1)"; "" if none does."""
+    """Reasons of pending jobs: "3 jobs pending (Priority 2, Resources 1)"; "" without any."""
     known = {job.slot.key: states.get(job.slot.key) for job in waiting}
     reasons = Counter(s.why or s.state for s in known.values() if s and s.state in queue.PENDING)
     if not reasons:

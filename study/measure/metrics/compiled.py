@@ -89,7 +89,7 @@ class CompiledModel:
         )
 
     def why_not(self) -> str:
-        """Why some of the calls since the first ones were not compiled ones, or ""."""
+        """Reason why some calls after the first ones were not compiled, or ""."""
         if new := len(self.graphs) - self._graphs_before:
             return f"compiled again {new} times while it was timed"
         expected = self.calls * self.graphs_a_call

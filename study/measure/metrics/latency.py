@@ -144,7 +144,7 @@ def _mode_notes(prepared: Prepared, clip: Tensor, mode: str) -> list[str]:
 
 
 def _close(lane: _Lane, protocol: CostConfig) -> Reading:
-    """What a lane has measured; a note if not all of its calls ran in its mode.
+    """Measurements of a lane; a note if not all of its calls ran in its mode.
 
     Raises:
         RuntimeError: If that is so of the quoted mode.
@@ -207,7 +207,7 @@ def _take_turn(lane: _Lane, threads: int) -> None:
 
 
 def _usage() -> tuple[int, float]:
-    """How often the scheduler took a processor from this process's threads; their time, in ms."""
+    """Involuntary context switches of this process's threads, and their CPU time in ms."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_nivcsw, (used.ru_utime + used.ru_stime) * 1e3
 

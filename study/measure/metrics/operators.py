@@ -15,7 +15,7 @@ FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 @dataclass
 class Operators:
-    """What was seen of one call.
+    """Operators of one call.
 
     Attributes:
         count: Operators that compute a tensor; views are none.

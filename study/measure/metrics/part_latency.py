@@ -1,4 +1,4 @@
-"""Where the time goes: f, g, h and head, each timed inside the whole model's forward call.
+"""Latency of f, g, h and head, each timed inside the whole model's forward call.
 
 By hooks, and not by calling a part alone on captured inputs: so a part is timed in the caches and
 the memory that the part before it leaves, all parts are of one call and sum to no more than it, and

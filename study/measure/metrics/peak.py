@@ -1,4 +1,4 @@
-"""What the machine can do at best: large matrix products, by arithmetic."""
+"""Peak rate of the machine: large matrix products, by arithmetic."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

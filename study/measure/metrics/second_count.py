@@ -30,7 +30,7 @@ PRODUCTS = frozenset(
 
 @dataclass(frozen=True)
 class SecondCount:
-    """What fvcore says of one clip.
+    """Counts of fvcore for one clip.
 
     Attributes:
         macs: Of products, convolutions and attention.
@@ -45,7 +45,7 @@ class SecondCount:
 
 
 def measure_second_count(subject: Subject) -> Reading:
-    """What fvcore counts for one clip: MACs (unit "MAC"), extras and activations (unit "1").
+    """Counts of fvcore for one clip: MACs (unit "MAC"), extras and activations (unit "1").
 
     Where its MACs are off from those of `measure_macs` by more than 0.1 %, or cannot be had, a note
     says so.

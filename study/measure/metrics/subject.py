@@ -1,4 +1,4 @@
-"""What a metric is given, what it answers, and the ways in which one is run."""
+"""Inputs and outputs of a metric, and the ways in which metrics are run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one metric says of one subject.
+    """Result of one metric for one subject.
 
     Attributes:
         measurements: Of the whole model and of its parts.
@@ -100,7 +100,7 @@ Metric = Count | SideBySide | Derived | Isolated
 
 @dataclass(frozen=True)
 class Counts:
-    """What is counted without running a model.
+    """Numbers counted without running a model.
 
     Attributes:
         parameters: Part -> learnable values.

@@ -87,7 +87,7 @@ def measure_at_batch(
 
 
 def why_stop(reading: Reading, protocol: CostConfig, device: str) -> str:
-    """Why a batch of twice the size is not tried, or "".
+    """Reason not to try a batch of twice the size, or "".
 
     On CPU because it would take more than half of the memory that is available: the system would
     end any process, not only ours. On CUDA memory is no reason: there the failure is found by
