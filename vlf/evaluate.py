@@ -1,4 +1,4 @@
-"""What a model answers on a split: class scores averaged over views, top-1, top-5.
+"""Predictions on a split: class scores averaged over views, top-1, top-5.
 
 Shapes: B clips, V views a clip, T frames, K classes, H heads, N clips of the split.
 """

@@ -1,4 +1,4 @@
-"""What a trained model sees in a few test clips: their frames, and where h attends.
+"""Views of a trained model into a few test clips: their frames, and where h attends.
 
 For figures alone. It is looked at once training and test are over, and so can change no number.
 

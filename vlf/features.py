@@ -138,7 +138,7 @@ class _Given(nn.Module):
         self.features = features
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Of these very frames: (B*T, ...)."""
+        """Features of these very frames: (B*T, ...)."""
         return self.features
 
 

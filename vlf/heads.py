@@ -22,7 +22,7 @@ def split_heads(values: Tensor, heads: Mapping[str, int]) -> list[Tensor]:
 
 
 def split_targets(targets: Tensor, heads: Mapping[str, int]) -> list[Tensor]:
-    """What each head should answer, its classes counted from its own first one.
+    """Labels of each head, counted from the head's own first class.
 
     Labels (B,) or (B, H) -> H of (B,); shares of classes (B, K) -> H of (B, classes of the head).
     """

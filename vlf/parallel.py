@@ -34,7 +34,7 @@ class ProcessesError(RuntimeError):
 
 
 class Group:
-    """What a run needs of its fellow processes; alone, nothing is sent anywhere.
+    """Communication of a run with its fellow processes; alone, nothing is sent anywhere.
 
     Attributes:
         rank: This process, from 0.
@@ -70,7 +70,7 @@ class Group:
         return value
 
     def agree(self, answer: Callable[[], bool], device: torch.device) -> bool:
-        """What rank 0 answers."""
+        """Answer of rank 0."""
         if self.size == 1:
             return answer()
         said = torch.tensor(int(self.rank == 0 and answer()), device=device)
@@ -87,7 +87,7 @@ class Group:
 
 
 class Body(Protocol):
-    """What each process runs."""
+    """Work of each process."""
 
     def __call__(
         self,

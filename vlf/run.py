@@ -60,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one process has of a step.
+    """One process's share of a step.
 
     Clips (B, T, 3, H, W) uint8, or features; labels (B,), or (B, H) of several heads.
     """
@@ -118,7 +118,7 @@ class Run:
         self.best: dict[str, Any] = {"epoch": 0, "val_top1": -1.0, "model": {}}
 
     def _published(self) -> tuple[str, ...]:
-        """Which weights a hub gave, whose name alone is in the run's identity."""
+        """Note on the weights of a hub, whose name alone is in the run's identity."""
         model = self.config.model
         if not (isinstance(model, BackboneOptions) and model.pretrained is True):
             return ()
@@ -242,7 +242,7 @@ class Run:
         return answers.loss(), top1
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on as if nothing had happened."""
+        """State that `restore` needs to continue with the same numbers."""
         return {
             "epoch": self.epoch,
             "model": self.model.state_dict(),

@@ -46,7 +46,7 @@ class Trained:
     frozen: Frozen | None = None
 
     def reading(self, clips: Clips, split: Split) -> tuple[nn.Module, Views]:
-        """What to evaluate on what: model and clips, or both by the features of a frozen f."""
+        """Model and clips to evaluate, or both by the features of a frozen f."""
         if self.frozen is None:
             return self.model, clips
         return self.frozen.model, self.frozen.read(clips, split)
@@ -98,7 +98,7 @@ def train_model(
 
 
 def _train_in_group(*arguments: Any) -> None:
-    """As `_train`; what it has made is in the checkpoint."""
+    """Train as `_train`; the result is in the checkpoint."""
     _train(*arguments)
 
 

@@ -18,7 +18,7 @@ def choice_of(results: Results, variant: Variant) -> dict[str, str]:
 
 
 def edge_words(results: Results, variant: Variant) -> list[str]:
-    """Text such as "train.lr 4.0e-3, the largest tried" for choices at an end of their range."""
+    """Text such as "train.lr 4.0e-3, the largest tried" for choices at the end of a range."""
     tune, tried = results.study.tune, choice_of(results, variant)
     if tune is None or not tried:
         return []

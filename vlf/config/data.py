@@ -1,4 +1,4 @@
-"""What a run reads: the embedded clips, and videos or images in lists of one's own.
+"""The embedded clips, and videos or images in one's own lists.
 
 One class a dataset. Adding one adds it to `DataConfig` of vlf/config/published.py.
 """
@@ -40,7 +40,7 @@ Pairs = Annotated[
 
 
 class ClipData(Config):
-    """What every dataset has: the shape of a clip and the number of classes.
+    """Options of every dataset: the shape of a clip and the number of classes.
 
     Attributes:
         frames: Frames a clip, T.
@@ -76,7 +76,7 @@ class ClipData(Config):
         return ()
 
     def digests(self) -> dict[str, str]:
-        """What else decides the accuracy, such as which videos there are: role -> digest."""
+        """Other facts that decide the accuracy, such as the videos that exist: role -> digest."""
         return {}
 
 
@@ -100,12 +100,12 @@ class MotionConfig(ClipData):
         return 10
 
     def train_size(self) -> int:
-        """As configured."""
+        """Number of training clips, as configured."""
         return min(self.train_clips, self.limit or self.train_clips)
 
 
 class ListedData(ClipData):
-    """What datasets share whose videos are files that are listed somewhere (docs/data.md).
+    """Options of datasets of listed video files (docs/data.md).
 
     How clips are cut from them, and varied, is in docs/clips.md.
 
@@ -179,7 +179,7 @@ class ListedData(ClipData):
 
 
 class LabelledData(ListedData):
-    """What datasets share whose videos have one label.
+    """Options of datasets whose videos have one label.
 
     Attributes:
         num_classes: Number of classes; labels are 0 to num_classes - 1.
@@ -189,12 +189,12 @@ class LabelledData(ListedData):
 
     @property
     def classes(self) -> int:
-        """As the study file says, so that a study can be planned where the data are not."""
+        """Number of classes in the study file, for plans without the data."""
         return self.num_classes
 
 
 class OwnLists(LabelledData):
-    """What datasets share that are named by lists of one's own.
+    """Options of datasets that are named by one's own lists.
 
     Attributes:
         train: List for training, relative to `root`.
@@ -219,7 +219,7 @@ class OwnLists(LabelledData):
         return self._paths(self.train, self.val, self.test, self.class_names)
 
     def digests(self) -> dict[str, str]:
-        """With `skip`, which of the videos that the lists name are there."""
+        """Digest of the listed videos that exist, with `skip`."""
         return self._present()
 
     def is_remark(self, line: str) -> bool:
@@ -237,11 +237,11 @@ class OwnLists(LabelledData):
         return os.path.isfile(path)  # not raised for a name that no file system takes
 
     def path_of(self, name: str) -> Path:
-        """Where the video is that a list calls `name`."""
+        """Path of the video that a list calls `name`."""
         return Path(self.root) / name
 
     def _present(self) -> dict[str, str]:
-        """With `skip`, which of the paths before the numbers of a list's line are there."""
+        """The paths of a list's lines that exist, with `skip`."""
         if self.bad == "fail":
             return {}
         lists = (path for path in self._paths(self.train, self.val, self.test) if path.is_file())

@@ -1,4 +1,4 @@
-"""What is in a folder of videos: each is listed once, since a stat of every file takes minutes."""
+"""Contents of a folder of videos, listed once: a stat of every file takes minutes."""
 
 import os
 from pathlib import Path
@@ -40,10 +40,10 @@ def list_folders(folder: Path) -> set[str]:
 
 
 def pack_path(folder: Path, name: str) -> Path:
-    """Where the frames of a video are in a folder that `python -m vlf.data.pack` made."""
+    """Path of a video's frames in a folder made by `python -m vlf.data.pack`."""
     return folder / "videos" / f"{name}.pack"
 
 
 def segment_name(video: str, seconds: tuple[float, float]) -> str:
-    """What a part of a video is called where each part is packed by itself."""
+    """Name of a part of a video where each part is packed by itself."""
     return f"{video}/{seconds[0]}-{seconds[1]}"

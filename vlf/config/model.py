@@ -1,4 +1,4 @@
-"""What a run builds. One class an architecture; adding one adds it to `ModelConfig` below."""
+"""Architectures. One class an architecture; adding one adds it to `ModelConfig` below."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -171,7 +171,7 @@ class TransformersConfig(Weights):
         return (folder / "config.json", *weights, *super().files())
 
     def untrained(self) -> Self:
-        """As above; the folder's config still says what is built."""
+        """Copy without weights; the folder's config still defines the architecture."""
         return super().untrained().model_copy(update={"pretrained": False})
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a run reads: datasets on the files of their publishers. `DataConfig` is the union of all."""
+"""Datasets on the files of their publishers. `DataConfig` is the union of all."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -48,7 +48,7 @@ class SomethingConfig(LabelledData):
         return self._paths(self.labels, self.train, self.val, self.test)
 
     def digests(self) -> dict[str, str]:
-        """With `skip`, which videos there are."""
+        """Digest of the videos that exist, with `skip`."""
         if self.bad == "fail":
             return {}
         return {"videos": digest_of(index_videos(Path(self.root) / self.videos))}
@@ -83,7 +83,7 @@ class JesterConfig(LabelledData):
         return self._paths(self.labels, self.train, self.val, self.test)
 
     def digests(self) -> dict[str, str]:
-        """With `skip`, which folders there are."""
+        """Digest of the folders that exist, with `skip`."""
         if self.bad == "fail":
             return {}
         return {"folders": digest_of(list_folders(Path(self.root) / self.videos))}
@@ -118,13 +118,13 @@ class KineticsConfig(LabelledData):
         return self._paths(self.train, self.val, self.test)
 
     def digests(self) -> dict[str, str]:
-        """Which videos there are: a copy with more of them is another dataset."""
+        """Digest of the videos that exist: a copy with more of them is another dataset."""
         names = index_videos(Path(self.root) / self.videos)
         return {"videos": digest_of(name.rpartition("/")[2] for name in names)}
 
 
 class SplitFiles(LabelledData):
-    """What UCF101 and HMDB51 share: three splits into training and test, and no validation.
+    """Options of UCF101 and HMDB51: three splits into training and test, and no validation.
 
     Attributes:
         videos: Folder of the videos, one folder a class in it, relative to `root`.
@@ -137,7 +137,7 @@ class SplitFiles(LabelledData):
     split: int = Field(1, ge=1, le=3)
 
     def digests(self) -> dict[str, str]:
-        """With `skip`, which videos there are."""
+        """Digest of the videos that exist, with `skip`."""
         if self.bad == "fail":
             return {}
         return {"videos": digest_of(index_videos(Path(self.root) / self.videos))}
@@ -248,19 +248,19 @@ class EpicKitchensConfig(ListedData):
         return (*files, self.pack_index()) if self.source == "packed" else files
 
     def participant(self, name: str) -> Path:
-        """Where a participant's videos or folders of images are."""
+        """Folder of a participant's videos or folders of images."""
         return Path(self.root) / self.videos / name / self.source
 
     def pack_index(self) -> Path:
-        """What is packed."""
+        """Index of the packed videos."""
         return Path(self.root) / self.packs / "index.jsonl"
 
     def pack_of(self, segment: str) -> Path:
-        """Where the frames of a segment are packed."""
+        """Pack of a segment's frames."""
         return pack_path(self.pack_index().parent, segment)
 
     def digests(self) -> dict[str, str]:
-        """With `skip`, which videos there are, or which packed segments."""
+        """Digest of the videos or packed segments that exist, with `skip`."""
         if self.bad == "fail":
             return {}
         if self.source == "packed":

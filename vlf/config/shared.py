@@ -1,4 +1,4 @@
-"""What configs of architectures share: weights to start from, the backbone f, attention."""
+"""Options that architectures share: weights to start from, the backbone f, attention."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -26,7 +26,7 @@ def weight_files(path: Path) -> tuple[Path, ...]:
 
 
 class Weights(Config):
-    """What a whole model starts from, shared by all architectures.
+    """Initial weights of a whole model, shared by all architectures.
 
     Attributes:
         weights: A weight file (.pt, .pth, .pyth, .safetensors) or a local folder of transformers,
@@ -92,7 +92,7 @@ class BackboneOptions(Weights):
         return (extra and extra.path()) or Path(self.pretrained)
 
     def untrained(self) -> Self:
-        """As above; the backbone's published weights are left out, too."""
+        """Copy without weights, those of the backbone included."""
         return super().untrained().model_copy(update={"pretrained": False})
 
     @field_validator("pretrained")
@@ -158,5 +158,5 @@ class ClipTransformer(Attention):
 
     @property
     def dropout_before_head(self) -> float:
-        """As said of the head, else of all."""
+        """Dropout of the head if it is set, else of all."""
         return self.dropout if self.head_dropout is None else self.head_dropout

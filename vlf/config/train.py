@@ -1,4 +1,4 @@
-"""How a run is trained."""
+"""Training options."""
 
 from typing import Annotated, Literal, Self
 

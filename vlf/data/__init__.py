@@ -25,7 +25,7 @@ DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no
 
 
 class Views(Protocol):
-    """What is tested on: the views of one split.
+    """Test views of one split.
 
     Attributes:
         classes: Class names, K of them; of several heads one after the other.

@@ -62,7 +62,7 @@ UNSIGNED: tuple[Operation, ...] = (
 
 
 class Augment:
-    """What a training clip goes through after it was loaded; nothing for a dataset without options.
+    """Augmentation of a loaded training clip; none for a dataset without options.
 
     Args:
         config: Of the data.

@@ -46,7 +46,7 @@ INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
 @dataclass
 class Findings:
-    """What was found in one split.
+    """Findings in one split.
 
     Attributes:
         listed: Items that its list names.
@@ -65,7 +65,7 @@ class Findings:
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """What a person reads, the first names only."""
+        """Lines for a person, with the first names only."""
         fewest, most = min(self.labels.values()), max(self.labels.values())
         told = [
             f"{self.listed} listed, {self.opened} opened, {len(self.missing)} missing, "
@@ -86,7 +86,7 @@ def open_to_tell(config: ListedData, split: Split) -> ListedClips:
 
 
 def look(clips: ListedClips) -> Findings:
-    """What a list says, before anything is opened."""
+    """Facts in a list, before anything is opened."""
     every = [*clips.items, *clips.lost]
     return Findings(
         len(every),

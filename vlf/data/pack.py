@@ -51,7 +51,7 @@ INDEX, JOURNAL, CLASSES = "index.jsonl", "index.journal", "classes.txt"
 
 @dataclass
 class Progressed:
-    """What a run has come to.
+    """Progress of a run.
 
     Attributes:
         entries: Name -> packed video; of earlier runs too.
@@ -113,7 +113,7 @@ def pack(
 
 
 def _what_is_there(out: Path, packing: Packing) -> dict[str, Entry]:
-    """What earlier runs packed; the journal of one that was killed may end inside a line."""
+    """Videos packed by earlier runs; the journal of a killed one may end inside a line."""
     entries: dict[str, Entry] = {}
     for name in (INDEX, JOURNAL):
         path = out / name
@@ -202,7 +202,7 @@ def _write_lists(source: Source, out: Path, found: Progressed) -> None:
 
 
 def check(out: Path) -> list[str]:
-    """What is wrong in a packed folder, a line each; reads every byte.
+    """Faults in a packed folder, a line each; reads every byte.
 
     Raises:
         PackError: If it has no index that can be read.

@@ -1,4 +1,4 @@
-"""Which frames of a video make a clip.
+"""Frame sampling: the frames of a video that make a clip.
 
 Segments are TSN's (Wang et al. 2016, arXiv:1608.00859); dense clips, as I3D and SlowFast
 (Feichtenhofer et al. 2019, arXiv:1812.03982) take them, are frames at a fixed distance.

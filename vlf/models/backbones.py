@@ -249,7 +249,7 @@ def _read(
 
 
 def _published(name: str) -> Any:
-    """What timm knows of a model and its weights (`timm.models.PretrainedCfg`)."""
+    """Settings of a model and its weights in timm (`timm.models.PretrainedCfg`)."""
     import timm
 
     arch, _, tag = name.partition(".")

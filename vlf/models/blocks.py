@@ -127,7 +127,7 @@ def init_linears(part: nn.Module) -> None:
 
 
 def init_patches(patches: nn.Conv2d | nn.Conv3d) -> None:
-    """As `init_linears`: a convolution that does not overlap is a linear layer of its patch."""
+    """Initialise as `init_linears`: without overlap it is a linear layer of its patch."""
     nn.init.xavier_uniform_(patches.weight.view(patches.out_channels, -1))
     assert patches.bias is not None
     nn.init.zeros_(patches.bias)

@@ -1,4 +1,4 @@
-"""How pixels are brought to the scale that a model takes: less a mean, by a deviation."""
+"""Normalisation of pixels: less a mean, divided by a deviation."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from vlf.weights.normalisation import Triple
 
 
 class Pixels(NamedTuple):
-    """Of red, green and blue, as shares of full intensity."""
+    """Mean and deviation of red, green and blue, as shares of full intensity."""
 
     mean: Triple
     std: Triple
@@ -19,7 +19,7 @@ IMAGENET = Pixels(*normalisation.IMAGENET)
 
 
 def pixels_of(model: nn.Module) -> Pixels:
-    """What a model says, else what its backbone was trained with, else ImageNet's."""
+    """Normalisation of a model, else of its backbone's training, else ImageNet's."""
     for module in model.modules():  # the model itself comes first
         found = vars(module).get("pixels")
         if isinstance(found, Pixels):

@@ -113,7 +113,7 @@ class JointEncoder(SpaceEncoder):
 
 
 class DividedEncoder(JointEncoder):
-    """As joint, but each block attends over time first, then over space."""
+    """Encoder of divided attention: each block attends over time first, then over space."""
 
     def __init__(self, config: TimeSformerConfig, frames: int, patches: int) -> None:
         super().__init__(config, frames, patches)

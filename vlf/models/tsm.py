@@ -50,7 +50,7 @@ class Shift(nn.Module):
         self.frames, self.fold = frames, fold
 
     def extra_repr(self) -> str:
-        """What tells one from another; features of a frozen backbone are named by it."""
+        """Settings that distinguish instances; stored features are named by them."""
         return f"frames={self.frames}, fold={self.fold}"
 
     def forward(self, x: Tensor) -> Tensor:

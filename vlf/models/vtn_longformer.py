@@ -99,7 +99,7 @@ class Longformer(nn.Module):
         return x[:, 0]
 
     def _masks(self, batch: int, device: torch.device) -> dict[str, Tensor]:
-        """Which tokens are padding, which are global, and which of either (all (B, N))."""
+        """Masks of padding tokens, of global tokens, and of either (all (B, N))."""
         # Global ones on the CPU: the layers look up their indices, which the meta device has not.
         is_global = torch.zeros(batch, self.tokens, dtype=torch.bool, device="cpu")
         is_global[:, 0] = True

@@ -129,7 +129,7 @@ def _advice(config: ModelConfig) -> str:
 def _kept_values(
     own: Mapping[str, Tensor], state: Mapping[str, Tensor], new_head: bool
 ) -> dict[str, Tensor]:
-    """What the model keeps of its own: a new head, and counters that old files do not have."""
+    """Values that the model keeps: a new head, and counters that old files do not have."""
     return {
         key: value
         for key, value in own.items()

@@ -1,4 +1,4 @@
-"""What converters of layouts share: their type, renaming by a table, keys in an error."""
+"""Parts of layout converters: their type, renaming by a table, keys in an error."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

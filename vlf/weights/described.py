@@ -1,4 +1,4 @@
-"""What a weight file or its folder says of a model that its weights do not show."""
+"""Settings that a weight file or its folder states and its weights do not show."""
 
 import re
 from collections.abc import Mapping

@@ -33,7 +33,7 @@ CONFIGS = ("cfg", "config", "meta", "args", "hyper_parameters")
 
 @dataclass(frozen=True)
 class Stored:
-    """What is on disk.
+    """Contents of a weight file.
 
     Attributes:
         state: The state dict, on the CPU, without the names that wrappers of training add.
@@ -69,7 +69,7 @@ def read_weights(path: Path) -> Stored:
 
 
 def read_prepared(folder: Path) -> dict[str, Any]:
-    """How a folder of transformers prepares clips; empty if it does not say.
+    """Preprocessing of a folder of transformers; empty if it is not stated.
 
     Raises:
         ValueError: If its file is no JSON; the text goes on from the path's name.

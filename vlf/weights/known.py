@@ -1,4 +1,4 @@
-"""What model a weight file is of, by the names of its tensors: for errors, and for nothing else."""
+"""Architecture of a weight file, by the names of its tensors: for errors alone."""
 
 import re
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ def recognise(keys: Iterable[str]) -> Known | None:
 
 
 def explain(keys: Iterable[str], name: str) -> str | None:
-    """What the file is of if not of the model `name`, and the way out; None if it may be of it."""
+    """Error for a file of another model than `name`, with the fix; None if it may fit."""
     known = recognise(keys)
     if known is None or known.name == name:
         return None

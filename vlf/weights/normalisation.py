@@ -1,4 +1,4 @@
-"""How clips were normalised in training, where a weight file says it, against how ours are.
+"""Normalisation of clips that a weight file states, compared with ours.
 
 Found in buffers of a data preprocessor (mmengine), in the text of a config (mmaction2, PySlowFast
 and TimeSformer) and in preprocessor_config.json of a folder of transformers.
@@ -89,7 +89,7 @@ def _scaled(values: Triple, share: int) -> Triple:
 
 
 def _prepared(values: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Of a folder of transformers: normalised by constants, or scaled to -1..1 by an offset."""
+    """Normalisation of a folder of transformers: by constants, or scaled to -1..1 by an offset."""
     if values.get("offset") and not values.get("do_normalize", True):
         return {"mean": [0.5] * 3, "std": [0.5] * 3}
     if values.get("offset") or not values.get("do_normalize", True):

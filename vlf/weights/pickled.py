@@ -206,7 +206,7 @@ Unpickler.dispatch |= {
 
 
 def _make(called: Any, args: Any) -> Any:
-    """What a pickle asks `called` to make of `args`."""
+    """Result of calling `called` with `args` in a pickle."""
     path = called.path if isinstance(called, Name) else "an object"
     maker = MAKERS.get(path)
     if maker is None or not isinstance(args, tuple):

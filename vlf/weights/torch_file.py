@@ -31,7 +31,7 @@ OTHERS = {  # how other files begin, and what they are
 
 
 def read_torch_file(path: Path) -> Any:
-    """What torch.save wrote, with tensors on the CPU; anything else in it is inert.
+    """Read a file of torch.save, with tensors on the CPU; anything else in it is inert.
 
     Raises:
         ValueError: If it is another kind of file, or does not hold what its own tables say.

@@ -123,7 +123,7 @@ def read_items(
 
 
 def remark_notes(split: Split, remarks: Sequence[str]) -> tuple[str, ...]:
-    """That lines were taken for remarks which a person may have meant as items."""
+    """Note on comment lines that may have been meant as items."""
     if not remarks:
         return ()
     what = "1 line that begins" if len(remarks) == 1 else f"{len(remarks)} lines that begin"
@@ -194,7 +194,7 @@ def read_csv(path: Path, key: str, columns: Sequence[str]) -> Iterator[tuple[str
 
 
 def read_json(path: Path, key: str, kind: type[Any]) -> Any:
-    """What a JSON file holds, which is of `kind` (dict or list).
+    """Content of a JSON file, which is of `kind` (dict or list).
 
     Raises:
         ConfigError: As `read_file`; or if it is no JSON, or of another kind.

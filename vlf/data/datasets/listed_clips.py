@@ -1,4 +1,4 @@
-"""What datasets of listed items share: sampling, a cache of decoded frames, views, bad videos.
+"""Base of datasets of listed items: sampling, a cache of decoded frames, views, bad videos.
 
 Shapes: N items, T frames, S pixels of the clip's side.
 """
@@ -52,7 +52,7 @@ class Item:
 
     @property
     def film(self) -> Path:
-        """What other items may have parts of, too."""
+        """Name of the film, of which other items may have parts too."""
         return self.whole or self.path
 
 
@@ -262,7 +262,7 @@ def _repeats(split: Split, items: Sequence[Item]) -> list[str]:
 
 
 def find_fault(item: Item, open_film: OpenFilm) -> str:
-    """Why an item cannot be decoded from its first frame to its last; "" if it can."""
+    """Reason why an item cannot be decoded from its first frame to its last; "" if it can."""
     try:
         film = open_film(item)
         end = film.count() if item.end is None else item.end
@@ -273,6 +273,6 @@ def find_fault(item: Item, open_film: OpenFilm) -> str:
 
 
 def name_of(item: Item) -> str:
-    """What of which film; unique to what is decoded."""
+    """Name of a part of a film; unique to what is decoded."""
     frames = () if item.end is None else (item.start, item.end)
     return " ".join(map(str, (item.path, *frames, *(item.seconds or ()))))

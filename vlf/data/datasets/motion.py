@@ -87,5 +87,5 @@ def draw(config: MotionConfig, split: Split, index: Indices) -> Tensor:
 
 
 def largest_shift(size: int) -> int:
-    """By how many pixels a training clip of side `size` is moved at most."""
+    """Largest shift of a training clip of side `size`, in pixels."""
     return max(1, round(SHIFT * size))

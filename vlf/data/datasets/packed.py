@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Packing:
-    """How a folder was packed.
+    """Settings of a packed folder.
 
     Attributes:
         size: Short side, in pixels; a smaller video keeps its own.
@@ -101,7 +101,7 @@ class PackFile:
     entry: Entry
 
     def count(self) -> int:
-        """As the index says."""
+        """Number of frames in the index."""
         return self.entry.frames
 
     def decode(self, numbers: Indices) -> Frames:
@@ -131,7 +131,7 @@ class Packed(ListedClips):
 
 
 class Packs:
-    """What is packed in a folder.
+    """Packed videos of a folder.
 
     Args:
         index: Its index.
@@ -237,7 +237,7 @@ def read_pack(path: Path, entry: Entry, indices: Indices) -> Frames:
 
 
 def _read_offsets(file: int, path: Path, entry: Entry, low: int, high: int) -> Sequence[int]:
-    """Where frames `low` to `high` begin, and where the last of them ends."""
+    """Start of frames `low` to `high`, and the end of the last."""
     size = os.fstat(file).st_size
     if size != entry.bytes:
         raise VideoError(f'"{path}" has {size} bytes, its line in the index says {entry.bytes}')
@@ -263,7 +263,7 @@ def _decode(jpeg: bytes) -> Frames:
 
 
 def read_index(path: Path) -> tuple[Packing, dict[str, Entry]]:
-    """How a folder was packed, and its videos by name.
+    """Settings of a packed folder, and its videos by name.
 
     Raises:
         VideoError: If it is missing, of another format, or a line cannot be read.

@@ -71,7 +71,7 @@ _DRAWS = 128  # uniform numbers a scene; at least as many as `draw_scenes` takes
 
 @dataclass(frozen=True)
 class Runs:
-    """How the variables of one thing change over time; every array is (N, variables).
+    """Changes over time of the variables of one thing; every array is (N, variables).
 
     Where a variable is on its arc is told by a phase: it goes up the arc and back down once a turn.
 

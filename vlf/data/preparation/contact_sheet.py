@@ -63,7 +63,7 @@ def choose(clips: Clips, seed: int) -> list[int]:
 
 
 def _labels_of(clips: Clips, index: int) -> list[int]:
-    """Of each head; most data have one."""
+    """Labels of each head; most data have one."""
     return [int(one) for one in clips.labels[index].flatten()]
 
 

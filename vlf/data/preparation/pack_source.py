@@ -1,4 +1,4 @@
-"""What `vlf/data/pack.py` is asked to pack: a study's `base.data`, or one annotation list."""
+"""Inputs of `vlf/data/pack.py`: a study's `base.data`, or one annotation list."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ ANY_LABEL = 2**31  # a list alone does not say how many classes there are
 
 
 class PackError(ValueError):
-    """What was asked for cannot be packed; one line says why."""
+    """The input cannot be packed; one line says why."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be packed.
+    """Videos to pack.
 
     Attributes:
         root: Folder that names of videos are relative to.
@@ -65,7 +65,7 @@ class Source:
 
 
 def find_source(path: Path, root: Path | None) -> Source:
-    """What a study's `base.data`, or one annotation list, names.
+    """Videos of a study's `base.data`, or of one annotation list.
 
     Raises:
         PackError: If it is neither, or names no video files.

@@ -1,4 +1,4 @@
-"""Which paths are the same film: by their names, as links to one file, or as copies of it.
+"""Paths of the same film: by their names, as links to one file, or as copies of it.
 
 Folders of images are the same if they are one folder; copies of them are not looked for. Nor is a
 film that was encoded again.
@@ -58,7 +58,7 @@ def _is_in_several(paths: Iterable[str], splits: Sequence[Set[str]]) -> bool:
 
 
 def _digest(path: str, size: int) -> Hashable:
-    """Of the size and both ends of a file; None if it cannot be read."""
+    """Digest of the size and both ends of a file; None if it cannot be read."""
     try:
         with open(path, "rb") as file:
             digest = hashlib.sha256(file.read(BLOCK))

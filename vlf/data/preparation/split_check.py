@@ -1,4 +1,4 @@
-"""What the lists of a dataset say about each other and about their films, before anything runs.
+"""Checks of a dataset's lists against each other and their films, before anything runs.
 
 Clips that two splits share, classes without training clips, segments beyond the end of a film.
 """
@@ -255,7 +255,7 @@ def _names_end(item: Item) -> bool:
 
 
 def _fault(clips: ListedClips, item: Item) -> str:
-    """Why an item is not all there, as far as that is seen without decoding; "" if it is."""
+    """Reason why an item is incomplete, without decoding it; "" if it is complete."""
     if clips.image_name is not None and item.end is not None:
         try:
             names = set(os.listdir(item.path))

@@ -1,4 +1,4 @@
-"""What data a study file names, read without the rest of it.
+"""Data of a study file, read without the rest of it.
 
 The study's own reader (which tells the line of every mistake) is not known here; a mistake that
 concerns data is told by its key.

@@ -15,7 +15,7 @@ _ARCHIVE = re.compile(
 
 
 def archive_hint(path: Path, root: Path | None = None) -> str:
-    """What to unpack for a file or folder that is missing; "" where no archive is near.
+    """Advice to unpack an archive near a missing file or folder; "" without one.
 
     Args:
         path: What is missing.

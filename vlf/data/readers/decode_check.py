@@ -1,4 +1,4 @@
-"""Which films of a dataset cannot be decoded: each is looked at once, and the answer is kept.
+"""Films of a dataset that cannot be decoded: each is checked once, and the result is kept.
 
 The answers lie in `checked_videos.json` in the dataset's root, by path, size and time of change. In
 a folder that cannot be written every process looks again; the answers are the same.

@@ -1,4 +1,4 @@
-"""Where the frames of an item come from, and how they are numbered.
+"""Films: sources of the frames of an item, and their numbering.
 
 Shapes: T frames, H and W pixels. Frames are RGB.
 """
@@ -24,7 +24,7 @@ class Film(Protocol):
     """Frames by number, from 0. Each method raises VideoError with the file's name."""
 
     def count(self) -> int:
-        """How many there are."""
+        """Number of frames."""
 
     def decode(self, numbers: Indices) -> Frames:
         """Frames in any order, with repeats: (len(numbers), H, W, 3) uint8."""
@@ -45,7 +45,7 @@ class VideoFile:
 
     @cached_property
     def _steps(self) -> Indices:
-        """Which frame of the index each of ours is."""
+        """Frame of the index for each frame of the film."""
         return np.arange(len(self._reader.index.shown))
 
     def count(self) -> int:

@@ -275,7 +275,7 @@ def _whole_of(path: Path, _state: tuple[int, int]) -> FrameIndex:
 
 
 def _read_whole(path: Path) -> FrameIndex:
-    """As `read_index`, once for the many parts of a long film."""
+    """Read as `read_index`, once for the many parts of a long film."""
     return _whole_of(path, _state_of(path))
 
 

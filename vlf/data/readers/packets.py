@@ -46,7 +46,7 @@ class Stamp:
 
 @dataclass
 class Scan:
-    """What a pass over a file found.
+    """Results of a pass over a file.
 
     Attributes:
         container: FFmpeg's name of it.

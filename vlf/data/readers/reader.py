@@ -87,7 +87,7 @@ class FrameReader:
 
 
 def plan(index: FrameIndex, wanted: Sequence[int]) -> list[Run]:
-    """How to come by frames `wanted`, ascending: where to seek and where to go on decoding."""
+    """Runs that give the frames `wanted`, ascending: from the start, or by seeks."""
     from_start = [Run(0, tuple(wanted))]
     if not len(index.keys):
         return from_start
@@ -112,7 +112,7 @@ def cost(runs: Sequence[Run]) -> int:
 def iterate_frames(
     path: Path, index: FrameIndex, wanted: Sequence[int]
 ) -> Iterator[tuple[int, Frames]]:
-    """As `FrameReader.iterate`, of frames that the index has.
+    """Iterate as `FrameReader.iterate`, over frames that the index has.
 
     Raises:
         LostError: If a seek led elsewhere, or a frame did not come.

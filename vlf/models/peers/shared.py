@@ -1,4 +1,4 @@
-"""What models of other libraries share: they stand in a study's table as our own do.
+"""Base of models of other libraries, which are compared as our own are.
 
 A peer's classifier is `head`, all its other layers are `f`: whether they look at space, time or
 both at once differs from peer to peer, and a cut that we chose would be no one's.
@@ -71,5 +71,5 @@ def on_meta() -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """What an exception says, on one line."""
+    """Message of an exception, on one line."""
     return printable(str(error)) or type(error).__name__

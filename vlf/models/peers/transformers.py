@@ -38,7 +38,7 @@ class TransformersPeer(Peer):
 
 
 class Answer(nn.Module):
-    """What the classifier of `net`, taken out, was given: (B, T, 3, S, S) -> features."""
+    """Input of `net`'s classifier, which is taken out: (B, T, 3, S, S) -> features."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
