@@ -34,7 +34,7 @@ def edge_notes(results: Results, variant: Variant) -> tuple[str, ...]:
 
 
 def tuning_lines(results: Results) -> list[str]:
-    """Answer lines on tuning: how recipes were chosen, and choices that a wider range may change."""
+    """Answer lines on tuning: how recipes were chosen, and choices that a wider range may alter."""
     tune = results.study.tune
     if tune is None or not any(results.tuning(v) for v in results.variants):
         return []
