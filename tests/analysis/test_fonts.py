@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib.font_manager as fonts
 fonts.fontManager.ttflist = [f for f in fonts.fontManager.ttflist if f.name == "DejaVu Sans"]
 fonts.findSystemFonts = lambda: sys.argv[2:]
-sys.path[:0] = [{root!r}, {tests!r}]
+sys.path[:0] = [{root!r}, {tests!r}, {root!r} + "/tests/helpers"]
 from conftest import Maker
 from analysis.figures import FIGURES
 from analysis.figures.fonts import missing_words
