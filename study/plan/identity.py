@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from study.plan.fingerprint import views_fingerprint
 from study.records.record import Kind
-from study.spec.run_config import SECTIONS
+from study.spec.factors import SECTIONS
 from study.spec.settings import CostConfig
 from vlf.config import Config, ConfigError, DataConfig, ModelConfig, RunConfig
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from study.spec.errors import expected, one_of, shown, unknown
-from study.spec.factors import Factors, find_level, read_match
-from study.spec.run_config import fields_of, kinds
+from study.spec.factors import Factors, fields_of, find_level, kinds, read_match
 from study.spec.sections import entries
 from study.spec.yaml_nodes import BLANK, Node, resolve_scalar
 from vlf.config import nearest

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from study.spec.errors import InvalidError, validate
-from study.spec.factors import Level
-from study.spec.run_config import SECTIONS, default_name, validate_section
+from study.spec.factors import SECTIONS, Level, default_name, validate_section
 from study.spec.settings import RESOURCES, ResourceSettings
 from study.spec.yaml_nodes import OVERRIDE, Key, StudyError, complain
 from vlf.config import RunConfig

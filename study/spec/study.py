@@ -11,10 +11,17 @@ from typing import Any, Literal, Protocol, cast
 
 from study.spec.claims import Claim, read_claims
 from study.spec.errors import InvalidError
-from study.spec.factors import Factors, Level, read_factors, read_match
+from study.spec.factors import (
+    SECTIONS,
+    Factors,
+    Level,
+    default_name,
+    fields_of,
+    read_factors,
+    read_match,
+)
 from study.spec.match import Matching, read_matching
 from study.spec.resolve import Draft, draft_run, fault, place_of, resolve
-from study.spec.run_config import SECTIONS, default_name, fields_of
 from study.spec.sections import (
     entries,
     items,

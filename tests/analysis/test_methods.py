@@ -13,7 +13,7 @@ from analysis.prose.recipe import DATASETS
 from analysis.prose.settings import settings_of
 from analysis.results.results import Results, Variant
 from study.records.record import Elsewhere
-from study.spec.run_config import kinds
+from study.spec.factors import kinds
 from vlf.config import (
     EpicKitchensConfig,
     MotionConfig,

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from study.spec.errors import field_names
+from study.spec.factors import SECTIONS, kinds
 from study.spec.grid import expand
-from study.spec.run_config import SECTIONS, kinds
 from study.spec.settings import CostConfig, ReportConfig, RunSettings, SlurmSettings, ViewConfig
 from study.spec.study import KEYS, StudyError, load_study
 from study.spec.tuning import TUNABLE
