@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "vlf.data": {"vlf.config"},
     "vlf": {"vlf.config", "vlf.models", "vlf.data"},
     "study.records": set(),
-    "study.spec": {"study.records", "study.executors", "vlf.config"},
+    "study.spec": {"study.records", "study.executors", "analysis.stats", "vlf.config"},
     "study.executors": {"study.records", "vlf.config"},
     "study.measure.metrics": {"study.records", "study.spec"},
     "study.measure": {"study.records", "study.spec", "study.measure.metrics"},

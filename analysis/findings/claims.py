@@ -1,19 +1,14 @@
 """Comparisons of a claim: pairs of cells, and the samples and evidence of each."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from analysis.results.results import Results, Variant
-from analysis.stats.estimates import PERCENT
-from analysis.stats.regions import (
-    Evidence,
-    Region,
-    exact_evidence,
-    sign_evidence,
-    student_evidence,
-)
+from analysis.stats.anytime import anytime_median_evidence
+from analysis.stats.clumps import Clumps
+from analysis.stats.format import plural
+from analysis.stats.regions import Evidence, exact_evidence
+from study.spec.race import accuracy_evidence, hangs_on_clumps
 from study.spec.study import Claim
 
 
@@ -28,6 +23,7 @@ class Comparison:
         evidence: What they say; None without samples.
         reason: Why there is no evidence, in words.
         is_same: Whether both are the same measurement of the same model: equal by definition.
+        hangs: Whether training runs that get stuck could overturn it.
     """
 
     left: Variant
@@ -36,21 +32,7 @@ class Comparison:
     evidence: Evidence | None
     reason: str = ""
     is_same: bool = False
-
-
-def region_of(claim: Claim) -> Region:
-    """Region of the effect if the claim is true.
-
-    The effect of an accuracy is the left minus `factor` times the right, in points; of anything
-    else it is the left over the right, or the left alone beside a number.
-    """
-    if claim.kind == "accuracy":
-        low, high = -claim.margin, claim.margin
-    else:
-        low, high = claim.factor * (1 - claim.margin), claim.factor * (1 + claim.margin)
-    if claim.operator == "==":
-        return low, high
-    return (low, math.inf) if claim.operator in (">", ">=") else (-math.inf, high)
+    hangs: bool = False
 
 
 def compare(results: Results, claim: Claim) -> tuple[Comparison, ...]:
@@ -68,16 +50,26 @@ def compare(results: Results, claim: Claim) -> tuple[Comparison, ...]:
 
 def _by_seed(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:
     ours = results.by_seed(left, claim.metric)
-    least, most = PERCENT
-    if right is None:
-        d = [ours[seed] - claim.factor for seed in sorted(ours)]
-        possible = (least - claim.factor, most - claim.factor)
-    else:
-        theirs = results.by_seed(right, claim.metric)
-        d = [ours[s] - claim.factor * theirs[s] for s in sorted(ours.keys() & theirs.keys())]
-        possible = (least - claim.factor * most, most - claim.factor * least)
-    evidence = partial(student_evidence, region=region_of(claim), within=possible)
-    return _sampled(left, right, d, evidence, "no seed")
+    theirs = None if right is None else results.by_seed(right, claim.metric)
+    samples = claim.effects(ours, theirs, results.study.seeds)
+    if not samples:
+        return Comparison(left, right, (), None, "no seed")
+    evidence = accuracy_evidence(claim, samples)
+    clumps = results.clumps(claim.metric)
+    cells = (left.cell, right.cell if right else None)
+    if clumps and hangs_on_clumps(claim, evidence, cells, clumps):
+        reason = stuck_words(clumps)
+        return Comparison(left, right, tuple(samples), evidence, reason, hangs=True)
+    return Comparison(left, right, tuple(samples), evidence)
+
+
+def stuck_words(clumps: Clumps) -> str:
+    """Why a mean is not trusted."""
+    stuck = sum(clumps.stuck.values())
+    return (
+        f"{stuck} of {plural(clumps.runs, 'run')} got stuck, {clumps.loss:.0f} points below or "
+        "above the others; more such runs could overturn it"
+    )
 
 
 def _by_round(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:
@@ -97,8 +89,10 @@ def _by_round(results: Results, claim: Claim, left: Variant, right: Variant | No
         else:
             other = results.by_round(right, claim.metric, batch)
         samples = [mine[r] / other[r] for r in sorted(mine.keys() & other.keys()) if other[r] > 0]
-    evidence = partial(sign_evidence, region=region_of(claim))
-    return _sampled(left, right, samples, evidence, absent)
+    if not samples:
+        return Comparison(left, right, (), None, absent)
+    evidence = anytime_median_evidence(samples, claim.region)
+    return Comparison(left, right, tuple(samples), evidence)
 
 
 def _rounds_beside(
@@ -122,19 +116,7 @@ def _exact(
     claim: Claim, left: Variant, right: Variant | None, value: float, is_same: bool = False
 ) -> Comparison:
     """A comparison of numbers without noise."""
-    low, high = region_of(claim)
+    low, high = claim.region
     has_ends = claim.operator in (">=", "<=", "==")
     is_inside = low <= value <= high if has_ends else low < value < high
     return Comparison(left, right, (value,), exact_evidence(value, is_inside), is_same=is_same)
-
-
-def _sampled(
-    left: Variant,
-    right: Variant | None,
-    samples: Sequence[float],
-    evidence: Callable[[Sequence[float]], Evidence],
-    absent: str,
-) -> Comparison:
-    if not samples:
-        return Comparison(left, right, (), None, absent)
-    return Comparison(left, right, tuple(samples), evidence(samples))

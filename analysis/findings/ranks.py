@@ -15,8 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.results.results import ALPHA, Results, Variant
-from analysis.stats.estimates import paired_difference, rankdata
+from analysis.results.results import Results, Variant
+from analysis.stats.estimates import ALPHA, paired_difference, rankdata
 
 MOST_CELLS = 100  # beyond, pairs are thousands and no rank is told
 

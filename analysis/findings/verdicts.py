@@ -1,8 +1,8 @@
 """Claims against the numbers: supported, contradicted or undecided, and what would decide.
 
-Two corrections keep the chance of any wrong verdict below 5 % (docs/statistics.md): Holm's over all
-claims of the study, withdrawn ones included, and one for looking again. The k-th look at new data
-judges at 5 % / 2**k, which sums to 5 % however often one looks.
+Evidence stays valid however often seeds are added and the claims judged again (analysis/stats/
+anytime.py), and Holm's correction over all claims of the study, withdrawn ones included, keeps the
+probability of any wrong verdict below 5 % (docs/statistics.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,10 @@ from typing import Literal
 from analysis.findings.claims import Comparison, compare
 from analysis.results.ledger import Entry, digest_of
 from analysis.results.provenance import unique_records
-from analysis.results.results import ALPHA, SAME_MODEL, Results
-from analysis.stats.estimates import holm
+from analysis.results.results import SAME_MODEL, Results
+from analysis.stats.estimates import ALPHA, holm
 from analysis.stats.format import plural
+from analysis.stats.regions import joint_p
 from study.records.record import Outcome, Record
 from study.spec.study import Claim
 
@@ -58,7 +59,6 @@ class Judgement:
     Attributes:
         verdicts: In the study file's order.
         look: 1 for the first look at any data.
-        threshold: What the corrected p has to be below at this look.
         family: Claims that Holm's correction counts.
         withdrawn: Claims that the study file once had.
         data: Names what was looked at; "" if nothing was tested.
@@ -67,7 +67,6 @@ class Judgement:
 
     verdicts: tuple[Verdict, ...]
     look: int
-    threshold: float
     family: int
     withdrawn: tuple[Entry, ...]
     data: str
@@ -75,8 +74,9 @@ class Judgement:
 
     @property
     def next_alpha(self) -> float:
-        """Threshold of the smallest p at the next look, before Holm's correction."""
-        return self.threshold / 2 / max(1, self.family)
+        """What p of the next claim has to be below, before Holm's correction."""
+        decided = sum(one.word != "undecided" and one.p is not None for one in self.verdicts)
+        return ALPHA / max(1, self.family - decided)
 
     @property
     def is_contradicted(self) -> bool:
@@ -102,12 +102,11 @@ def judge(results: Results) -> Judgement:
     p_holm = dict(zip(tested, corrected, strict=False))
     data = digest_of({n: [c.samples for c in compared[n]] for n in tested}) if tested else ""
     look = results.ledger.number_of(data) if data else len(results.ledger.looks) + 1
-    threshold = ALPHA / 2**look
     ends = sorted(map(_end, unique_records(results)))
     verdicts = []
     for claim in claims:
         name = claim.canonical
-        word, reason = _verdict(claim, compared[name], p_holm.get(name), threshold, waiting[name])
+        word, reason = _verdict(claim, compared[name], p_holm.get(name), waiting[name])
         known, known_own = _known(results, claim)
         verdicts.append(
             Verdict(
@@ -117,7 +116,7 @@ def judge(results: Results) -> Judgement:
         )  # fmt: skip
     family = len(tested) + judged_once
     first = ends[0] if ends else None
-    return Judgement(tuple(verdicts), look, threshold, family, tuple(withdrawn), data, first)
+    return Judgement(tuple(verdicts), look, family, tuple(withdrawn), data, first)
 
 
 def verdict_words(judgement: Judgement) -> dict[str, tuple[str, str]]:
@@ -138,24 +137,16 @@ def samples_in_words(verdict: Verdict) -> str:
 
 
 def _p_of(comparisons: Sequence[Comparison]) -> float | None:
-    """The p of the claim as a whole, None if a part of it cannot be tested.
-
-    For it: the largest p, as all must hold (R. L. Berger, Technometrics 24, 1982). Against it: the
-    smallest, times the number of comparisons, as one that fails is enough.
-    """
-    found = [one.evidence for one in comparisons]
-    against = [one.p for one in found if one and not one.is_inside and one.p is not None]
-    if against:
-        return min(1.0, min(against) * len(comparisons))
-    p = [one.p for one in found if one and one.p is not None]
-    return max(p) if p and len(p) == len(comparisons) else None
+    """The p of the claim as a whole; 1 where stuck runs could overturn it."""
+    if any(one.hangs for one in comparisons):
+        return 1.0
+    return joint_p([one.evidence for one in comparisons])
 
 
 def _verdict(
     claim: Claim,
     comparisons: Sequence[Comparison],
     p: float | None,
-    threshold: float,
     waiting: str,
 ) -> tuple[Word, str]:
     found = [one.evidence for one in comparisons if one.evidence]
@@ -174,8 +165,8 @@ def _verdict(
         return "supported", SAME_MODEL
     if p is None:
         return "undecided", _why_untested(claim, comparisons)
-    if p >= threshold:
-        return "undecided", ""
+    if p >= ALPHA:
+        return "undecided", next((one.reason for one in comparisons if one.hangs), "")
     return ("supported" if all(one.is_inside for one in found) else "contradicted"), ""
 
 

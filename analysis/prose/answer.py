@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from analysis.findings.effects import Effect, effects_of, place_of, title_of
-from analysis.results.results import ALPHA, SAME_MODEL, Results, Variant
-from analysis.stats.estimates import Difference, Estimate
+from analysis.results.results import SAME_MODEL, Results, Variant
+from analysis.stats.estimates import ALPHA, Difference, Estimate
 from analysis.stats.format import fixed, p_value, plural, prefix_for, signed, significant
 from analysis.tables.notes import one_model_words, quoted_batch
 

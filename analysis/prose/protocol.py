@@ -3,7 +3,8 @@
 from analysis.prose.settings import Done, Section, listed, settings_of
 from analysis.results.frame import device_label
 from analysis.results.provenance import clip_shape, hours
-from analysis.results.results import ALPHA, Results
+from analysis.results.results import Results
+from analysis.stats.estimates import ALPHA
 from analysis.stats.format import plural
 from analysis.tables.notes import quoted_batch
 from study.records.record import Record

@@ -13,12 +13,12 @@ from analysis.results.frame import tidy
 from analysis.results.ledger import Ledger
 from analysis.results.samples import Samples, record_rounds
 from analysis.stats import estimates
+from analysis.stats.clumps import Clumps, find_clumps
 from analysis.stats.estimates import Difference, Estimate
 from study.records.record import Elsewhere, Outcome, Record
 from study.records.text_table import short_names
 from study.spec.study import Study
 
-ALPHA = 0.05
 BASELINE = "baseline"  # name of the cell that single changes start from
 SAME = Estimate(1.0, None, None, 1)  # ratio of a cost to itself
 SAME_MODEL = "same model, same cost"
@@ -167,6 +167,10 @@ class Results:
         """Mean and t interval over seeds, in percent; None without a result."""
         values = list(self.by_seed(variant, metric).values())
         return estimates.mean_interval(values, within=estimates.PERCENT) if values else None
+
+    def clumps(self, metric: str = "top1") -> Clumps | None:
+        """Cells whose training runs fall in two clumps; None without any."""
+        return find_clumps({v.cell: [*self.by_seed(v, metric).values()] for v in self.variants})
 
     @cached_property
     def differences(self) -> dict[str, tuple[Difference, float | None]]:

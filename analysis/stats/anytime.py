@@ -8,8 +8,8 @@ samples at once, so a study may stop when a claim is decided.
 - Means of normal samples of unknown spread: the scale-invariant t e-process (Wang and Ramdas,
   arXiv:2310.03722, Theorem 4.9). Runs that fail in clumps are not normal: the t test and this one
   then give more false alarms than they say.
-- Shares of wins: the Beta(1, 1) mixture over the probability of a win (Ville 1939; Robbins, Ann.
-  Math. Statist. 41, 1970), exact whatever the distribution.
+- Shares of wins, and medians: the Beta(1, 1) mixture over the probability of a win (Ville 1939;
+  Robbins, Ann. Math. Statist. 41, 1970), exact whatever the distribution.
 
 Samples are given in the order in which they were collected.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln
 
-from analysis.stats.estimates import CONFIDENCE, Floats, has_spread
+from analysis.stats.estimates import ALPHA, CONFIDENCE, Floats, has_spread
 from analysis.stats.regions import Evidence, Region, edges
 
 PRECISION = 0.3  # phi: of the normal mixture over effects in standard deviations, variance 1 / phi
@@ -62,13 +62,24 @@ def t_sequence(
     mean = x.cumsum() / n
     shifted = x - x[0]  # a large mean would swallow a small spread in sums of squares
     squares = (shifted * shifted).cumsum() - shifted.cumsum() ** 2 / n
-    r = phi / (n + phi)
-    k = (1 / (r * (1 - confidence) ** 2)) ** (1 / n)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = np.sqrt(np.maximum(squares, 0) / n * (k - 1) / (1 - k * r))
     spread = np.array([has_spread(x[:count]) for count in n])
-    half = np.where((k * r < 1) & spread, half, math.inf)
+    with np.errstate(invalid="ignore"):  # one sample: no spread times no bound
+        deviation = np.sqrt(np.maximum(squares, 0) / np.maximum(n - 1, 1))
+        half = np.where(spread, deviation * half_width(n, 1 - confidence, phi), math.inf)
     return mean - half, mean + half
+
+
+def half_width(
+    n: int | NDArray[np.int_], alpha: float = ALPHA, phi: float = PRECISION
+) -> float | Floats:
+    """Half width of the confidence sequence after n samples, in their standard deviations."""
+    count = np.asarray(n, dtype=float)
+    r = phi / (count + phi)
+    k = (1 / (r * alpha**2)) ** (1 / count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = np.sqrt((count - 1) / count * (k - 1) / (1 - k * r))
+    half = np.where(k * r < 1, half, math.inf)
+    return float(half) if half.ndim == 0 else half
 
 
 def anytime_mean_evidence(
@@ -122,8 +133,43 @@ def win_log_evidence(wins: Sequence[bool] | NDArray[np.bool_]) -> Floats:
     For k wins in n runs: log B(k + 1, n - k + 1) + n log 2, with the Beta function B.
     """
     won = np.asarray(wins, dtype=float)
-    n, k = np.arange(1, won.size + 1), won.cumsum()
-    return np.asarray(betaln(k + 1, n - k + 1) + n * math.log(2), dtype=np.float64)
+    return win_log_evidence_of(np.arange(1, won.size + 1), won.cumsum())
+
+
+def win_log_evidence_of(n: int | NDArray[np.int_], wins: int | Floats | NDArray[np.int_]) -> Floats:
+    """Log e-process of `wins` in n runs: log B(k + 1, n - k + 1) + n log 2."""
+    count, k = np.asarray(n), np.asarray(wins)
+    return np.asarray(betaln(k + 1, count - k + 1) + count * math.log(2), dtype=np.float64)
+
+
+def anytime_median_evidence(samples: Sequence[float], region: Region) -> Evidence:
+    """Evidence of a median's place in a region: wins over each edge, and order statistics.
+
+    Args:
+        samples: (n,) independent effects, n >= 1.
+        region: Where the effect lies if the claim is true.
+
+    Raises:
+        ValueError: If there is no sample.
+    """
+    x = np.sort(np.asarray(samples, dtype=float))
+    if x.size == 0:
+        raise ValueError("no samples: an effect needs at least one")
+    median, n = float(np.median(x)), int(x.size)
+    is_inside = region[0] < median < region[1]
+    rejected = win_log_evidence_of(n, n - np.arange(n // 2)) >= -math.log(ALPHA)
+    if not (rank := int(rejected.sum())):  # even all samples on one side would not be enough
+        return Evidence(median, None, None, None, is_inside, n, None)
+    # Ties with an edge speak for neither side, and so count on the side that makes p larger.
+    wins = min(
+        int(np.sum(x > edge if median > edge else x < edge))
+        for edge in edges(median, region, is_inside)
+    )
+    p = math.exp(-max(float(win_log_evidence_of(n, wins)), 0.0)) if wins > n / 2 else 1.0
+    low, high = float(x[rank - 1]), float(x[-rank])
+    if low == high:  # so many samples are equal: the test holds, an interval would mislead
+        return Evidence(median, None, None, p, is_inside, n, wins / n)
+    return Evidence(median, low, high, p, is_inside, n, wins / n)
 
 
 def anytime_win_evidence(samples: Sequence[float], border: float = 0.0) -> Evidence:

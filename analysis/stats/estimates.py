@@ -17,6 +17,7 @@ from scipy.special import stdtr, stdtrit  # scipy.stats would cost a second to i
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+ALPHA = 0.05
 PERCENT = (0.0, 100.0)  # smallest and largest possible share
 ROUNDING = 1e-9  # by which samples differ that are equal on paper
 POINTS = (-100.0, 100.0)  # of a difference of two shares

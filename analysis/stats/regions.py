@@ -2,19 +2,14 @@
 
 A claim is a region of an effect: above 0, below half, between -2 and 2. The p here belongs to the
 interval beside it: the 1 - p interval is the widest that lies all inside the region (the claim's
-side) or all outside of it (the other side). For "above 0" that is the p of the ordinary two-sided
-test, for "within a margin" twice that of two one-sided tests (Schuirmann, J. Pharmacokinet.
-Biopharm. 15, 1987), which makes 5 % here as strict as it is for all other claims.
+side) or all outside of it (the other side). A claim "within a margin" has two edges, and the larger
+p of both counts (two one-sided tests: Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987).
+Evidence of samples is made in analysis/stats/anytime.py.
 """
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
-from scipy.special import bdtr, stdtr
-
-from analysis.stats.estimates import CONFIDENCE, Floats, has_spread, mean_interval
 
 Region = tuple[float, float]  # open ends: a measured number is never exactly on one
 
@@ -37,62 +32,6 @@ class Evidence(NamedTuple):
     strength: float | None
 
 
-def student_evidence(
-    samples: Sequence[float],
-    region: Region,
-    within: tuple[float, float] = (-math.inf, math.inf),
-) -> Evidence:
-    """Evidence about a mean, by Student's t; equal samples have no spread to test with.
-
-    Args:
-        samples: (n,) effects, n >= 1.
-        region: Where the effect lies if the claim is true.
-        within: Smallest and largest possible effect, where the interval is cut.
-
-    Raises:
-        ValueError: If there is no sample.
-    """
-    x = np.asarray(samples, dtype=float)
-    mean, low, high, n = mean_interval(x, within=within)
-    is_inside = region[0] < mean < region[1]
-    deviation = float(x.std(ddof=1)) if n > 1 and has_spread(x) else 0.0
-    if deviation == 0:
-        return Evidence(mean, None, None, None, is_inside, n, None)
-    distances = [abs(mean - edge) / deviation for edge in edges(mean, region, is_inside)]
-    strength = min(distances)  # inside, the nearer edge decides; outside there is one to cross
-    p = 2 * float(stdtr(n - 1, -strength * math.sqrt(n)))
-    return Evidence(mean, low, high, p, is_inside, n, strength)
-
-
-def sign_evidence(samples: Sequence[float], region: Region) -> Evidence:
-    """Evidence about a median, by the exact sign test and the interval of order statistics.
-
-    Nothing is assumed but that samples are independent. Source: Conover, Practical Nonparametric
-    Statistics, 3rd ed. (1999), sections 3.2 and 3.4.
-
-    Raises:
-        ValueError: If there is no sample.
-    """
-    x = np.sort(np.asarray(samples, dtype=float))
-    if x.size == 0:
-        raise ValueError("no samples: an effect needs at least one")
-    median, n = float(np.median(x)), int(x.size)
-    is_inside = region[0] < median < region[1]
-    low, high = _order_interval(x)
-    if low is None:
-        return Evidence(median, None, None, None, is_inside, n, None)
-    # Ties with an edge speak for neither side, and so count on the side that makes p larger.
-    shares = [
-        float(np.mean(x > edge if median > edge else x < edge))
-        for edge in edges(median, region, is_inside)
-    ]
-    strength = min(shares)
-    p = min(1.0, 2 * float(bdtr(n - round(strength * n), n, 0.5)))
-    if low == high:  # so many samples are equal: the test of signs holds, an interval would mislead
-        low = high = None
-    return Evidence(median, low, high, p, is_inside, n, strength)
-
-
 def exact_evidence(value: float, is_inside: bool) -> Evidence:
     """Evidence about a number without noise."""
     return Evidence(value, None, None, None, is_inside, 1, None)
@@ -105,10 +44,14 @@ def edges(value: float, region: Region, is_inside: bool) -> list[float]:
     return [region[0] if value <= region[0] else region[1]]
 
 
-def _order_interval(x: Floats) -> tuple[float | None, float | None]:
-    """From the j-th smallest to the j-th largest value, j as large as the confidence allows."""
-    tails = 2 * bdtr(np.arange(x.size // 2), x.size, 0.5)
-    rank = int(np.sum(tails <= 1 - CONFIDENCE))
-    if rank == 0:  # fewer than 6: even the extremes do not enclose the median often enough
-        return None, None
-    return float(x[rank - 1]), float(x[-rank])
+def joint_p(comparisons: Sequence[Evidence | None]) -> float | None:
+    """The p of a claim about several comparisons at once; None if it cannot be tested.
+
+    For the claim: the largest p, as all must hold (R. L. Berger, Technometrics 24, 1982). Against
+    it: the smallest, times the number of comparisons, as one that fails is enough.
+    """
+    against = [one.p for one in comparisons if one and not one.is_inside and one.p is not None]
+    if against:
+        return min(1.0, min(against) * len(comparisons))
+    p = [one.p for one in comparisons if one and one.p is not None]
+    return max(p) if p and len(p) == len(comparisons) else None

@@ -4,9 +4,16 @@ from datetime import datetime
 
 from analysis.findings.claims import Comparison
 from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
-from analysis.results.results import ALPHA, SAME_MODEL, Results, Variant
+from analysis.results.results import SAME_MODEL, Results, Variant
+from analysis.stats.estimates import ALPHA
 from analysis.stats.format import NONE, decimals_for, interval, p_value, plural, signed
-from analysis.stats.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
+from analysis.stats.power import (
+    MOST_ROUNDS,
+    MOST_SEEDS,
+    POWER,
+    rounds_to_decide,
+    seeds_to_decide,
+)
 from analysis.stats.regions import Evidence
 from analysis.tables.table import Entry, Table
 from study.spec.study import Claim
@@ -75,12 +82,12 @@ def effect_words(claim: Claim, evidence: Evidence) -> str:
 def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
     # Two edges to stay clear of: both are, with 80 % in all, if each is with 90 %.
     power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
-    return seeds_needed(evidence.strength or 0.0, judgement.next_alpha, power)
+    return seeds_to_decide(evidence.strength or 0.0, judgement.next_alpha, power)
 
 
 def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
     power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
-    return rounds_needed(evidence.strength or 0.5, judgement.next_alpha, power)
+    return rounds_to_decide(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
 def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
@@ -158,12 +165,10 @@ def _when(moment: datetime) -> str:
 
 
 def _threshold_words(judgement: Judgement) -> str:
-    percent = f"{100 * judgement.threshold:.3g}"
     return (
-        f"Look {judgement.look} at the data. A claim is decided if p, corrected over "
-        f"{plural(judgement.family, 'claim')} (Holm), is below {percent} %: each look at new data "
-        f"has half the share of the one before, {100 * ALPHA:g} % in all, so looking again after "
-        "more seeds or rounds costs. What would decide is for the next look, at "
+        f"A claim is decided if p, corrected over {plural(judgement.family, 'claim')} (Holm), is "
+        f"below {100 * ALPHA:g} %. p and intervals of accuracies stay valid however often seeds "
+        "are added and the claims judged again (confidence sequences). What would decide is at "
         f"{100 * POWER:g} % power, if the seen effect and spread are the true ones."
     )
 

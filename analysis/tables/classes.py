@@ -3,7 +3,8 @@
 import numpy as np
 
 from analysis.findings.classes import ClassChange, PerClass, class_accuracy, class_changes
-from analysis.results.results import ALPHA, Results, Variant
+from analysis.results.results import Results, Variant
+from analysis.stats.estimates import ALPHA
 from analysis.stats.format import NONE, fixed, interval, p_value, signed
 from analysis.tables.notes import spread_notes, untested_words
 from analysis.tables.table import Align, Entry, Table

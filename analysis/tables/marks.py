@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis.results.results import ALPHA, Results, Variant
+from analysis.results.results import Results, Variant
 from analysis.stats import estimates
+from analysis.stats.estimates import ALPHA
 from analysis.tables.table import Mark
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from scipy.special import chdtri
 
-from analysis.results.results import ALPHA, Results
-from analysis.stats.estimates import CONFIDENCE
+from analysis.results.results import Results
+from analysis.stats.estimates import ALPHA, CONFIDENCE
 from analysis.stats.format import NONE, fixed, plural, significant
 from analysis.stats.power import MOST_SEEDS, POWER, seeds_needed, smallest_effect
 from analysis.tables.table import Align, Entry, Table

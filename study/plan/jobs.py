@@ -4,13 +4,16 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from study.records.record import Kind, Outcome, Record, Status, job_name
 from study.records.store import Key
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
 from vlf.config import RunConfig, nearest
+
+if TYPE_CHECKING:
+    from study.spec.race import RaceState  # loads scipy
 
 PlannedStatus = Literal["to run", "waits", "reused", "skipped", "failed"]
 STATUSES: tuple[Status, ...] = ("done", "reused", "skipped", "failed", "not run")
@@ -142,6 +145,7 @@ class Plan:
         tune: One entry a cell, combination that is tried, and tuning seed, seeds fastest.
         baseline_of: Cell name -> name of the cell it is compared with, perhaps itself.
         cells: The cells as the study file has them; those of jobs are scaled by `match`.
+        race: How the race stands; None where the study has none.
     """
 
     study: Study
@@ -153,6 +157,7 @@ class Plan:
     place: CostPlace
     tune: tuple[Planned, ...] = ()
     cells: tuple[Cell, ...] = ()
+    race: "RaceState | None" = None
 
     @property
     def jobs(self) -> tuple[Planned, ...]:

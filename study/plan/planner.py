@@ -6,7 +6,7 @@ where study/estimate/estimate.py finds none in records.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -96,31 +96,54 @@ def _plan_tuning(plan: Plan, store: Store) -> Iterator[Planned]:
                 yield _plan_run(plan, "tune", short, seed, store, keys, trial.tried)
 
 
-def with_choices(plan: Plan, tuned: Sequence[Outcome], store: Store) -> Plan:
-    """The plan with its second stage, as far as tuning has decided what that is.
+def with_choices(
+    plan: Plan, tuned: Sequence[Outcome], store: Store, failed: Container[str] = ()
+) -> Plan:
+    """The plan with its second stage, as far as tuning and the race have decided what that is.
 
     Args:
         plan: Its costs and tuning are kept.
         tuned: How its tuning jobs stand, or have ended.
         store: Where the records of the second stage are.
+        failed: Names of training jobs that failed just now; a race does not wait for them.
     """
     by_cell: dict[str, list[Outcome]] = {}
-    for one in tuned:
-        by_cell.setdefault(one.cell, []).append(one)
-    train, keys = [], RunKeys(plan.device)
+    for outcome in tuned:
+        by_cell.setdefault(outcome.cell, []).append(outcome)
+    cells, decisions = {}, {}
     for cell in (job.cell for job in plan.cost):
-        own, decision = cell, None
+        cells[cell.name] = cell
         if plan.study.tune is not None:
             decision = plan.study.tune.decide(by_cell.get(cell.name, ()))
+            decisions[cell.name] = decision
             if decision.chosen is not None:
-                own = dataclasses.replace(cell, config=cell.trials[decision.chosen].full)
-        train += [
-            _plan_run(plan, "train", own, seed, store, keys)
-            if decision is None or decision.chosen is not None
-            else _plan_waiting(plan, own, seed, decision)
-            for seed in plan.study.seeds
-        ]
-    return dataclasses.replace(plan, train=tuple(train))
+                chosen = cell.trials[decision.chosen].full
+                cells[cell.name] = dataclasses.replace(cell, config=chosen)
+    keys = RunKeys(plan.device)
+
+    def plan_run(name: str, seed: int) -> Planned:
+        decision = decisions.get(name)
+        if decision is None or decision.chosen is not None:
+            return _plan_run(plan, "train", cells[name], seed, store, keys)
+        return _plan_waiting(plan, cells[name], seed, decision)
+
+    if plan.study.race is None:
+        train = [plan_run(name, seed) for name in cells for seed in plan.study.seeds]
+        return dataclasses.replace(plan, train=tuple(train))
+    from study.spec.race import MISSING, Named, Run, run_of, run_race  # loads scipy
+
+    jobs: dict[tuple[str, int], Planned] = {}
+
+    def look(name: str, seed: int) -> Run:
+        job = jobs[name, seed] = plan_run(name, seed)
+        if job.is_pending and job.name not in failed:
+            return MISSING
+        return run_of(job.outcome("failed" if job.is_pending else None))
+
+    named = [Named(name, cell.levels) for name, cell in cells.items()]
+    race = run_race(plan.study, named, look)
+    order = [(name, seed) for name in cells for seed in range(race.counts[name])]
+    return dataclasses.replace(plan, train=tuple(jobs[at] for at in order), race=race)
 
 
 def _plan_waiting(plan: Plan, cell: Cell, seed: int, decision: Decision) -> Planned:

@@ -211,14 +211,50 @@ class Session:
         if is_tuning and not self.executor.detach:
             self._choose()
         self._train(self.plan.train, run_job, estimates)
+        if self.plan.study.race is not None and not self.executor.detach:
+            self._race(run_job, estimates)
+
+    def _race(self, run_job: RunJob, estimates: Mapping[str, float]) -> None:
+        """Train round after round, until the claims are decided or a limit is reached."""
+        from study.spec.race import race_lines  # loads scipy
+
+        is_racing = True
+        while is_racing:
+            is_racing = self._plan_training()
+            for line in race_lines(self.plan.race) if self.plan.race else ():
+                self._say(line)
+            self._train(self.plan.train, run_job, estimates)
+
+    def _plan_training(self) -> bool:
+        """Plan what follows from the runs that have ended; True if that adds jobs to run."""
+        self.store.refresh()
+        outcomes = self.outcomes()
+        tuned = [one for one in outcomes if one.kind == "tune"]
+        failed = {one.job for one in outcomes if one.kind == "train" and one.is_failed}
+        self.plan = with_choices(self.plan, tuned, self.store, failed)
+        fresh = [job for job in self.plan.train if self._is_fresh(job)]
+        self._forgive(fresh)
+        return bool(fresh)
+
+    def _is_fresh(self, job: Planned) -> bool:
+        """True if a job is to run and this session has not run it."""
+        return job.is_to_run and (job.kind, job.name) not in self.ended
+
+    def _expected_s(self, job: Planned, estimates: Mapping[str, float]) -> float:
+        """Expected time of a job; of a seed that a race adds, that of its cell's first one."""
+        if job.name in estimates:
+            return estimates[job.name]
+        return next(
+            estimates[one.name]
+            for one in self.plan.train
+            if one.cell.name == job.cell.name and one.name in estimates
+        )
 
     def _choose(self) -> None:
         """Plan the second stage, which tuning has decided."""
-        self.store.refresh()
-        tuned = [one for one in self.outcomes() if one.kind == "tune"]
-        self.plan = with_choices(self.plan, tuned, self.store)
-        self._forgive(job for job in self.plan.train if job.is_to_run)
+        self._plan_training()
         if self.plan.study.tune is not None:
+            tuned = [one for one in self.outcomes() if one.kind == "tune"]
             for line in choice_lines(self.plan.study.tune, tuned):
                 self._say(line)
 
@@ -226,12 +262,15 @@ class Session:
         self, jobs: Sequence[Planned], run_job: RunJob, estimates: Mapping[str, float]
     ) -> None:
         """Train what is missing of these, several at a time."""
-        missing = {job.name: job for job in jobs if job.is_to_run}
+        missing = {job.name: job for job in jobs if self._is_fresh(job)}
         if not missing:
             return
         placement = place(self.executor, self.plan, [*missing.values()])
         root = self.store.root
-        tasks = [task_of(self.plan, job, root, estimates[name]) for name, job in missing.items()]
+        tasks = [
+            task_of(self.plan, job, root, self._expected_s(job, estimates))
+            for job in missing.values()
+        ]
         tally = Tally({task.name: task.estimate_s for task in tasks}, placement.workers)
         view = LiveView(tally, self.console)
         with view.show():

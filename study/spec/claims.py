@@ -2,11 +2,13 @@
 
     METRIC[LEVEL, ...] OP [NUMBER *] METRIC[LEVEL, ...] [within MARGIN]
     METRIC[LEVEL, ...] OP NUMBER
+    wins[LEVEL, ... over LEVEL, ...] > 0.5          of training runs, in top-1
 
 Parsed when the file is read, so that a claim about what the study does not have is an error now and
 not a silence in the report. Judged by `analysis`.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,8 @@ _CLAIM = re.compile(
     rf"(?:\s+within\s+(?P<margin>{_NUMBER})\s*(?P<percent>%)?)?"
 )
 _FORM = "METRIC[LEVEL, ...] OP [NUMBER *] METRIC[LEVEL, ...] with OP >, <, >=, <= or =="
+_WINS = re.compile(r"wins\s*\[(?P<left>[^\[\]]*)\]\s*(?P<rest>.*)")
+_WINS_FORM = "wins[LEVEL, ... over LEVEL, ...] > 0.5"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Claim:
             levels of all factors that neither side names.
         margin: How far the left may miss the right and still count as equal (or, for >= and <=, as
             no worse): points of an accuracy, a share (0.05 is 5 %) of a timing; 0 is none.
+        is_wins: The left is better than the right in more than half of all training runs; a claim
+            about the sign of each difference, not about their mean.
     """
 
     text: str
@@ -73,6 +79,7 @@ class Claim:
     factor: float
     right: Side | None
     margin: float = 0.0
+    is_wins: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -82,10 +89,52 @@ class Claim:
     @property
     def canonical(self) -> str:
         """The same for claims that say the same, however they are written."""
+        if self.is_wins and self.right is not None:
+            return f"wins[{_levels(self.left)} over {_levels(self.right)}] > 0.5"
         right = "" if self.right is None else f" * {_shown(self.metric, self.right)}"
         within = f" within {self.margin:g}" if self.margin else ""
         left = _shown(self.metric, self.left)
         return f"{left} {self.operator} {self.factor:g}{right}{within}"
+
+    @property
+    def region(self) -> tuple[float, float]:
+        """Region of the effect if the claim is true.
+
+        The effect of an accuracy is the left minus `factor` times the right, in points; of anything
+        else it is the left over the right, or the left alone beside a number.
+        """
+        if self.kind == "accuracy":
+            low, high = -self.margin, self.margin
+        else:
+            low, high = self.factor * (1 - self.margin), self.factor * (1 + self.margin)
+        if self.operator == "==":
+            return low, high
+        return (low, math.inf) if self.operator in (">", ">=") else (-math.inf, high)
+
+    @property
+    def possible(self) -> tuple[float, float]:
+        """Smallest and largest effect of an accuracy, in points."""
+        if self.right is None:
+            return -self.factor, 100 - self.factor
+        return -100 * self.factor, 100.0
+
+    def effects(
+        self,
+        ours: Mapping[int, float],
+        theirs: Mapping[int, float] | None,
+        seeds: Iterable[int],
+    ) -> list[float]:
+        """Effect of an accuracy at each common seed, in the order of seeds.
+
+        Args:
+            ours: Seed -> accuracy of the left cell, in percent.
+            theirs: As much of the right cell; None where a number is on the right.
+            seeds: In the order of collection.
+        """
+        if theirs is None:
+            return [ours[seed] - self.factor for seed in seeds if seed in ours]
+        shared = ours.keys() & theirs.keys()
+        return [ours[seed] - self.factor * theirs[seed] for seed in seeds if seed in shared]
 
     def pairs(
         self, cells: Iterable[Mapping[str, str]]
@@ -122,6 +171,8 @@ def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
     if not isinstance(node.value, str) or not node.value.strip():
         raise node.error(f"expected a claim, {_FORM}; got {shown(node.plain())}")
     text = composed(" ".join(node.value.split()))
+    if wins := _WINS.fullmatch(text):
+        return _read_wins(node, text, wins, factors, cost)
     found = _CLAIM.fullmatch(text)
     if found is None:
         raise node.error(f'"{text}" is no claim; expected {_FORM}')
@@ -140,6 +191,17 @@ def _read_claim(node: Node, factors: Factors, cost: CostConfig) -> Claim:
     factor = _read_number(node, found["factor"] or found["constant"] or "1")
     margin = _read_margin(node, CLAIM_METRICS[metric], operator, found["margin"], found["percent"])
     return Claim(text, metric, left, operator, factor, right, margin)
+
+
+def _read_wins(
+    node: Node, text: str, found: re.Match[str], factors: Factors, cost: CostConfig
+) -> Claim:
+    sides = re.split(r"\s+over\s+", found["left"].strip())
+    if len(sides) != 2 or not re.fullmatch(r">\s*0\.50*", found["rest"].strip()):
+        raise node.error(f'"{text}" is no claim about wins; expected {_WINS_FORM}')
+    left, right = (_read_side(node, "top1", side, factors, cost) for side in sides)
+    _check_sides(node, left, right)
+    return Claim(text, "top1", left, ">", 1.0, right, is_wins=True)
 
 
 def _read_side(node: Node, metric: str, text: str, factors: Factors, cost: CostConfig) -> Side:
@@ -224,6 +286,9 @@ def _read_number(node: Node, text: str) -> float:
 
 
 def _shown(metric: str, side: Side) -> str:
-    levels = [f"{name}={label}" for name, label in sorted(side.levels.items())]
     batch = [] if side.batch_size is None else [f"{BATCH}={side.batch_size}"]
-    return f"{metric}[{', '.join(levels + batch)}]"
+    return f"{metric}[{', '.join(filter(None, [_levels(side), *batch]))}]"
+
+
+def _levels(side: Side) -> str:
+    return ", ".join(f"{name}={label}" for name, label in sorted(side.levels.items()))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -104,6 +104,11 @@ def _first(
     # A key that is unknown explains another that is missing, so it is told first.
     error = min(errors, key=lambda one: one["type"] != "extra_forbidden")
     key = _inside(values, error["loc"])
+    # Of a union, the member that fits best: its mistake lies deepest.
+    for other in errors:
+        inner = _inside(values, other["loc"])
+        if len(inner) > len(key) and inner[: len(key)] == key:
+            error, key = other, inner
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         return InvalidError(key, unknown(str(key[-1]), _fields(cls, key[:-1])), "unknown")
@@ -146,7 +151,7 @@ def _replaced(values: Any, key: Key) -> Any:
 
 
 def _inside(values: Any, loc: tuple[int | str, ...]) -> Key:
-    """The part of a location that stands in the values; the rest names members of unions."""
+    """The part of a location that is in the values; the rest names members of unions."""
     key: Key = ()
     for part in loc:
         if isinstance(values, Mapping) and part in values:
@@ -154,7 +159,7 @@ def _inside(values: Any, loc: tuple[int | str, ...]) -> Key:
         elif isinstance(values, list) and isinstance(part, int) and part < len(values):
             values = values[part]
         else:
-            break
+            continue
         key = (*key, part)
     return key
 
@@ -164,17 +169,19 @@ def _fields(cls: type[BaseModel], key: Key) -> list[str]:
         if isinstance(part, int):  # an entry of a list, whose class was found before
             continue
         annotation = cls.model_fields[part].annotation
-        if get_origin(annotation) is list:
-            (annotation,) = get_args(annotation)
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # The element of a list, or the members of a union.
+        members = get_args(annotation) or (annotation,)
+        configs = [one for one in members if isinstance(one, type) and issubclass(one, BaseModel)]
+        if len(configs) != 1:
             return []
-        cls = annotation
+        cls = configs[0]
     return field_names(cls)
 
 
 def field_names(cls: type[BaseModel]) -> list[str]:
     """Keys of a config, the name of its kind first."""
-    return sorted(cls.model_fields, key=lambda field: field != "name")
+    names = (info.alias or name for name, info in cls.model_fields.items())
+    return sorted(names, key=lambda name: name != "name")
 
 
 def _words(error: ErrorDetails) -> list[str]:
@@ -185,6 +192,6 @@ def _from_validator(cls: type[BaseModel], key: Key, text: str) -> InvalidError:
     """Validators that compare fields say `field: what is wrong` (vlf/config)."""
     field, colon, rest = text.partition(": ")
     parts = field.split(".")
-    if not key and colon and parts[0] in cls.model_fields:
+    if not key and colon and parts[0] in field_names(cls):
         return InvalidError(tuple(parts), rest, "cross")
     return InvalidError(key, text, "cross")

@@ -10,7 +10,7 @@ from study.records.metric_names import COMPARED, VIEW_METRICS
 from study.spec.claims import factor_of
 from study.spec.errors import InvalidError, expected, one_of, shown, unknown, validate
 from study.spec.factors import Factors, find_level, read_match
-from study.spec.settings import CostConfig, ReportConfig, ViewConfig
+from study.spec.settings import CostConfig, Race, ReportConfig, ViewConfig
 from study.spec.yaml_nodes import Node, complain, resolve_scalar
 from study.spec.yaml_words import composed
 from vlf.config import nearest
@@ -18,7 +18,7 @@ from vlf.config import nearest
 C = TypeVar("C", bound=BaseModel)
 
 DESIGNS = ("grid", "one_at_a_time")
-SEEDS_HINT = "list each seed, such as [0, 1, 2]"
+SEEDS_HINT = "list each seed, such as [0, 1, 2], or race them: {from: 3, to: 20}"
 
 
 def entries(node: Node | None, allowed: tuple[str, ...] = ()) -> dict[str, Node]:
@@ -103,6 +103,16 @@ def read_seeds(node: Node | None) -> tuple[int, ...]:
             raise one.error(f"duplicate seed {seed}")
         seeds[seed] = None
     return tuple(seeds)
+
+
+def read_race(node: Node | None) -> Race | None:
+    """The section `seeds` where it is a race.
+
+    Raises:
+        StudyError: At the key that is at fault.
+    """
+    is_race = node is not None and isinstance(node.value, dict)
+    return read_config(Race, node) if is_race else None
 
 
 def read_design(node: Node | None) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from study.executors import EXECUTORS
 from vlf.config import Config
@@ -51,6 +51,35 @@ class CostConfig(Config):
     sweep_to: int | None = Field(None, ge=1, le=65_536)
     budget_s: float = Field(20.0, gt=0)
     wait_policy: Literal["passive", "active"] = "passive"
+
+
+class HalfWidth(Config):
+    """A precision: half width of the 95 % confidence sequence of each effect, in points."""
+
+    half_width: float = Field(gt=0, le=100)
+
+
+class Race(Config):
+    """`seeds: {from: 3, to: 20}`: seeds added until the claims are decided (docs/statistics.md).
+
+    Attributes:
+        start: Seeds 0, 1, ... that every cell gets.
+        end: Seeds that a cell gets at most.
+        until: "claims": until each claim is decided or futile; or a precision of each effect.
+        budget_hours: Training hours, as records have them, after which no seed is added; the next
+            seed then goes where evidence grows fastest by the hour. None sets no limit.
+    """
+
+    start: int = Field(alias="from", ge=2, le=1000)
+    end: int = Field(alias="to", ge=2, le=1000)
+    until: Literal["claims"] | HalfWidth = "claims"
+    budget_hours: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "Race":
+        if self.end <= self.start:
+            raise ValueError(f"to: must be more than from ({self.start}), got {self.end}")
+        return self
 
 
 class SlurmSettings(Config):

@@ -28,12 +28,13 @@ from study.spec.sections import (
     read_config,
     read_design,
     read_paired,
+    read_race,
     read_report,
     read_seeds,
     read_text_line,
     settle_views,
 )
-from study.spec.settings import CostConfig, ReportConfig, RunSettings
+from study.spec.settings import CostConfig, Race, ReportConfig, RunSettings
 from study.spec.tuning import Tuning, read_tune
 from study.spec.yaml_nodes import (
     OVERRIDE,
@@ -72,7 +73,8 @@ class Study:
         paired: Groups of factors whose levels move together.
         exclude: Partial matches (factor -> label) taken out of the design.
         include: Partial matches of the whole grid, in the study whatever design and exclude say.
-        seeds: One training run a cell and seed; none is a study of costs alone.
+        seeds: One training run a cell and seed; none is a study of costs alone. In a race, all that
+            it may take.
         claims: Written before the run; judged by the report.
         cost: The cost protocol.
         run: Where jobs run.
@@ -80,6 +82,7 @@ class Study:
         tune: What each cell's recipe is chosen from, on validation and with seeds of its own.
         quick: True for a smoke version.
         match: Which cells are scaled to equal cost; None scales nothing.
+        race: How seeds are added until claims are decided; None runs all seeds.
         overrides: Of `base`, as the command line gave them.
         places: Key of the file -> "file:line", for complaints.
     """
@@ -101,6 +104,7 @@ class Study:
     tune: Tuning | None = None
     quick: bool = False
     match: Matching | None = None
+    race: Race | None = None
     overrides: tuple[str, ...] = ()
     texts: Mapping[Path, str] = field(default_factory=dict, repr=False, compare=False)
     places: Mapping[Key, str] = field(default_factory=dict, repr=False, compare=False)
@@ -154,7 +158,8 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
     paired = read_paired(parts.get("paired"), factors)
     cost = read_config(CostConfig, parts.get("cost"))
     report = read_report(parts.get("report"), factors, design, paired)
-    seeds = read_seeds(parts.get("seeds"))
+    race = read_race(parts.get("seeds"))
+    seeds = tuple(range(race.end)) if race else read_seeds(parts.get("seeds"))
     tune = read_tune(parts.get("tune"), factors, seeds)
     _check_overrides(overrides, tune)
     study = Study(
@@ -168,6 +173,7 @@ def load_study(path: Path, overrides: Sequence[str] = (), quick: bool = False) -
         exclude=_read_matches(parts.get("exclude"), factors),
         include=_read_matches(parts.get("include"), factors),
         seeds=seeds,
+        race=race,
         claims=read_claims(_few(parts.get("claims"), "claims", factors), factors, cost),
         cost=cost,
         run=read_config(RunSettings, parts.get("run")),
@@ -204,7 +210,9 @@ def _check_trained(study: Study) -> None:
 def _make_quick(study: Study) -> Study:
     cost = study.cost.model_copy(update={"rounds": min(study.cost.rounds, QUICK_ROUNDS)})
     tune = study.tune.quick() if study.tune else None
-    return dataclasses.replace(study, quick=True, seeds=study.seeds[:1], cost=cost, tune=tune)
+    return dataclasses.replace(
+        study, quick=True, seeds=study.seeds[:1], cost=cost, tune=tune, race=None
+    )
 
 
 def _check_overrides(overrides: Sequence[str], tune: Tuning | None) -> None:

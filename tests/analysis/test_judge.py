@@ -9,7 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from analysis.findings.verdicts import judge, verdict_words
 from analysis.report.report import look_at_claims
 from analysis.results.ledger import Ledger
-from analysis.results.results import ALPHA, Results
+from analysis.results.results import Results
+from analysis.stats.estimates import ALPHA
 from analysis.stats.regions import student_evidence
 from analysis.tables.claims import claims_table, deciding_words
 from study.records.record import Outcome
