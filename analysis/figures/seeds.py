@@ -19,7 +19,7 @@ from analysis.figures.style import (
     width_of,
 )
 from analysis.results.results import Results, Variant
-from analysis.stats.estimates import Difference, Estimate, paired_difference
+from analysis.stats.estimates import Difference, Estimate
 
 MOST_ROWS = 40
 INK = "#1a1a1a"
@@ -114,7 +114,7 @@ def _draw_difference(
         return
     ours, theirs = results.by_seed(variant, "top1"), results.by_seed(baseline, "top1")
     values = {seed: ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())}
-    _draw_row(axes, row, values, order, paired_difference(ours, theirs), look)
+    _draw_row(axes, row, values, order, results.paired(variant, baseline), look)
 
 
 def _caption(results: Results, order: Mapping[int, float], has_difference: bool) -> str:

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from analysis.figures.fonts import BASE, readable, readable_text
 from analysis.results.results import Results, Variant, short_label
 from analysis.stats.format import plain
-from analysis.tables.notes import spread_notes
+from analysis.tables.notes import seed_notes
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
 PAGE_WIDTH = 6.9
@@ -271,7 +271,9 @@ def mean_over_seeds(results: Results) -> str:
     if most < 2:
         return "one seed: no interval"
     seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
-    equal = any(spread_notes(results.accuracy(variant)) for variant in results.variants)
+    equal = any(seed_notes(results, results.accuracy(variant)) for variant in results.variants)
+    if results.study.race is not None:
+        return f"mean and 95 % confidence sequence over {seeds}" + ", none where too few" * equal
     return f"mean and 95 % t interval over {seeds}" + ", none where they agree" * equal
 
 

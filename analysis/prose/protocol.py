@@ -72,17 +72,26 @@ def statistics(results: Results) -> Section:
     """The methods behind the numbers that there are."""
     sentences = []
     estimates = [found for v in results.variants if (found := results.accuracy(v))]
-    if any(one.has_interval for one in estimates):
+    race = results.study.race
+    if race is not None:
+        sentences.append(
+            f"Seeds were added in rounds: every cell got {race.start}, and then those of undecided "
+            f"claims one more a round, up to {race.end}. Intervals and p values are those of "
+            "confidence sequences (Wang and Ramdas 2023), which hold at every number of seeds at "
+            "once, so stopping when a claim is decided needs no correction."
+        )
+    elif any(one.has_interval for one in estimates):
         sentences.append("Accuracies are means over seeds with Student t 95 % intervals.")
     elif estimates:
         reason = "One seed" if all(one.n == 1 for one in estimates) else "Seeds agree"
         sentences.append(f"{reason}: accuracies have no interval.")
     tested = [d for d, p in results.differences.values() if p is not None]
     if tested:
+        test = "" if race is not None else " and tested by Student's t"
         sentences.append(
-            f"Differences to the baseline are paired by seed and tested by Student's t, p being "
-            f"Holm-corrected over {plural(len(tested), 'comparison')}; a difference is called one "
-            f"below {100 * ALPHA:g} %."
+            f"Differences to the baseline are paired by seed{test}, p being Holm-corrected over "
+            f"{plural(len(tested), 'comparison')}; a difference is called one below "
+            f"{100 * ALPHA:g} %."
         )
     if any(one.p_flip is not None for one in tested):
         sentences.append("Beside it stands the exact sign-flip p, which is not corrected.")
@@ -94,9 +103,9 @@ def statistics(results: Results) -> Section:
     if claims := len(results.study.claims):
         looks = len(results.ledger.looks)
         sentences.append(
-            f"{plural(claims, 'claim')} of the study file {'is' if claims == 1 else 'are'} judged, "
-            f"with Holm's correction over the claims and a threshold that is halved at each look "
-            f"at new data ({plural(looks, 'look')} so far)."
+            f"{plural(claims, 'claim')} of the study file {'is' if claims == 1 else 'are'} judged "
+            "by tests that stay valid at every number of seeds (Wang and Ramdas 2023), with Holm's "
+            f"correction over the claims ({plural(looks, 'look')} at the data so far)."
         )
     return Section("Statistics", sentences)
 

@@ -13,6 +13,7 @@ from analysis.results.frame import tidy
 from analysis.results.ledger import Ledger
 from analysis.results.samples import Samples, record_rounds
 from analysis.stats import estimates
+from analysis.stats.anytime import anytime_difference, anytime_mean
 from analysis.stats.clumps import Clumps, find_clumps
 from analysis.stats.estimates import Difference, Estimate
 from study.records.record import Elsewhere, Outcome, Record
@@ -164,13 +165,30 @@ class Results:
         return self.samples.by_seed((variant.cell, metric, "", 0))
 
     def accuracy(self, variant: Variant, metric: str = "top1") -> Estimate | None:
-        """Mean and t interval over seeds, in percent; None without a result."""
-        values = list(self.by_seed(variant, metric).values())
-        return estimates.mean_interval(values, within=estimates.PERCENT) if values else None
+        """Mean and interval over seeds, in percent; None without a result.
+
+        Student's t where the seeds were fixed; the confidence sequence in a race, which chose them.
+        """
+        known = self.by_seed(variant, metric)
+        values = [known[seed] for seed in self.study.seeds if seed in known]
+        if not values:
+            return None
+        if self.study.race is not None:
+            return anytime_mean(values)
+        return estimates.mean_interval(values, within=estimates.PERCENT)
 
     def clumps(self, metric: str = "top1") -> Clumps | None:
         """Cells whose training runs fall in two clumps; None without any."""
         return find_clumps({v.cell: [*self.by_seed(v, metric).values()] for v in self.variants})
+
+    def paired(self, ours: Variant, theirs: Variant) -> Difference | None:
+        """Difference in top-1, paired by seed; None without a common seed. As `accuracy`."""
+        mine, other = self.by_seed(ours, "top1"), self.by_seed(theirs, "top1")
+        if self.study.race is None:
+            return estimates.paired_difference(mine, other)
+        shared = mine.keys() & other.keys()
+        values = [mine[seed] - other[seed] for seed in self.study.seeds if seed in shared]
+        return anytime_difference(values) if values else None
 
     @cached_property
     def differences(self) -> dict[str, tuple[Difference, float | None]]:
@@ -180,8 +198,7 @@ class Results:
             baseline = self.baseline_of(variant)
             if baseline is None or baseline is variant:
                 continue
-            ours, theirs = self.by_seed(variant, "top1"), self.by_seed(baseline, "top1")
-            if difference := estimates.paired_difference(ours, theirs):
+            if difference := self.paired(variant, baseline):
                 found[variant.cell] = difference
         tested = {cell: d.p for cell, d in found.items() if d.p is not None}
         corrected = dict(zip(tested, estimates.holm(list(tested.values())), strict=True))

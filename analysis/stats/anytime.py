@@ -21,7 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln
 
-from analysis.stats.estimates import ALPHA, CONFIDENCE, Floats, has_spread
+from analysis.stats.estimates import (
+    ALPHA,
+    CONFIDENCE,
+    PERCENT,
+    POINTS,
+    Difference,
+    Estimate,
+    Floats,
+    has_spread,
+)
 from analysis.stats.regions import Evidence, Region, edges
 
 PRECISION = 0.3  # phi: of the normal mixture over effects in standard deviations, variance 1 / phi
@@ -110,15 +119,38 @@ def anytime_mean_evidence(
         return Evidence(mean, None, None, None, is_inside, n, None)
     means = x.cumsum() / np.arange(1, n + 1)
     borders = edges(mean, region, is_inside)
-    p = max(_p_at(x, means, border) for border in borders)
+    p = max((_p_at(x, means, border) for border in borders), default=None)
     lows, highs = t_sequence(x)
     low, high = min(float(lows.max()), mean), max(float(highs.min()), mean)
     deviation = float(x.std(ddof=1))
-    strength = min(abs(mean - border) for border in borders) / deviation
-    bounded = max(low, within[0]), min(high, within[1])
-    if not all(map(math.isfinite, bounded)):
+    strength = min((abs(mean - border) / deviation for border in borders), default=None)
+    if not (math.isfinite(low) and math.isfinite(high)):
         return Evidence(mean, None, None, p, is_inside, n, strength)
+    bounded = max(low, within[0]), min(high, within[1])
     return Evidence(mean, *bounded, p, is_inside, n, strength)
+
+
+def anytime_mean(values: Sequence[float], within: tuple[float, float] = PERCENT) -> Estimate:
+    """Mean of accuracies with its confidence sequence; as `mean_interval`, at any time.
+
+    Raises:
+        ValueError: If there is no sample.
+    """
+    found = anytime_mean_evidence(values, (-math.inf, math.inf), within)
+    return Estimate(found.value, found.low, found.high, found.n)
+
+
+def anytime_difference(differences: Sequence[float]) -> Difference:
+    """Mean of paired differences in points, its confidence sequence, and the p of no difference.
+
+    Raises:
+        ValueError: If there is no sample.
+    """
+    x = np.asarray(differences, dtype=float)
+    found = anytime_mean_evidence(differences, (0.0, math.inf), POINTS)
+    deviation = float(x.std(ddof=1)) if found.strength is not None else None
+    p = 1.0 if found.n > 1 and found.p is None and not found.value else found.p
+    return Difference(found.value, found.low, found.high, p, None, found.n, deviation)
 
 
 def _p_at(x: Floats, means: Floats, border: float) -> float:

@@ -48,7 +48,7 @@ class Clumps(NamedTuple):
 def find_clumps(values: Mapping[str, Sequence[float]]) -> Clumps | None:
     """Look for cells whose runs fall in two clumps, split at the largest gap of each.
 
-    The gap is compared with the median spread within clumps over all cells, since a cell of three
+    The gap is compared with the pooled spread within clumps of all cells, since a cell of three
     runs cannot tell its own.
 
     Args:
@@ -60,7 +60,9 @@ def find_clumps(values: Mapping[str, Sequence[float]]) -> Clumps | None:
     parts = {name: _split(x) for name, x in values.items() if len(x) >= FEWEST}
     if not parts:
         return None
-    usual = float(np.median([part.deviation for part in parts.values()]))
+    degrees = {name: len(values[name]) - 2 for name in parts}
+    squares = sum(degrees[name] * part.deviation**2 for name, part in parts.items())
+    usual = math.sqrt(squares / sum(degrees.values()))
     found = {
         name: part
         for name, part in parts.items()

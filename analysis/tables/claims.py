@@ -1,10 +1,13 @@
-"""The heart of a report: what was claimed before the run, and what the data say of it."""
+"""Claims of a study, and the verdict on each."""
 
+import math
 from datetime import datetime
 
 from analysis.findings.claims import Comparison
+from analysis.findings.race import race_of, standing_of
 from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
 from analysis.results.results import SAME_MODEL, Results, Variant
+from analysis.stats.anytime import anytime_win_evidence
 from analysis.stats.estimates import ALPHA
 from analysis.stats.format import NONE, decimals_for, interval, p_value, plural, signed
 from analysis.stats.power import (
@@ -16,11 +19,12 @@ from analysis.stats.power import (
 )
 from analysis.stats.regions import Evidence
 from analysis.tables.table import Entry, Table
+from study.spec.race import Standing
 from study.spec.study import Claim
 
 HEADER = (
-    "claim", "verdict", "effect [95 % interval]", "p (Holm)", "from", "what would decide it",
-    "written",
+    "claim", "verdict", "effect [95 % interval]", "p (Holm)", "from", "wins",
+    "what would decide it", "written",
 )  # fmt: skip
 INDENT = "\N{EN QUAD}\N{EN QUAD}"
 UNITS = {"latency": " ms", "throughput": " clips/s", "peak_memory": " MiB"}
@@ -31,26 +35,30 @@ def claims_table(results: Results) -> Table | None:
     """One row a claim, and one a comparison below those that make several; None without claims."""
     if not results.study.claims:
         return None
-    judgement = judge(results)
+    judgement, race = judge(results), race_of(results)
     rows = []
     for verdict in judgement.verdicts:
-        rows += _rows(results, verdict, judgement)
+        rows += _rows(results, verdict, judgement, standing_of(race, verdict.claim))
     return Table(
         name="claims",
         header=HEADER,
         rows=tuple(rows),
-        align=("left", "left", "right", "right", "right", "left", "left"),
+        align=("left", "left", "right", "right", "right", "right", "left", "left"),
         caption="Claims of the study file, judged. Effects: of an accuracy the left side less the "
-        "right, in points, over seeds [Student t]; of a timing the left over the right, median "
-        "over rounds [between order statistics]; of a count the left over the right, exactly.",
+        "right, in points, over seeds [confidence sequence]; of a timing the left over the right, "
+        "median over rounds [between order statistics]; of a count the left over the right, "
+        "exactly. Wins: seeds in which the effect is on the claim's side, with the p, not "
+        "corrected, of winning in half of all training runs.",
         remarks=_remarks(results, judgement),
     )
 
 
-def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
+def deciding_words(verdict: Verdict, judgement: Judgement, standing: Standing | None = None) -> str:
     """Number of samples that would decide an undecided claim, if the estimate is the truth."""
     if verdict.word != "undecided" or verdict.reason:
         return verdict.reason
+    if standing is not None and standing.state == "futile":
+        return standing.word
     is_accuracy = verdict.claim.kind == "accuracy"
     find = _seeds if is_accuracy else _rounds
     evidence = [one.evidence for one in verdict.comparisons if one.evidence and not one.is_same]
@@ -62,13 +70,28 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
         return f"more than {most:,} {unit}".replace(",", " ")
     need = min(known) if against else max(known)
     have = min(one.n for one in evidence)
-    side = "against it" if against else "for it"
+    side = "contradicted" if against else "supported"
     more = f" ({need - have} more)" if need > have else ""
-    return f"about {need} {unit}{more}, {side}"
+    return f"about {need} {unit}{more}: {side}"
+
+
+def _wins(claim: Claim, single: Comparison | None) -> str:
+    """Text such as "8 of 8 (p 0.035)", for an accuracy with one border."""
+    borders = [edge for edge in claim.region if math.isfinite(edge)]
+    if claim.kind != "accuracy" or single is None or not single.samples or len(borders) > 1:
+        return NONE
+    samples = single.samples
+    sign = 1 if math.isinf(claim.region[1]) else -1
+    effects = [sign * (value - borders[0]) for value in samples]
+    won = sum(value > 0 for value in effects)
+    p = anytime_win_evidence(effects).p
+    return f"{won} of {len(samples)}" + ("" if p is None else f" (p {p_value(p)})")
 
 
 def effect_words(claim: Claim, evidence: Evidence) -> str:
     """Text such as "+3.1 [+1.2, +5.0] points", "0.53 [0.52, 0.54] times"."""
+    if claim.is_wins:
+        return f"{round(evidence.value * evidence.n)} of {plural(evidence.n, 'run')} won"
     if claim.kind == "accuracy":
         return interval(evidence, 1, signed) + " points"
     if claim.right is not None:
@@ -90,7 +113,9 @@ def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | Non
     return rounds_to_decide(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
-def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
+def _rows(
+    results: Results, verdict: Verdict, judgement: Judgement, standing: Standing | None
+) -> list[tuple[Entry, ...]]:
     p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
     single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
     effect = f"in each of {len(verdict.comparisons)}"
@@ -105,7 +130,8 @@ def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tupl
         Entry(effect),
         Entry(p),
         Entry(samples),
-        Entry(deciding_words(verdict, judgement) or NONE),
+        Entry(_wins(verdict.claim, single)),
+        Entry(deciding_words(verdict, judgement, standing) or NONE),
         Entry(AFTER if verdict.known else "before the first result"),
     )
     below = [] if single else [_below(results, verdict.claim, one) for one in verdict.comparisons]
@@ -115,9 +141,9 @@ def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tupl
 def _below(results: Results, claim: Claim, one: Comparison) -> tuple[Entry, ...]:
     side = ""
     if one.evidence:
-        side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
+        side = f"{INDENT}on its side" if one.evidence.is_inside else f"{INDENT}on the other side"
     label = INDENT + _place(results, claim, one.left)
-    return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 4)
+    return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 5)
 
 
 def _place(results: Results, claim: Claim, variant: Variant) -> str:

@@ -26,6 +26,7 @@ from analysis.tables.notes import (
     one_model_words,
     quoted_batch,
     ratio_notes,
+    seed_notes,
     spread_notes,
     train_notes,
 )
@@ -91,7 +92,7 @@ def _accuracy_columns(results: Results) -> list[Column]:
         estimate = results.accuracy(variant)
         if estimate is None:
             return absent(results, variant, "train", notes)
-        notes += spread_notes(estimate)
+        notes += seed_notes(results, estimate)
         return Entry(interval(estimate, 1), marks.get(variant.cell, ""), notes)
 
     columns = [Column("seeds", seeds), Column("top-1 (%) ↑", top1), *_head_columns(results)]
@@ -112,7 +113,10 @@ def _head_columns(results: Results) -> list[Column]:
             found = results.accuracy(variant, metric)
             if found is None:
                 return Entry(NONE)
-            return Entry(interval(found, 1), notes=spread_notes(found))
+            return Entry(
+                interval(found, 1),
+                notes=spread_notes(found, is_race=results.study.race is not None),
+            )
 
         return estimate
 
@@ -133,7 +137,10 @@ def _difference(results: Results, variant: Variant) -> Entry:
     notes: tuple[str, ...] = ()
     if difference.n < len(results.by_seed(variant, "top1")):
         notes = (f"paired over the {difference.n} of its seeds that the baseline has too",)
-    return Entry(interval(difference, 1, signed), notes=notes + spread_notes(difference))
+    return Entry(
+        interval(difference, 1, signed),
+        notes=notes + spread_notes(difference, is_race=results.study.race is not None),
+    )
 
 
 def _corrected_p(results: Results, variant: Variant) -> Entry:
@@ -247,7 +254,7 @@ def _caption(results: Results) -> str:
     sentences = [results.study.question]
     if results.frame["metric"].eq("top1").any():
         sentences.append(
-            "Top-1 on the test split: mean over seeds [95 % Student t interval]"
+            f"Top-1 on the test split: mean over seeds [95 % {interval_name(results)}]"
             + ("; differences are paired by seed." if results.differences else ".")
         )
     if results.frame["metric"].isin([f"{head}_top1" for head in HEADS]).any():

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from analysis.results.results import Results, Variant
-from analysis.stats import estimates
 from analysis.stats.estimates import ALPHA
 from analysis.tables.table import Mark
 
@@ -21,10 +20,10 @@ def mark_accuracy(results: Results) -> dict[str, Mark]:
     never milder than the table's Holm correction, so a mark cannot contradict the p beside it.
     """
     means = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
-    by_cell = {v.cell: results.by_seed(v, "top1") for v in results.variants}
+    by_cell = {v.cell: v for v in results.variants}
 
     def differs(one: str, other: str) -> bool:
-        difference = estimates.paired_difference(by_cell[one], by_cell[other])
+        difference = results.paired(by_cell[one], by_cell[other])
         p = None if difference is None else difference.p
         return p is not None and p * (len(means) - 1) < ALPHA  # untested: not significant
 

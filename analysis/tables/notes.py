@@ -1,11 +1,13 @@
 """Notes beside numbers: failures, mixtures, and the meaning of marks."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.findings.tuning import edge_notes
 from analysis.results.frame import device_model
 from analysis.results.results import BASELINE, Results, Variant, short_label
+from analysis.stats.anytime import half_width
 from analysis.stats.estimates import Difference, Estimate, correlation_time, median_interval
 from analysis.stats.format import decimals_for, interval, plural, prefix_for, significant
 from analysis.tables.table import Entry
@@ -182,6 +184,19 @@ def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tup
     return (f"no interval: equal in all {plural(found.n, unit)}, which does not show certainty",)
 
 
+def seed_notes(results: Results, found: Estimate | Difference | None) -> tuple[str, ...]:
+    """Reason why equal seeds, or the few of a race, have no interval."""
+    notes = spread_notes(found)
+    if notes and found and results.study.race and not math.isfinite(half_width(found.n)):
+        return (f"no interval: {plural(found.n, 'seed')} are too few for a confidence sequence",)
+    return notes
+
+
+def interval_name(results: Results) -> str:
+    """The kind of interval of an accuracy."""
+    return "confidence sequence" if results.study.race else "Student t interval"
+
+
 def untested_words(differences: Iterable[Difference]) -> str:
     """Reason why none of the differences could be tested."""
     if all(one.n == 1 for one in differences):
@@ -211,9 +226,11 @@ def main_remarks(results: Results) -> tuple[str, ...]:
     if results.differences:
         tested = sum(p is not None for _, p in results.differences.values())
         if tested:
-            remarks.append(
-                f"p: paired t test over seeds, Holm-corrected over {plural(tested, 'comparison')}."
-            )
+            test = "paired t test over seeds"
+            if results.study.race is not None:
+                test = "of a confidence sequence over seeds, which a race added"
+            family = plural(tested, "comparison")
+            remarks.append(f"p: {test}, Holm-corrected over {family} of this table.")
         else:
             remarks.append(untested_words([d for d, _ in results.differences.values()]))
     else:

@@ -22,6 +22,7 @@ from study.plan.jobs import Choice, CostPlace, Plan, Planned, PlannedStatus, che
 from study.plan.keys import RunKeys, cost_key, cost_keys
 from study.records.record import Kind, Outcome, Record
 from study.records.store import Key, Store, new_attempt
+from study.spec.claims import Named
 from study.spec.grid import Cell
 from study.spec.study import Study, StudyError
 from study.spec.tuning import Decision
@@ -130,7 +131,7 @@ def with_choices(
     if plan.study.race is None:
         train = [plan_run(name, seed) for name in cells for seed in plan.study.seeds]
         return dataclasses.replace(plan, train=tuple(train))
-    from study.spec.race import MISSING, Named, Run, run_of, run_race  # loads scipy
+    from study.spec.race import MISSING, Run, run_of, run_race  # loads scipy
 
     jobs: dict[tuple[str, int], Planned] = {}
 

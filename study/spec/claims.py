@@ -10,9 +10,9 @@ not a silence in the report. Judged by `analysis`.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from study.records.metric_names import CLAIM_METRICS, Kind
 from study.spec.errors import shown
@@ -292,3 +292,59 @@ def _shown(metric: str, side: Side) -> str:
 
 def _levels(side: Side) -> str:
     return ", ".join(f"{name}={label}" for name, label in sorted(side.levels.items()))
+
+
+class Named(NamedTuple):
+    """A cell: its name, and factor -> label."""
+
+    name: str
+    levels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A claim about an accuracy, or a cell against its baseline.
+
+    Attributes:
+        claim: What is tested.
+        pairs: Names of the cells of each comparison; None on the right where a number stands.
+    """
+
+    claim: Claim
+    pairs: tuple[tuple[str, str | None], ...]
+
+    @property
+    def cells(self) -> set[str]:
+        """Cells that it compares."""
+        return {cell for pair in self.pairs for cell in pair if cell is not None}
+
+
+def questions_of(
+    claims: Sequence[Claim], baseline: Mapping[str, str], cells: Sequence[Named]
+) -> tuple[Question, ...]:
+    """The claims about accuracies; without one, every cell against its baseline."""
+    by_levels = {tuple(sorted(cell.levels.items())): cell.name for cell in cells}
+
+    def name_of(levels: Mapping[str, str]) -> str:
+        return by_levels[tuple(sorted(levels.items()))]
+
+    raced = [claim for claim in claims if claim.kind == "accuracy"]
+    questions = [Question(claim, tuple(_pairs(claim, cells, name_of))) for claim in raced]
+    if questions:
+        return tuple(questions)
+    for cell in cells:
+        other = by_levels.get(tuple(sorted({**cell.levels, **baseline}.items())))
+        if other is not None and other != cell.name:
+            text = f"{cell.name} against {other}"
+            claim = Claim(
+                text, "top1", Side(cell.levels), ">", 1.0, Side({**cell.levels, **baseline})
+            )
+            questions.append(Question(claim, ((cell.name, other),)))
+    return tuple(questions)
+
+
+def _pairs(
+    claim: Claim, cells: Sequence[Named], name_of: Callable[[Mapping[str, str]], str]
+) -> Iterator[tuple[str, str | None]]:
+    for left, right in claim.pairs(cell.levels for cell in cells):
+        yield name_of(left), None if right is None else name_of(right)

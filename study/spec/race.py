@@ -6,7 +6,7 @@ so a race that is killed and run again takes the same decisions from the same re
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -17,7 +17,7 @@ from analysis.stats.format import interval, plural, signed
 from analysis.stats.power import chance_to_decide, chance_to_decide_wins, seeds_to_decide
 from analysis.stats.regions import Evidence, joint_p
 from study.records.record import Outcome
-from study.spec.claims import Claim, Side
+from study.spec.claims import Claim, Named, Question, questions_of
 from study.spec.study import Study
 
 RunState = Literal["done", "lost", "failed", "missing"]
@@ -25,7 +25,6 @@ State = Literal["open", "decided", "futile", "precise", "blocked"]
 
 FUTILE = 0.2  # least predicted probability that the last seed decides, to go on
 LIKELY = 0.5  # the same, of the seeds that a plan expects
-METRIC = "top1"  # of a race without claims
 
 
 class Run(NamedTuple):
@@ -40,13 +39,6 @@ class Run(NamedTuple):
     state: RunState
     values: Mapping[str, float]
     seconds: float = 0.0
-
-
-class Named(NamedTuple):
-    """A cell: its name, and factor -> label."""
-
-    name: str
-    levels: Mapping[str, str]
 
 
 MISSING = Run("missing", {})
@@ -78,24 +70,6 @@ def look_among(outcomes: Iterable[Outcome]) -> "Look":
 
 
 Look = Callable[[str, int], Run]  # name of a cell and a seed -> its run
-
-
-@dataclass(frozen=True)
-class Question:
-    """A claim about an accuracy, or a cell against its baseline.
-
-    Attributes:
-        claim: What is tested.
-        pairs: Names of the cells of each comparison; None on the right where a number stands.
-    """
-
-    claim: Claim
-    pairs: tuple[tuple[str, str | None], ...]
-
-    @property
-    def cells(self) -> set[str]:
-        """Cells that it compares."""
-        return {cell for pair in self.pairs for cell in pair if cell is not None}
 
 
 @dataclass(frozen=True)
@@ -192,7 +166,7 @@ def run_race(study: Study, cells: Sequence[Named], look: Look) -> RaceState:
     """
     race = study.race
     assert race is not None
-    questions = questions_of(study, cells)
+    questions = questions_of(study.claims, study.baseline, cells)
     counts = dict.fromkeys((cell.name for cell in cells), race.start)
     rounds: list[tuple[Standing, ...]] = []
     settled: dict[int, State] = {}  # number of a question -> why it gets no more seeds
@@ -220,35 +194,6 @@ def run_race(study: Study, cells: Sequence[Named], look: Look) -> RaceState:
                 named = [cell for cell in pair if cell is not None]
                 wanted = min(counts[cell] for cell in named) + 1
                 counts |= {cell: max(counts[cell], wanted) for cell in named}
-
-
-def questions_of(study: Study, cells: Sequence[Named]) -> tuple[Question, ...]:
-    """The claims about accuracies; without one, every cell against its baseline."""
-    by_levels = {tuple(sorted(cell.levels.items())): cell.name for cell in cells}
-
-    def name_of(levels: Mapping[str, str]) -> str:
-        return by_levels[tuple(sorted(levels.items()))]
-
-    claims = [claim for claim in study.claims if claim.kind == "accuracy"]
-    questions = [Question(claim, tuple(_pairs(claim, cells, name_of))) for claim in claims]
-    if questions:
-        return tuple(questions)
-    for cell in cells:
-        other = by_levels.get(tuple(sorted({**cell.levels, **study.baseline}.items())))
-        if other is not None and other != cell.name:
-            text = f"{cell.name} against {other}"
-            claim = Claim(
-                text, METRIC, Side(cell.levels), ">", 1.0, Side({**cell.levels, **study.baseline})
-            )
-            questions.append(Question(claim, ((cell.name, other),)))
-    return tuple(questions)
-
-
-def _pairs(
-    claim: Claim, cells: Sequence[Named], name_of: Callable[[Mapping[str, str]], str]
-) -> Iterator[tuple[str, str | None]]:
-    for left, right in claim.pairs(cell.levels for cell in cells):
-        yield name_of(left), None if right is None else name_of(right)
 
 
 def accuracy_evidence(claim: Claim, samples: Sequence[float]) -> Evidence:

@@ -139,7 +139,10 @@ def _own(results: Results, variant: Variant) -> Iterator[tuple[Key, Estimate | D
     for metric, spread in VIEW_METRICS.items():
         if spread == "seeds":
             samples = list(results.by_seed(variant, metric).values())
-            if samples:
+            if METRIC_INFO[metric].claims == "accuracy":
+                if estimate := results.accuracy(variant, metric):
+                    yield Key(metric), estimate
+            elif samples:
                 is_share = METRIC_INFO[metric].unit == "%"
                 possible = estimates.PERCENT if is_share else (0.0, float("inf"))
                 yield Key(metric), estimates.mean_interval(samples, within=possible)
