@@ -22,6 +22,7 @@ from analysis.tables.notes import (
     count_notes,
     design_remarks,
     eager_remarks,
+    interval_name,
     main_remarks,
     one_model_words,
     quoted_batch,
@@ -115,7 +116,7 @@ def _head_columns(results: Results) -> list[Column]:
                 return Entry(NONE)
             return Entry(
                 interval(found, 1),
-                notes=spread_notes(found, is_race=results.study.race is not None),
+                notes=seed_notes(results, found),
             )
 
         return estimate
@@ -139,7 +140,7 @@ def _difference(results: Results, variant: Variant) -> Entry:
         notes = (f"paired over the {difference.n} of its seeds that the baseline has too",)
     return Entry(
         interval(difference, 1, signed),
-        notes=notes + spread_notes(difference, is_race=results.study.race is not None),
+        notes=notes + seed_notes(results, difference),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from study.cli.race_view import race_values, seed_lines
 from study.cli.status_view import MOST_ROWS, failed_words, print_rest, print_warnings
 from study.estimate.estimate import Estimate
 from study.match.words import matched_words, ratio_to_target
@@ -40,6 +41,8 @@ def print_plan(
         console.print(f"  {note}", markup=False, soft_wrap=True)
     print_rest(len(notes) - MOST_NOTES, "notes", console)
     _print_modules(plan, counts, console)
+    for line in seed_lines(plan):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     pending = [*plan.to_run, *plan.waiting]
     if not pending:
         console.print(f"nothing to run: {sum_up(plan.outcomes())}")
@@ -178,6 +181,7 @@ def _plan_values(
         "estimate_s": None if expected.wall_s is None else round(expected.wall_s, 1),
         "missing": [*dict.fromkeys(count.missing for count in counts.values() if count.missing)],
         **needs_as_values(plan, expected),
+        **race_values(plan),
         "jobs": [_job_values(plan, job, counts, expected) for job in plan.jobs],
         "modules": {
             name: [dict(zip(keys, row, strict=True)) for row in rows]

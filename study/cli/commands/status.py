@@ -32,4 +32,9 @@ def execute(options: Options) -> int:
         for job in plan.jobs
     ]
     print_status(outcomes, console, options.json)
+    if plan.race is not None and not options.json:
+        from study.spec.race import race_lines
+
+        for line in race_lines(plan.race):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     return exit_code(outcomes, options.cost_only)
