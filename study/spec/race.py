@@ -189,11 +189,10 @@ def run_race(study: Study, cells: Sequence[Named], look: Look) -> RaceState:
             return _state(study, counts, rounds, hours, is_spent=is_spent)
         if race.budget_hours is not None:
             going_on = [max(going_on, key=lambda one: _growth(one, runs))]
-        for one in going_on:
-            for pair in _undecided_pairs(study, one):
-                named = [cell for cell in pair if cell is not None]
-                wanted = min(counts[cell] for cell in named) + 1
-                counts |= {cell: max(counts[cell], wanted) for cell in named}
+        pairs = [pair for one in going_on for pair in _undecided_pairs(study, one)]
+        for named in [[cell for cell in pair if cell is not None] for pair in pairs]:
+            wanted = min(len(runs[cell]) for cell in named) + 1
+            counts |= {cell: max(counts[cell], wanted) for cell in named}
 
 
 def accuracy_evidence(claim: Claim, samples: Sequence[float]) -> Evidence:

@@ -94,6 +94,17 @@ def test_the_decisions_are_the_same_however_a_race_was_interrupted(tmp_path):
     assert len(ended) == sum(whole.counts.values())  # no run more
 
 
+def test_a_round_adds_one_seed_to_a_cell_however_many_claims_name_it(tmp_path):
+    claims = 'claims: ["top1[A] > top1[B]", "wins[A over B] > 0.5", "top1[A] > top1[C]"]'
+    values = values_of({"A": 60, "B": 59, "C": 59, "D": 10})
+
+    found = race(study_of(tmp_path, claims=claims), look_at(values))
+
+    for before, after in zip(found.rounds, found.rounds[1:], strict=False):
+        assert all(b.seeds - a.seeds in (0, 1) for a, b in zip(before, after, strict=True))
+    assert max(found.counts.values()) <= 20
+
+
 def test_a_hopeless_claim_is_futile_and_says_what_it_bounds(tmp_path):
     values = values_of({"A": 60, "B": 60, "C": 40, "D": 10}, seed=2)
 
