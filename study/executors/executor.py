@@ -122,6 +122,14 @@ class Executor(ABC):
         """
         return False
 
+    def follow(self, function: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+        """Have the place call a function when the submitted jobs have ended; False if it cannot.
+
+        Raises:
+            ExecutorError: If the place does not answer or refuses.
+        """
+        return False
+
     def cancel(self) -> int:
         """Cancel the jobs of this study that outlived their command; returns their number.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -186,14 +187,33 @@ class Session:
         plan = dataclasses.replace(self.plan, choice=choice)
         return with_costs(plan, [job.cell for job in plan.cost], self.store).cost
 
-    def say_detached(self) -> int:
-        """Print how to follow the submitted jobs; 0."""
+    def say_detached(self, go_on: Callable[..., Any], args: tuple[Any, ...]) -> int:
+        """Print how to follow the submitted jobs; 0.
+
+        Args:
+            go_on: The command, for a job that plans what follows when the submitted ones have
+                ended: the next round of a race, or the runs that tuning chooses.
+            args: Its arguments.
+
+        Raises:
+            StudyError: If the cluster refuses the job.
+        """
         jobs = len(self.plan.to_run)
         say = "--status shows how they stand; the same command without --detach attaches to them"
-        self.console.print(f"{jobs} jobs are with {self.executor.title}; {say}", soft_wrap=True)
-        if waiting := len(self.plan.waiting):
-            say = "when tuning has ended, run the same command again: it chooses, and submits"
-            self.console.print(f"{say} the {waiting} training jobs that wait for it")
+        self._say(f"{jobs} jobs are with {self.executor.title}; {say}")
+        is_racing = self.plan.race is not None and self.plan.race.is_waiting
+        if not (is_racing or self.plan.waiting):
+            return 0
+        try:
+            follows = self.executor.follow(go_on, args)
+        except ExecutorError as error:
+            key = ("run", self.plan.study.run.executor)
+            raise self.plan.study.error(key, str(error)) from None
+        what = "the next round" if is_racing else "the runs that tuning chooses"
+        if follows:
+            self._say(f"when they have ended, a job plans and submits {what}, and so on to the end")
+        else:
+            self._say(f"when they have ended, the same command submits {what}")
         return 0
 
     def _end(self, job: Planned, status: Status, record: Record) -> None:

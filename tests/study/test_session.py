@@ -198,6 +198,6 @@ def test_a_detached_session_leaves_all_to_the_scheduler_and_says_so(remote, stor
 
     run(session)
 
-    assert session.say_detached() == 0
+    assert session.say_detached(print, ()) == 0
     assert "6 jobs are with the moon; --status shows" in console.file.getvalue()
     assert {one.status for one in session.outcomes()} == {"not run"}

@@ -37,5 +37,7 @@ def execute(options: Options) -> int:
         work = Work(register, run_cost, cost_on_node, run_job)
         session.run(work, estimate(plan, counts, store).seconds)
         if options.detach:
-            return session.say_detached()
+            from study.cli.main import main
+
+            return session.say_detached(main, (options.argv,))
     return report(session.plan, session.outcomes(), store, console, options)

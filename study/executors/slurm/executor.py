@@ -1,6 +1,7 @@
 """The executor of SLURM clusters. Loads submitit only to submit."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,28 @@ class SlurmExecutor(Executor):
         for task, slot in ended:
             status.record_end(task, slot, states.get(slot.key))
         return bool(ended)
+
+    def follow(self, function: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+        """Submit a job that depends on all of this study's jobs; one that waits already is enough.
+
+        Inside such a job, its own job does not count: it submits the next one.
+        """
+        from study.executors.slurm.submit import submit_follower
+
+        states = queue.ask_queue()
+        own = os.environ.get("SLURM_JOB_ID", "")
+        live = [
+            submission
+            for submission in submissions.read_submissions(self.root)
+            if submission.study == self.study and submission.job != own
+            if any(
+                name == submission.job_name and state.is_live for (name, _), state in states.items()
+            )
+        ]
+        if not any(submission.kind == "plan" for submission in live):
+            jobs = [submission.job for submission in live if submission.job]
+            submit_follower(function, args, jobs, self._request(1))
+        return True
 
     def cancel(self) -> int:
         """Cancel the jobs that this study has submitted, and no others."""

@@ -38,7 +38,7 @@ class Submission:
     """One array.
 
     Attributes:
-        kind: "train" or "cost".
+        kind: "train", "cost", or "plan": the command that plans what follows.
         study: Path of the study file.
         packs: Tasks of each array element.
         timeout_min: Time limit of each element.

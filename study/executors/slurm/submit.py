@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,22 @@ def submit_cost_job(job: CostJob, request: Request) -> Submission:
     entries = tuple(Entry(stem, "", name) for stem, name in job.cells.items())
     submission = submissions.new_submission("cost", request.study, (entries,), _limit(settings))
     return _send(submission, [Alone(job.measure_there, job.args, Path.cwd())], settings, request)
+
+
+def submit_follower(
+    function: Callable[..., Any], args: tuple[Any, ...], jobs: Sequence[str], request: Request
+) -> Submission:
+    """Submit a job without a GPU that calls a function when these jobs have ended, however.
+
+    Raises:
+        ClusterError: If SLURM is missing, or refuses.
+    """
+    settings = {name: value for name, value in request.settings.items() if name != "gpus_per_node"}
+    if jobs:
+        options = {**(settings.get("options") or {}), "dependency": f"afterany:{':'.join(jobs)}"}
+        settings["options"] = options
+    submission = submissions.new_submission("plan", request.study, (), _limit(settings))
+    return _send(submission, [Alone(function, args, Path.cwd())], settings, request)
 
 
 def _needs(task: Task, settings: Mapping[str, Any]) -> dict[str, Any]:
