@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,39 +12,92 @@ from vlf.config import ConfigError, TrainConfig
 LAYERS = nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d
 
 
-def build_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (arXiv:1711.05101) or SGD; decay on the weights of layers alone.
+class Optimizers:
+    """Optimisers of one model, stepped together."""
 
-    A group's rate is the schedule's times its `lr_scale` (`set_rate`).
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of all of them."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        """Drop all gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Change the weights once."""
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State for `load_state_dict`; that of a single optimiser is its own."""
+        states = [part.state_dict() for part in self.parts]
+        return states[0] if len(states) == 1 else {"parts": states}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        states = [state] if len(self.parts) == 1 else state["parts"]
+        for part, own in zip(self.parts, states, strict=True):
+            part.load_state_dict(own)
+
+
+def build_optimizer(model: nn.Module, train: TrainConfig) -> Optimizers:
+    """AdamW (arXiv:1711.05101), SGD, or Muon beside AdamW; decay on the weights of layers alone.
+
+    Muon (Jordan et al. 2024; as torch.optim.Muon with the step sizes of Liu et al. 2025,
+    arXiv:2502.16982) takes the weights of linear layers outside of the head, AdamW all else. A
+    group's rate is the schedule's times its `lr_scale` (`set_rate`).
 
     Raises:
         ConfigError: If the last layer is to have a rate of its own and there is none.
     """
     decayed = {id(layer.weight) for layer in _layers(model)}
     scales = _scales(model, train)
-    groups: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): [], (False, 1.0): []}
+    matrices = _matrices(model) if train.optimizer == "muon" else set()
+    kinds: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
+    kinds[False, True, 1.0], kinds[False, False, 1.0] = [], []
     for parameter in model.parameters():
         if parameter.requires_grad:
-            kind = (id(parameter) in decayed, scales.get(id(parameter), 1.0))
-            groups.setdefault(kind, []).append(parameter)
-    options = [
-        {
-            "params": parameters,
-            "weight_decay": train.weight_decay if is_decayed else 0.0,
-            "lr_scale": scale,
-        }
-        for (is_decayed, scale), parameters in groups.items()
-    ]
-    # Fused: one call for all the small tensors of a step.
-    if train.optimizer == "adamw":
-        return torch.optim.AdamW(options, lr=train.lr, fused=True)
-    nesterov = train.nesterov and train.momentum > 0
-    return torch.optim.SGD(
-        options, lr=train.lr, momentum=train.momentum, nesterov=nesterov, fused=True
+            at = id(parameter)
+            kind = (at in matrices, at in decayed, scales.get(at, 1.0))
+            kinds.setdefault(kind, []).append(parameter)
+    muon, rest = (
+        [
+            {
+                "params": parameters,
+                "weight_decay": train.weight_decay if is_decayed else 0.0,
+                "lr_scale": scale * (train.muon_lr / train.lr if is_matrix else 1.0),
+            }
+            for (is_matrix, is_decayed, scale), parameters in kinds.items()
+            if is_matrix == wanted
+        ]
+        for wanted in (True, False)
     )
+    # Fused: one call for all the small tensors of a step.
+    if train.optimizer == "sgd":
+        nesterov = train.nesterov and train.momentum > 0
+        momentum = train.momentum
+        return Optimizers(
+            torch.optim.SGD(rest, lr=train.lr, momentum=momentum, nesterov=nesterov, fused=True)
+        )
+    parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=train.lr, fused=True)]
+    if muon:
+        parts.append(torch.optim.Muon(muon, lr=train.lr, adjust_lr_fn="match_rms_adamw"))
+    return Optimizers(*parts)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def _matrices(model: nn.Module) -> set[int]:
+    """Ids of the weights of linear layers outside of the head."""
+    head = {id(parameter) for parameter in model.get_submodule("head").parameters()}
+    linear = (module for module in model.modules() if isinstance(module, nn.Linear))
+    return {id(module.weight) for module in linear} - head
+
+
+def set_rate(optimizer: Optimizers, rate: float) -> None:
     """The rate of the next step, for each group by its scale."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_scale"]

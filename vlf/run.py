@@ -222,7 +222,7 @@ class Run:
         with autocast(train.precision, self.device):
             logits = self.trained(clips)
         loss = loss_of(logits.float(), targets, self.clips.heads, train.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         torch.autograd.backward(loss if weight == 1 else loss * weight)
         if train.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm)

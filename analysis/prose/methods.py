@@ -211,6 +211,7 @@ def _factors(results: Results, section: str) -> list[str]:
 def _unused(train: Settings) -> list[str]:
     """Settings that only some optimisers and schedules read, where none does."""
     found = [] if "sgd" in train.values("optimizer") else ["momentum"]
+    found += [] if "muon" in train.values("optimizer") else ["muon_lr"]
     return found if "step" in train.values("schedule") else [*found, "milestones"]
 
 

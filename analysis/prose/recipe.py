@@ -117,6 +117,12 @@ def _optimizer(train: Settings) -> str:
     names = []
     if "adamw" in train.values("optimizer"):
         names.append("AdamW (arXiv:1711.05101)")
+    if "muon" in train.values("optimizer"):
+        rate = train.where("optimizer", "muon").say("muon_lr")
+        names.append(
+            f"Muon (arXiv:2502.16982) at a peak learning rate of {rate} for the weights of linear "
+            "layers outside of the head, beside AdamW for all else,"
+        )
     sgd = train.where("optimizer", "sgd")
     if sgd.rows:
         momentum = f"Nesterov momentum {sgd.say('momentum')}"

@@ -35,7 +35,7 @@ TRAIN_ROWS = 4
 REPORT_BYTES = 1_350_000
 CELL_BYTES = 320_000  # of a cell in figures, of which the page holds a copy
 MOST_DRAWN = 50  # cells; a guess
-MOMENTS = {"adamw": 2, "sgd": 1}  # values that an optimiser keeps beside each parameter
+MOMENTS = {"adamw": 2, "sgd": 1, "muon": 2}  # values that are kept beside a parameter, at most
 
 
 @dataclass(frozen=True)

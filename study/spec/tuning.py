@@ -22,8 +22,8 @@ METRICS = ("val_top1",)
 RATE = "train.lr"
 # What changes neither the architecture, whose costs are measured once, nor the clips that choose.
 TUNABLE = (
-    RATE, "train.weight_decay", "train.batch_size", "train.optimizer", "train.momentum",
-    "train.schedule", "train.milestones", "train.warmup_epochs", "train.label_smoothing",
+    RATE, "train.muon_lr", "train.weight_decay", "train.batch_size", "train.optimizer",
+    "train.momentum", "train.schedule", "train.milestones", "train.warmup_epochs", "train.label_smoothing",
     "train.mixup", "train.cutmix", "train.clip_norm", "data.crop", "data.crop_scales",
     "data.jitter", "data.flip", "data.rand_augment", "data.rand_magnitude",
 )  # fmt: skip

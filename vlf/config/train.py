@@ -17,8 +17,10 @@ class TrainConfig(Config):
     Attributes:
         epochs: Passes over the training clips.
         batch_size: Clips a step; a last smaller batch is kept.
-        optimizer: "adamw" or "sgd" (with `momentum` and `nesterov`).
+        optimizer: "adamw", "sgd" (with `momentum` and `nesterov`), or "muon": Muon for the weights
+            of linear layers outside of the head, AdamW for all else.
         lr: Peak learning rate.
+        muon_lr: Peak learning rate of what Muon takes; `lr` is that of the rest.
         head_lr_scale: Times `lr` for weight and bias of the last layer.
         bias_lr_scale: Times `lr` for the biases of layers, that of the last one too.
         weight_decay: Decoupled for AdamW; not applied to biases, norms and position embeddings.
@@ -52,8 +54,9 @@ class TrainConfig(Config):
 
     epochs: int = Field(16, ge=1, le=100_000)
     batch_size: int = Field(32, ge=1)
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "muon"] = "adamw"
     lr: float = Field(2e-3, gt=0, le=100)
+    muon_lr: float = Field(1e-2, gt=0, le=100)
     head_lr_scale: float = Field(1.0, gt=0, le=100)
     bias_lr_scale: float = Field(1.0, gt=0, le=100)
     weight_decay: float = Field(0.05, ge=0)

@@ -94,6 +94,80 @@ def test_sgd_is_torchs_with_the_rates_of_tsm_written_out(nesterov, head, bias):
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7)
 
 
+def test_muon_is_torchs_on_linear_weights_outside_of_the_head_beside_adamw():
+    model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1}
+    config = run_of(model, optimizer="muon", lr=2e-3, muon_lr=0.02, weight_decay=0.01)
+    ours = built(config)
+    theirs = copy.deepcopy(ours)
+    rates = [2e-3, 1e-3, 5e-4]
+    matrices, weights, rest = [], [], []
+    for name, parameter in theirs.named_parameters():
+        is_weight = is_layer_weight(name, parameter) and "position" not in name
+        in_block = any(word in name for word in ("qkv", "out", "mlp"))
+        group = matrices if in_block and is_weight else weights if is_weight else rest
+        group.append(parameter)
+    muon = torch.optim.Muon(
+        [{"params": matrices, "weight_decay": 0.01, "scale": 10.0}],
+        lr=0.02,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    adamw = torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": 0.01, "scale": 1.0},
+            {"params": rest, "weight_decay": 0.0, "scale": 1.0},
+        ],
+        lr=2e-3,
+    )
+
+    class Both:
+        param_groups = muon.param_groups + adamw.param_groups
+
+        def zero_grad(self):
+            theirs.zero_grad()
+
+        def step(self):
+            muon.step()
+            adamw.step()
+
+    found = descend(ours, build_optimizer(ours, config.train), rates, set_rate)
+    expected = descend(theirs, Both(), rates, set_by_hand)
+
+    assert len(matrices) == 8  # qkv, out and two of the MLP, in a block of g and one of h
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_without_blocks_trains_by_adamw_alone_under_muon():
+    start, ends = built(run_of()), []
+    for optimizer in ("muon", "adamw"):
+        model = copy.deepcopy(start)
+        train = run_of(optimizer=optimizer).train
+        ends.append(descend(model, build_optimizer(model, train), [1e-3, 1e-3], set_rate))
+
+    assert same(*ends)
+
+
+def test_a_run_with_muon_goes_on_to_the_same_numbers(tmp_path):
+    model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1}
+    config = run_of(model, optimizer="muon", epochs=3, batch_size=4)
+    whole = train_model(config, 0, CPU, checkpoint=tmp_path / "whole.pt")
+    asked = itertools.count()
+    with pytest.raises(RuntimeError, match="stopped in epoch"):
+        train_model(
+            config,
+            0,
+            CPU,
+            checkpoint=tmp_path / "part.pt",
+            should_stop=lambda: next(asked) == STEPS,
+        )
+
+    resumed = train_model(
+        config, 0, CPU, checkpoint=tmp_path / "rest.pt", resume_from=tmp_path / "part.pt"
+    )
+
+    assert same(whole.model.state_dict(), resumed.model.state_dict())
+
+
 def test_plain_momentum_is_not_nesterovs():
     start, ends = built(run_of()), []
     for nesterov in (True, False):
