@@ -23,9 +23,9 @@ RATE = "train.lr"
 # What changes neither the architecture, whose costs are measured once, nor the clips that choose.
 TUNABLE = (
     RATE, "train.muon_lr", "train.weight_decay", "train.batch_size", "train.optimizer",
-    "train.momentum", "train.schedule", "train.milestones", "train.warmup_epochs", "train.label_smoothing",
-    "train.mixup", "train.cutmix", "train.clip_norm", "data.crop", "data.crop_scales",
-    "data.jitter", "data.flip", "data.rand_augment", "data.rand_magnitude",
+    "train.momentum", "train.schedule", "train.milestones", "train.warmup_epochs",
+    "train.label_smoothing", "train.mixup", "train.cutmix", "train.clip_norm", "data.crop",
+    "data.crop_scales", "data.jitter", "data.flip", "data.rand_augment", "data.rand_magnitude",
 )  # fmt: skip
 MAX_BUDGET = 100  # combinations of a cell
 QUICK_VALUES = 2
