@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv
 
-from analysis.stats.estimates import CONFIDENCE
-
 FEWEST = 3  # runs of a cell in which a clump can be seen
 GAP = 6.0  # between the clumps, in standard deviations within them
+SURE = 0.99  # of the limit of their share; claims are judged again and again, and several of them
 OWN_SHARE = 0.6  # of the spread of a cell's own clumps that its gap is measured against, at least
 
 
@@ -35,13 +34,13 @@ class Clumps(NamedTuple):
     def shift(self, cells: Sequence[str | None], runs: int) -> float:
         """The most that stuck runs not seen yet may move a mean over so many runs of these cells.
 
-        The upper 95 % limit of the share of stuck runs (Clopper and Pearson, Biometrika 26, 1934),
+        The upper 99 % limit of the share of stuck runs (Clopper and Pearson, Biometrika 26, 1934),
         less the share that was seen, times the loss.
         """
         seen = max(self.stuck.get(cell or "", 0) for cell in cells)
         if seen >= runs:
             return self.loss
-        most = float(betaincinv(seen + 1, runs - seen, CONFIDENCE))
+        most = float(betaincinv(seen + 1, runs - seen, SURE))
         return (most - seen / runs) * self.loss
 
 
