@@ -79,6 +79,7 @@ MAY_IMPORT = {
         "analysis.stats",
         "vlf.config",
         "study.records",
+        "study.spec",
     },
     "analysis.prose": {
         "analysis.tables",

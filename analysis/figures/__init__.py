@@ -6,6 +6,7 @@ FIGURES: dict[str, str] = {  # name -> "module:function"; the order is the repor
     "accuracy_parameters": "analysis.figures.pareto:draw_accuracy_parameters",
     "accuracy_memory": "analysis.figures.pareto:draw_accuracy_memory",
     "accuracy_energy": "analysis.figures.pareto:draw_accuracy_energy",
+    "race": "analysis.figures.race:draw_race",
     "seeds": "analysis.figures.seeds:draw_seeds",
     "scaling": "analysis.figures.scaling:draw_scaling",
     "heatmap": "analysis.figures.heatmap:draw_heatmap",

@@ -171,11 +171,9 @@ class Results:
         """
         known = self.by_seed(variant, metric)
         values = [known[seed] for seed in self.study.seeds if seed in known]
-        if not values:
-            return None
         if self.study.race is not None:
-            return anytime_mean(values)
-        return estimates.mean_interval(values, within=estimates.PERCENT)
+            return anytime_mean(values) if values else None
+        return estimates.mean_interval(values, within=estimates.PERCENT) if values else None
 
     def clumps(self, metric: str = "top1") -> Clumps | None:
         """Cells whose training runs fall in two clumps; None without any."""

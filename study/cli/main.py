@@ -84,7 +84,7 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     """
     parser = make_parser()
     options = parser.parse_args(argv, Options())
-    options.argv = list(sys.argv[1:] if argv is None else argv)
+    options.again = main, ([*(sys.argv[1:] if argv is None else argv)],)
     options.action = next((name for name in COMMANDS if getattr(options, name, None)), "run")
     takers: dict[str, list[str]] = {}
     for command, module in COMMANDS.items():

@@ -22,7 +22,11 @@ Arguments = argparse._ActionsContainer  # what arguments are added to
 
 
 class Options(argparse.Namespace):
-    """The command line as it was read: an attribute for each argument, and the `action`."""
+    """The command line as it was read: an attribute for each argument, and the `action`.
+
+    Attributes:
+        again: A function, and the arguments with which it runs the same command again.
+    """
 
     @property
     def report_folder(self) -> Path:

@@ -389,8 +389,7 @@ def race_lines(state: RaceState) -> list[str]:
         for at, one in enumerate(last)
         if before is None or before[at].state == "open"
     ]
-    runs = sum(state.counts.values())
-    number = len(state.rounds)
+    runs, number = sum(state.counts.values()), len(state.rounds)
     if state.is_waiting:
         going_on = sum(one.state == "open" for one in last)
         end = f"{plural(going_on, 'question')} of {len(last)} open, so {runs} training runs in all"

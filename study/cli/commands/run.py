@@ -37,7 +37,5 @@ def execute(options: Options) -> int:
         work = Work(register, run_cost, cost_on_node, run_job)
         session.run(work, estimate(plan, counts, store).seconds)
         if options.detach:
-            from study.cli.main import main
-
-            return session.say_detached(main, (options.argv,))
+            return session.say_detached(*options.again)
     return report(session.plan, session.outcomes(), store, console, options)
