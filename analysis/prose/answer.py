@@ -21,10 +21,10 @@ def answer_lines(results: Results) -> list[str]:
             compared.setdefault(baseline.cell, (baseline, []))[1].append(variant)
     for baseline, variants in compared.values():
         if results.accuracy(baseline) or results.count(baseline, "macs") is not None:
-            lines.append(_state(results, baseline))
+            lines.append(state_words(results, baseline))
         lines += [line for v in variants if v is not baseline and (line := _compare(results, v))]
     if not compared:
-        lines = [_state(results, v) for v in results.variants if results.accuracy(v)]
+        lines = [state_words(results, v) for v in results.variants if results.accuracy(v)]
     lines = [*_effect_lines(results), *lines, *_one_model(results)]
     if not lines:
         return ["No answer yet: no results to compare."]
@@ -34,7 +34,7 @@ def answer_lines(results: Results) -> list[str]:
     return lines
 
 
-def _state(results: Results, variant: Variant) -> str:
+def state_words(results: Results, variant: Variant) -> str:
     """Accuracy and costs of one cell in absolute numbers."""
     accuracy, macs = results.accuracy(variant), results.count(variant, "macs")
     words = [variant.label]

@@ -20,6 +20,7 @@ from analysis.findings.verdicts import Judgement, judge, verdict_words
 from analysis.prose.answer import answer_lines
 from analysis.prose.methods import write_methods
 from analysis.prose.rendering import environment
+from analysis.prose.verdict import verdict
 from analysis.report.page.cells import cell_sections, study_command
 from analysis.report.page.embed import embedded, read_assets
 from analysis.report.registry import chosen_figures, chosen_tables
@@ -39,7 +40,6 @@ ENDINGS = ("csv", "md", "tex", "html")
 FIRST = ("claims", "main")  # tables that every report has, if there is anything to show in them
 PLACED = (*FIRST, "power", "status")  # in the templates, in places of their own
 LARGEST_SVG = 500_000  # bytes; thousands of marks also take a browser seconds to draw
-MOST_ANSWERS = 12  # on the page before the table; the others unfold
 MOST_FAILED = 100  # with their details, which are tracebacks
 MOST_MISSING = 200  # lines in the list of what is missing; records.csv has all
 
@@ -54,6 +54,7 @@ class Report:
         claims: The verdicts, for the terminal; None if the study makes no claims.
         is_contradicted: Whether the data contradict one of them.
         damaged: Outcomes with the name of an artifact of theirs that was found damaged.
+        verdict: The answer in one sentence.
         unreadable: What characters of figures no installed font has, in words; "" if all are shown.
     """
 
@@ -62,6 +63,7 @@ class Report:
     claims: Table | None
     is_contradicted: bool
     damaged: Sequence[tuple[Outcome, str]]
+    verdict: str
     unreadable: str = ""
 
 
@@ -105,6 +107,7 @@ def write_report(
         tables.get("claims"),
         judgement.is_contradicted,
         sorted(results.artifacts.damaged, key=lambda found: (found[0].job, found[1])),
+        values["verdict"],
         _unreadable(figures),
     )
 
@@ -165,8 +168,8 @@ def _values(
         "title": study.report.title or study.question,
         "question": study.question,
         "quick": study.quick,
+        "verdict": verdict(results),
         "answer": answer,
-        "answer_shown": MOST_ANSWERS if len(answer) > MOST_ANSWERS + 2 else len(answer),
         "main": tables["main"],
         "others": [table for name, table in tables.items() if name not in PLACED],
         "status": tables.get("status"),

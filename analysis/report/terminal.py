@@ -48,6 +48,7 @@ def show_report(report: Report, console: Console, claims_only: bool = False) -> 
     """
     if claims_only:
         return _show_claims(report, console)
+    console.print(Text(report.verdict, style="bold"), soft_wrap=True)
     show(report.main, console)
     folder = report.paths[0].parent
     figures = [path for path in report.paths if path.suffix == ".pdf"]
