@@ -93,7 +93,7 @@ def test_a_sweep_of_one_model_has_its_best_value_and_no_costs(maker, rates, edge
     text = verdict(Results(study, outcomes, maker.root))
 
     best = max(rates, key=rates.get)
-    assert text.startswith(f"Best train.lr of 3: {best}{edge}{' ones)' if edge else ''}, 86.")
+    assert text.startswith(f"Best train.lr of 3: {best}{edge}, 86.")
     assert "latency" not in text
     assert "MACs" not in text
 
