@@ -52,7 +52,7 @@ class Report:
         main: The main table, for the terminal.
         paths: Every file, the HTML page first.
         claims: The verdicts, for the terminal; None if the study makes no claims.
-        is_contradicted: Whether the data contradict one of them.
+        judgement: The verdicts.
         damaged: Outcomes with the name of an artifact of theirs that was found damaged.
         verdict: The answer in one sentence.
         unreadable: What characters of figures no installed font has, in words; "" if all are shown.
@@ -61,7 +61,7 @@ class Report:
     main: Table
     paths: list[Path]
     claims: Table | None
-    is_contradicted: bool
+    judgement: Judgement
     damaged: Sequence[tuple[Outcome, str]]
     verdict: str
     unreadable: str = ""
@@ -105,7 +105,7 @@ def write_report(
         tables["main"],
         [*pages, *paths],
         tables.get("claims"),
-        judgement.is_contradicted,
+        judgement,
         sorted(results.artifacts.damaged, key=lambda found: (found[0].job, found[1])),
         values["verdict"],
         _unreadable(figures),

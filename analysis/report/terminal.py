@@ -1,9 +1,11 @@
 """The main table and the claims in a terminal."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -30,14 +32,45 @@ def report_study(
     folder: Path,
     results_root: Path,
     claims_only: bool = False,
+    as_json: bool = False,
 ) -> tuple[int, Sequence[tuple[Outcome, str]]]:
-    """Write the report, and print what of it a terminal can show.
+    """Write the report, and print what of it a terminal can show; as JSON, the answer alone.
 
     Returns:
         `show_report`'s code, and outcomes with the name of an artifact that is damaged.
     """
     report = write_report(study, outcomes, folder, results_root)
+    if as_json:
+        print(json.dumps(answer_values(study, report), indent=1))
+        return 3 if claims_only and report.judgement.is_contradicted else 0, report.damaged
     return show_report(report, console, claims_only), report.damaged
+
+
+def answer_values(study: Study, report: Report) -> dict[str, Any]:
+    """The question, its answer in one sentence, and every claim with its verdict."""
+    return {
+        "question": study.question,
+        "answer": report.verdict,
+        "report": str(report.paths[0]),
+        "claims": [
+            {
+                "claim": one.claim.text,
+                "verdict": one.word,
+                "reason": one.reason,
+                "p": one.p,
+                "p_holm": one.p_holm,
+                "comparisons": [
+                    {
+                        "left": pair.left.cell,
+                        "right": pair.right.cell if pair.right else None,
+                        **(pair.evidence._asdict() if pair.evidence else {}),
+                    }
+                    for pair in one.comparisons
+                ],
+            }
+            for one in report.judgement.verdicts
+        ],
+    }
 
 
 def show_report(report: Report, console: Console, claims_only: bool = False) -> int:
@@ -72,7 +105,7 @@ def _show_claims(report: Report, console: Console) -> int:
     show(report.claims, console)
     for remark in report.claims.remarks:
         console.print(Text(remark))
-    return 3 if report.is_contradicted else 0
+    return 3 if report.judgement.is_contradicted else 0
 
 
 def show(table: Table, console: Console) -> None:

@@ -142,7 +142,7 @@ def test_claims_stand_above_the_table_with_their_verdicts(maker, tmp_path):
     text = Page(tmp_path / "report" / "report.html").text
     assert text.index("top1[VLF] > 50") < text.index("parameters")
     assert "contradicted" in text
-    assert report.is_contradicted
+    assert report.judgement.is_contradicted
     assert "contradicted" in (tmp_path / "report" / "report.md").read_text("utf-8")
 
 

@@ -43,6 +43,12 @@ def test_a_finished_race_runs_nothing_and_its_plan_says_so(raced):
     assert (plan["race"]["runs_planned"], plan["race"]["runs_most"]) == (10, 10)
     assert {one["seeds"] for one in plan["race"]["questions"]} == {5}
     assert "round 4 of the race" in run(path, "--status").stdout
+    said = json.loads(run(path, "--claims", "--json").stdout)
+    assert said["answer"].startswith("Compared with VLF")
+    assert [(one["verdict"], one["comparisons"][0]["n"]) for one in said["claims"]] == [
+        ("undecided", 5),
+        ("undecided", 5),
+    ]
 
 
 def test_a_plan_before_the_first_run_has_the_least_and_the_most(study, ran):

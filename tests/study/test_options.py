@@ -49,7 +49,7 @@ def refusal(path, *options):
         ("--pln", 'unrecognized arguments: --pln; did you mean "--plan"? (--help has all options)'),
         ("--plan --status", "argument --status: not allowed with argument --plan (--help"),
         ("--workers 0", "argument --workers: must be a whole number of at least 1, got '0'"),
-        ("--json", "--json: goes with --plan or --status"),
+        ("--json", "--json: goes with --plan or --status or --report or --claims"),
         ("--status --modules 2", "--modules: goes with --plan"),
         ("--gate 0%", "--gate: goes with --compare"),
         ("--report --yes", "--yes: goes with --gc"),

@@ -12,7 +12,9 @@ def add_arguments(actions: Arguments, group: Arguments) -> None:
         action="store_true",
         help="run nothing: cells, parameters, MACs, what is reused, how long the rest would take",
     )
-    group.add_argument("--json", action="store_true", help="print --plan or --status as JSON")
+    group.add_argument(
+        "--json", action="store_true", help="print --plan, --status, --report or --claims as JSON"
+    )
     group.add_argument(
         "--modules",
         type=positive,

@@ -9,6 +9,8 @@ from study.plan.jobs import Plan, exit_code
 from study.records.record import Outcome
 from study.records.store import Store
 
+TAKES = ("json",)
+
 
 def add_arguments(actions: Arguments, group: Arguments) -> None:
     """`--report` and `--claims`."""
@@ -25,6 +27,8 @@ def add_arguments(actions: Arguments, group: Arguments) -> None:
 def execute(options: Options) -> int:
     """Make the report; the exit code."""
     plan, store, console = open_plan(options)
+    if options.json:
+        console.stderr = True  # JSON alone goes to standard output
     return report(plan, plan.outcomes(), store, console, options)
 
 
@@ -41,6 +45,8 @@ def report(
         keep_study(plan.study, plan.device, store.root)
         only_claims = options.action == "claims"
         folder = options.report_folder
-        code, damaged = report_study(plan.study, rows, console, folder, store.root, only_claims)
+        code, damaged = report_study(
+            plan.study, rows, console, folder, store.root, only_claims, options.json
+        )
         strike_out(rows, damaged, store, console)
     return code or exit_code(rows, options.cost_only)
