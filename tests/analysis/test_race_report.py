@@ -44,7 +44,7 @@ def test_the_report_follows_the_race_again_from_its_outcomes(results):
     assert (first.state, first.is_supported) == ("decided", True)
     assert second.state in ("futile", "open")
     assert race.counts["variant=VTN"] == 3
-    assert race.counts["variant=TSN"] == 10  # wins: 10 of 10, 11 / 2^10 after Holm over three
+    assert race.counts["variant=TSN"] == 9  # wins: 9 of 9, 10 / 2^9, the second of three after Holm
 
 
 def test_intervals_of_a_race_are_confidence_sequences(results):
@@ -60,8 +60,8 @@ def test_intervals_of_a_race_are_confidence_sequences(results):
     assert "no interval: 3 seeds are too few for a confidence sequence" in notes
     tsn = results.variants[1]
     difference, p = results.differences[tsn.cell]
-    d = np.array(list(results.by_seed(tsn, "top1").values())) - np.array(values[:10])
-    assert difference.n == 10
+    d = np.array(list(results.by_seed(tsn, "top1").values())) - np.array(values[:9])
+    assert difference.n == 9
     assert difference.low == pytest.approx(t_sequence(d)[0].max())
     assert p < 0.05
 
@@ -70,8 +70,8 @@ def test_the_claims_table_has_wins_and_says_what_was_futile(results):
     rows = {row[0].text: [entry.text for entry in row] for row in claims_table(results).rows}
 
     assert rows[CLAIMS[0]][1] == "supported"
-    assert rows[CLAIMS[0]][5].startswith("10 of 10 (p 0.011")
-    assert rows[CLAIMS[2]][2] == "10 of 10 runs won"
+    assert rows[CLAIMS[0]][5].startswith("9 of 9 (p 0.020")
+    assert rows[CLAIMS[2]][2] == "9 of 9 runs won"
     text = rows[CLAIMS[1]][6]
     assert text.startswith(("futile (the last seed would decide it with", "about", "more than"))
 
@@ -86,9 +86,9 @@ def test_the_figure_has_a_panel_a_comparison_with_its_confidence_sequence(result
     ]  # fmt: skip
     (bars,) = panels[0].findobj(lambda one: one.get_gid() == "interval")
     segments = bars.get_segments()
-    assert len(segments) == 7  # of 4 to 10 seeds
+    assert len(segments) == 6  # of 4 to 9 seeds
     tsn, vlf = (list(results.by_seed(results.variants[at], "top1").values()) for at in (1, 0))
-    d = np.array(vlf[:10]) - np.array(tsn)
+    d = np.array(vlf[:9]) - np.array(tsn)
     low, high = t_sequence(d)
     assert segments[-1][:, 1] == pytest.approx([low.max(), high.min()])
     assert "supported" in [text.get_text() for text in panels[0].texts]
