@@ -156,7 +156,7 @@ def _print_runs(study: Study, studies: int) -> None:
 
 
 def _fixed(values: Values, n: int) -> NDArray[np.bool_]:
-    """Whether paired t tests decide each claim at n seeds, with Holm's correction."""
+    """True if paired t tests decide each claim at n seeds, with Holm's correction."""
     d = values[0, :n] - values[1:, :n]
     p = scipy.stats.ttest_1samp(d, 0, axis=1).pvalue
     return np.array(holm(list(p))) < ALPHA
@@ -201,7 +201,7 @@ def _print_alarms(study: Study, studies: int) -> None:
 
 
 def _unguarded(values: Values) -> tuple[bool, bool]:
-    """Whether a race without the guard would decide any claim, and whether the guard stops all."""
+    """True if a race without the guard would decide any claim, and whether the guard stops all."""
     decided = []
     for other in range(1, len(values)):
         low, high = t_sequence(values[0] - values[other], 1 - ALPHA / len(EFFECTS))

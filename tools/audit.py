@@ -1,4 +1,4 @@
-"""Whether a pin of requirements.lock has a known vulnerability: `make audit`.
+"""Known vulnerabilities of the pins in requirements.lock: `make audit`.
 
     python tools/audit.py build/tools/bin/pip-audit
 
@@ -53,12 +53,12 @@ class Advisory:
     fixed: tuple[str, ...] = ()
 
     def affects(self, pins: Pins) -> bool:
-        """Whether a pin has it."""
+        """True if a pin has it."""
         pin = pins.get(self.package)
         return pin is not None and SpecifierSet(self.affected).contains(pin, prereleases=True)
 
     def is_same(self, other: "Advisory") -> bool:
-        """Whether they share a name."""
+        """True if they share a name."""
         return self.package == other.package and not set(self.ids).isdisjoint(other.ids)
 
 

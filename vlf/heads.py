@@ -47,7 +47,7 @@ def loss_of(
 
 
 def are_right(logits: Tensor, targets: Tensor, heads: Mapping[str, int]) -> Tensor:
-    """Whether every head answers rightly: (B, K) and targets -> (B,) bool."""
+    """True if every head answers rightly: (B, K) and targets -> (B,) bool."""
     first, *more = (
         own.argmax(dim=1) == (target if target.ndim == 1 else target.argmax(dim=1))
         for own, target in zip(

@@ -1,4 +1,4 @@
-"""Whether the smallest batch of a run can be trained on: one clip may be too few for its norms."""
+"""Smallest batch of a run: one clip may be too few for its norms."""
 
 import contextlib
 
@@ -16,7 +16,7 @@ TOO_FEW = "Expected more than 1 value per channel"  # torch.nn.functional, of al
 
 
 def may_be_too_small(config: RunConfig, clips: int) -> bool:
-    """Whether a process has a step with one clip or none."""
+    """True if a process has a step with one clip or none."""
     train = config.train
     return bool(clips) and smallest_share(clips, train.batch_size, train.processes) <= 1
 

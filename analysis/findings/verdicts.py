@@ -80,7 +80,7 @@ class Judgement:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether the data contradict any claim."""
+        """True if the data contradict any claim."""
         return any(verdict.word == "contradicted" for verdict in self.verdicts)
 
 

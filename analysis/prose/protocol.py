@@ -132,7 +132,7 @@ def hardware(results: Results, trained: Done, timed: Done) -> Section:
 
 
 def _place_words(record: Record) -> str:
-    """A record's surroundings, without what names one machine."""
+    """A record's environment, without what names one machine."""
     said = {k: v for k, v in record.environment.items() if v not in ABSENT}
     machine = [unit.format(said[name]) for name, unit in MACHINE.items() if name in said]
     software = [f"{name} {said[name]}" for name in SOFTWARE if name in said]

@@ -55,7 +55,7 @@ class Settings:
         return f"{said} {word}" if said == "1" else f"{said} {word}s"
 
     def is_used(self, field: str) -> bool:
-        """Whether any value is neither 0, empty, false nor none."""
+        """True if any value is neither 0, empty, false nor none."""
         return any(bool(value) for value in self.values(field))
 
     def differing(self, results: Results, skip: Iterable[str] = ()) -> list[str]:

@@ -58,7 +58,7 @@ class Change:
         return "worse" if grew == self.is_cost else "better"
 
     def is_worse_by(self, share: float) -> bool:
-        """Whether a cost has grown by more than this share with 95 % confidence."""
+        """True if a cost has grown by more than this share with 95 % confidence."""
         low = self.ratio.low if self.ratio else None
         return self.is_cost and low is not None and low > 1 + share
 

@@ -223,7 +223,7 @@ def rankdata(x: Floats) -> Floats:
 
 
 def has_spread(x: Floats) -> bool:
-    """Whether samples differ by more than the last bits of their computation."""
+    """True if samples differ by more than the last bits of their computation."""
     return float(np.ptp(x)) > ROUNDING * max(1.0, float(np.abs(x).max()))
 
 

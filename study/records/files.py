@@ -61,7 +61,7 @@ def sync_entries(folder: Path) -> None:
 
 
 def is_quiet(path: Path) -> bool:
-    """Whether a file, or everything in a folder, has not changed for a day."""
+    """True if a file, or everything in a folder, has not changed for a day."""
     limit = time.time() - QUIET_S
     try:
         if path.lstat().st_mtime > limit:

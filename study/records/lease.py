@@ -97,7 +97,7 @@ class Leases:
         return True
 
     def holds(self, name: str) -> bool:
-        """Whether a lease that was taken is still ours."""
+        """True if a lease that was taken is still ours."""
         held = self._held.get(name)
         if held is None or held.is_lost:
             return False
@@ -262,7 +262,7 @@ def _began(pid: int) -> str:
 
 
 def is_dead(said: dict[str, Any]) -> bool:
-    """Whether who `said` this (`myself`) was a process of this machine that is gone."""
+    """True if who `said` this (`myself`) was a process of this machine that is gone."""
     machine, pid = _machine(), said.get("pid")
     if not machine or said.get("machine") != machine or not isinstance(pid, int):
         return False

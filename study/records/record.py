@@ -107,12 +107,12 @@ class Record:
 
     @property
     def is_done(self) -> bool:
-        """Whether the attempt has its results."""
+        """True if the attempt has its results."""
         return self.status == "done"
 
     @property
     def is_diverged(self) -> bool:
-        """Whether training ended in NaN or infinity (`DivergedError`), as it would again."""
+        """True if training ended in NaN or infinity (`DivergedError`), as it would again."""
         return self.status == "failed" and self.reason.startswith("diverged")
 
     @property
@@ -221,17 +221,17 @@ class Outcome:
 
     @property
     def is_done(self) -> bool:
-        """Whether its record has results, of this run or an earlier one."""
+        """True if its record has results, of this run or an earlier one."""
         return self.status in ("done", "reused")
 
     @property
     def is_failed(self) -> bool:
-        """Whether its last attempt failed."""
+        """True if its last attempt failed."""
         return self.status == "failed"
 
     @property
     def is_diverged(self) -> bool:
-        """Whether it failed because training ended in NaN or infinity."""
+        """True if it failed because training ended in NaN or infinity."""
         return self.is_failed and self.record is not None and self.record.is_diverged
 
     @property
@@ -283,7 +283,7 @@ def _checksum(values: Mapping[str, Any]) -> str:
 
 
 def _is_as_written(text: str, checksum: object) -> bool:
-    """Whether the text is byte for byte what `to_json` wrote: then it need not be written again.
+    """True if the text is byte for byte what `to_json` wrote: then it need not be written again.
 
     Of a record in another layout, as older versions wrote it, `_checksum` tells.
     """

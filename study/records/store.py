@@ -130,7 +130,7 @@ class Store:
         return self._read(names)
 
     def has_finite_validation(self, record: Record) -> bool:
-        """Whether no validation loss is NaN beside an accuracy, as code before this check left."""
+        """True if no validation loss is NaN beside an accuracy, as code before this check left."""
         artifact = record.artifacts.get("curves")
         if artifact is None or not (path := self.root / artifact.path).is_file():
             return True

@@ -49,7 +49,7 @@ class Column:
 
 
 def fits(columns: Sequence[Column], width: int, names: int = 0) -> bool:
-    """Whether a table of these columns needs no more than so many characters a line.
+    """True if a table of these columns needs no more than so many characters a line.
 
     Args:
         columns: Of the table.

@@ -50,7 +50,7 @@ class Side:
     batch_size: int | None = None
 
     def covers(self, levels: Mapping[str, str]) -> bool:
-        """Whether a cell is among them."""
+        """True if a cell is among them."""
         return self.levels.items() <= levels.items()
 
 

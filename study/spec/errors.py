@@ -132,7 +132,7 @@ def _first(
 
 
 def _takes_null(cls: type[BaseModel], values: Mapping[str, Any], key: Key) -> bool:
-    """Whether a config would take null at the key where it is given nothing."""
+    """True if a config would take null at the key where it is given nothing."""
     with_null = _replaced(values, key)
     try:
         cls.model_validate(with_null)

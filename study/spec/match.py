@@ -53,7 +53,7 @@ class Scale:
     high: int | None = None
 
     def covers(self, levels: Mapping[str, str], architecture: str) -> bool:
-        """Whether a cell is among those that are named."""
+        """True if a cell is among those that are named."""
         named = self.levels.items() <= levels.items()
         return named if self.levels else self.architecture == architecture
 
@@ -86,7 +86,7 @@ class Matching:
         return self.metric == TIMED
 
     def is_near(self, ratio: float) -> bool:
-        """Whether a cost, as a multiple of its target, is within the tolerance."""
+        """True if a cost, as a multiple of its target, is within the tolerance."""
         return abs(ratio - 1) <= self.within + 1e-9  # 0.95 is within 5 %
 
     def target_of(self, levels: Mapping[str, str]) -> dict[str, str] | None:

@@ -100,7 +100,7 @@ class Standing:
 
     @property
     def is_supported(self) -> bool:
-        """Whether each effect lies where the claim has it."""
+        """True if each effect lies where the claim has it."""
         return all(one is not None and one.is_inside for one in self.evidence)
 
     @property
@@ -209,7 +209,7 @@ def accuracy_evidence(claim: Claim, samples: Sequence[float]) -> Evidence:
 def hangs_on_clumps(
     claim: Claim, evidence: Evidence, cells: Sequence[str | None], clumps: Clumps | None
 ) -> bool:
-    """Whether training runs that get stuck could move a mean effect over the claim's border.
+    """True if training runs that get stuck could move a mean effect over the claim's border.
 
     Wins do not hang on them: how far behind a run is does not count.
     """

@@ -174,7 +174,7 @@ class ListedData(ClipData):
         return min(max(0, count - header), self.limit or count)
 
     def is_remark(self, line: str) -> bool:
-        """Whether a line of a list is none of the list; publishers' lists have no such lines."""
+        """True if a line of a list is none of the list; publishers' lists have no such lines."""
         return False
 
 
@@ -227,7 +227,7 @@ class OwnLists(LabelledData):
         return line.startswith("#") and not self.names(line)
 
     def names(self, line: str) -> bool:
-        """Whether a line, less the numbers at its end, is the name of what is there."""
+        """True if a line, less the numbers at its end, is the name of what is there."""
         if not line.strip():
             return False
         names = (line.rsplit(maxsplit=count)[0] for count in (0, *self.NUMBERS))

@@ -26,7 +26,7 @@ def end_quietly(main: Callable[[], int]) -> int:
 
 
 def is_output_closed() -> bool:
-    """Whether standard output or error is a pipe without a reader."""
+    """True if standard output or error is a pipe without a reader."""
     return any(map(_is_closed, (sys.stdout, sys.stderr)))
 
 

@@ -1,4 +1,4 @@
-"""One section a cell: its config, curves, log, surroundings, records, and how to make it again."""
+"""One section a cell: its config, curves, log, environment, records, and how to make it again."""
 
 import shlex
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Attempt:
         began: ISO 8601, UTC; "" where nothing was tried.
         took: As "12 min".
         file: Its record's name in the folder of records.
-        place: Number of its surroundings on the page, from 1; 0 is none.
+        place: Number of its environment on the page, from 1; 0 is none.
         notes: Remarks of the record.
     """
 
