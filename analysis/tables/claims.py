@@ -1,14 +1,13 @@
 """The heart of a report: what was claimed before the run, and what the data say of it."""
 
-from datetime import datetime
-
 from analysis.findings.claims import Comparison
 from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
 from analysis.results.results import ALPHA, SAME_MODEL, Results, Variant
-from analysis.stats.format import NONE, decimals_for, interval, p_value, plural, signed
+from analysis.stats.format import NONE, interval, plural, signed
 from analysis.stats.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
 from analysis.stats.regions import Evidence
-from analysis.tables.table import Entry, Table
+from analysis.tables.notes import p_words, timing_words
+from analysis.tables.table import Entry, Row, Table
 from study.spec.study import Claim
 
 HEADER = (
@@ -25,18 +24,15 @@ def claims_table(results: Results) -> Table | None:
     if not results.study.claims:
         return None
     judgement = judge(results)
-    rows = []
-    for verdict in judgement.verdicts:
-        rows += _rows(results, verdict, judgement)
-    return Table(
-        name="claims",
-        header=HEADER,
-        rows=tuple(rows),
-        align=("left", "left", "right", "right", "right", "left", "left"),
-        caption="Claims of the study file, judged. Effects: of an accuracy the left side less the "
+    return Table.of(
+        "claims",
+        HEADER,
+        (row for verdict in judgement.verdicts for row in _rows(results, verdict, judgement)),
+        "Claims of the study file, judged. Effects: of an accuracy the left side less the "
         "right, in points, over seeds [Student t]; of a timing the left over the right, median "
         "over rounds [between order statistics]; of a count the left over the right, exactly.",
-        remarks=_remarks(results, judgement),
+        _remarks(results, judgement),
+        align="llrrrll",
     )
 
 
@@ -45,10 +41,9 @@ def deciding_words(verdict: Verdict, judgement: Judgement) -> str:
     if verdict.word != "undecided" or verdict.reason:
         return verdict.reason
     is_accuracy = verdict.claim.kind == "accuracy"
-    find = _seeds if is_accuracy else _rounds
     evidence = [one.evidence for one in verdict.comparisons if one.evidence and not one.is_same]
     against = [one for one in evidence if not one.is_inside]
-    needs = [find(verdict.claim, one, judgement) for one in against or evidence]
+    needs = [_needed(verdict.claim, one, judgement) for one in against or evidence]
     most, unit = (MOST_SEEDS, "seeds") if is_accuracy else (MOST_ROUNDS, "rounds")
     known = [need for need in needs if need is not None]
     if not known or (not against and len(known) < len(needs)):
@@ -68,23 +63,19 @@ def effect_words(claim: Claim, evidence: Evidence) -> str:
         # As many digits as tell the effect from the number that it is compared with.
         digits = 2 if abs(evidence.value - claim.factor) >= 0.005 else 4
         return interval(evidence, digits) + " times"
-    decimals = min(3, decimals_for([evidence.value]))
-    return interval(evidence, decimals) + UNITS.get(claim.metric, "")
+    return timing_words(evidence) + UNITS.get(claim.metric, "")
 
 
-def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+def _needed(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+    """Seeds, or rounds of a timing, that would decide a comparison."""
     # Two edges to stay clear of: both are, with 80 % in all, if each is with 90 %.
     power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
-    return seeds_needed(evidence.strength or 0.0, judgement.next_alpha, power)
-
-
-def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
-    power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
+    if claim.kind == "accuracy":
+        return seeds_needed(evidence.strength or 0.0, judgement.next_alpha, power)
     return rounds_needed(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
-def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tuple[Entry, ...]]:
-    p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
+def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[Row]:
     single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
     effect = f"in each of {len(verdict.comparisons)}"
     if not verdict.comparisons:
@@ -95,22 +86,21 @@ def _rows(results: Results, verdict: Verdict, judgement: Judgement) -> list[tupl
     first = (
         Entry(verdict.claim.text, notes=_notes(verdict)),
         Entry(verdict.word, "best" if verdict.word != "undecided" else ""),
-        Entry(effect),
-        Entry(p),
-        Entry(samples),
-        Entry(deciding_words(verdict, judgement) or NONE),
-        Entry(AFTER if verdict.known else "before the first result"),
+        effect,
+        p_words(verdict.p_holm),
+        samples,
+        deciding_words(verdict, judgement) or NONE,
+        AFTER if verdict.known else "before the first result",
     )
     below = [] if single else [_below(results, verdict.claim, one) for one in verdict.comparisons]
     return [first, *below]
 
 
-def _below(results: Results, claim: Claim, one: Comparison) -> tuple[Entry, ...]:
+def _below(results: Results, claim: Claim, one: Comparison) -> Row:
     side = ""
     if one.evidence:
         side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
-    label = INDENT + _place(results, claim, one.left)
-    return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 4)
+    return (INDENT + _place(results, claim, one.left), side, _effect(claim, one), *[""] * 4)
 
 
 def _place(results: Results, claim: Claim, variant: Variant) -> str:
@@ -144,17 +134,17 @@ def _remarks(results: Results, judgement: Judgement) -> tuple[str, ...]:
         digests = ", ".join(dict.fromkeys(entry.digest[:12] for entry in entries))
         when = dates[0] if len(dates) == 1 else f"between {dates[0]} and {dates[-1]}"
         first = judgement.first_record
-        result = "no result yet" if first is None else f"first result {_when(first)}"
+        result = (
+            "no result yet"
+            if first is None
+            else f"first result {first.isoformat(timespec='seconds')}"
+        )
         remarks.append(f"Claims registered {when}, study file sha256 {digests}; {result}.")
     for entry in judgement.withdrawn:
         judged = results.ledger.was_judged(entry.claim)
         counted = "; it was judged and counts in the correction" if judged else ", never judged"
         remarks.append(f"Withdrawn: {entry.text} (written {entry.written[:10]}){counted}.")
     return tuple(remarks)
-
-
-def _when(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _threshold_words(judgement: Judgement) -> str:

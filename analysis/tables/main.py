@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from analysis.results.provenance import cost_machines
 from analysis.results.results import Results, Variant
 from analysis.stats.format import (
     NONE,
-    decimals_for,
     interval,
     p_value,
     prefix_for,
@@ -27,9 +27,10 @@ from analysis.tables.notes import (
     quoted_batch,
     ratio_notes,
     spread_notes,
+    timing_entry,
     train_notes,
 )
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Table
 from study.records.text_table import short_names
 
 HEADS = ("verb", "noun")
@@ -37,11 +38,11 @@ HEADS = ("verb", "noun")
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, its alignment, and what stands in it for a cell."""
+    """A heading, its alignment ("l" or "r"), and what stands in it for a cell."""
 
     header: str
-    show: Callable[[Variant], Entry]
-    align: Align = "right"
+    show: Callable[[Variant], Entry | str]
+    align: str = "r"
 
 
 def main_table(results: Results) -> Table:
@@ -50,41 +51,41 @@ def main_table(results: Results) -> Table:
     A cell without a result keeps its row and shows why.
     """
     columns = _level_columns(results)
-    columns += [Column(name, show, "left") for name, show in matched_columns(results)]
+    columns += [Column(name, show, "l") for name, show in matched_columns(results)]
     if any(one.kind == "train" for one in results.outcomes):
         columns += _accuracy_columns(results)
     columns += [*_view_columns(results), *_count_columns(results), *_cost_columns(results)]
-    return Table(
-        name="table",
-        header=tuple(column.header for column in columns),
-        rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
-        align=tuple(column.align for column in columns),
-        caption=_caption(results),
-        remarks=(
+    return Table.of(
+        "table",
+        [column.header for column in columns],
+        (tuple(column.show(variant) for column in columns) for variant in results.variants),
+        _caption(results),
+        (
             *main_remarks(results),
             *design_remarks(results),
             *_cost_remarks(results),
             *matched_remarks(results),
         ),
+        align="".join(column.align for column in columns),
     )
 
 
 def _level_columns(results: Results) -> list[Column]:
-    def level(factor: str) -> Callable[[Variant], Entry]:
-        return lambda variant: Entry(variant.levels.get(factor, NONE))
+    def level(factor: str, variant: Variant) -> str:
+        return variant.levels.get(factor, NONE)
 
     names = short_names(results.factors)
-    columns = [Column(names[factor], level(factor), "left") for factor in results.factors]
-    return columns or [Column("cell", lambda variant: Entry(variant.label), "left")]
+    columns = [Column(names[one], partial(level, one), "l") for one in results.factors]
+    return columns or [Column("cell", lambda variant: variant.label, "l")]
 
 
 def _accuracy_columns(results: Results) -> list[Column]:
     marks = mark_accuracy(results)
 
-    def seeds(variant: Variant) -> Entry:
+    def seeds(variant: Variant) -> str:
         planned = sum(one.kind == "train" for one in results.jobs(variant))
         done = len(results.by_seed(variant, "top1"))
-        return Entry(str(done) if done == planned else f"{done} of {planned}")
+        return str(done) if done == planned else f"{done} of {planned}"
 
     def top1(variant: Variant) -> Entry:
         notes = train_notes(results, variant)
@@ -107,17 +108,12 @@ def _accuracy_columns(results: Results) -> list[Column]:
 def _head_columns(results: Results) -> list[Column]:
     """Verb and noun by themselves, where models answer both."""
 
-    def show(metric: str) -> Callable[[Variant], Entry]:
-        def estimate(variant: Variant) -> Entry:
-            found = results.accuracy(variant, metric)
-            if found is None:
-                return Entry(NONE)
-            return Entry(interval(found, 1), notes=spread_notes(found))
-
-        return estimate
+    def show(metric: str, variant: Variant) -> Entry:
+        found = results.accuracy(variant, metric)
+        return Entry(interval(found, 1) if found else NONE, notes=spread_notes(found))
 
     return [
-        Column(f"{head} top-1 (%) ↑", show(f"{head}_top1"))
+        Column(f"{head} top-1 (%) ↑", partial(show, f"{head}_top1"))
         for head in HEADS
         if any(results.by_seed(variant, f"{head}_top1") for variant in results.variants)
     ]
@@ -150,10 +146,7 @@ def _view_columns(results: Results) -> list[Column]:
     if all(views == 1 for variant in results.variants for views in results.views(variant)):
         return []
 
-    def show(variant: Variant) -> Entry:
-        return Entry(", ".join(map(str, results.views(variant))) or NONE)
-
-    return [Column("views", show)]
+    return [Column("views", lambda variant: ", ".join(map(str, results.views(variant))) or NONE)]
 
 
 def _count_columns(results: Results) -> list[Column]:
@@ -212,10 +205,9 @@ def _timing(results: Results, metric: str, batch: int) -> Callable[[Variant], En
     def show(variant: Variant) -> Entry:
         notes = cost_notes(results, variant) if is_first else ()
         estimate = results.cost(variant, metric, batch)
-        if estimate is None:
-            return absent(results, variant, "cost", notes) if is_first else Entry(NONE)
-        text = interval(estimate, min(3, decimals_for([estimate.value])))
-        return Entry(text, marks.get(variant.cell, ""), notes + spread_notes(estimate, "round"))
+        if estimate is None and is_first:
+            return absent(results, variant, "cost", notes)
+        return timing_entry(estimate, marks.get(variant.cell, ""), notes)
 
     return show
 

@@ -7,8 +7,17 @@ from analysis.findings.tuning import edge_notes
 from analysis.results.frame import device_model
 from analysis.results.results import BASELINE, Results, Variant, short_label
 from analysis.stats.estimates import Difference, Estimate, correlation_time, median_interval
-from analysis.stats.format import decimals_for, interval, plural, prefix_for, significant
-from analysis.tables.table import Entry
+from analysis.stats.format import (
+    NONE,
+    Spread,
+    decimals_for,
+    interval,
+    p_value,
+    plural,
+    prefix_for,
+    significant,
+)
+from analysis.tables.table import Entry, Mark
 from study.records.record import Kind, Outcome
 
 UNSTABLE = 0.1  # half an interval, as a share of the median
@@ -35,8 +44,7 @@ def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...
     jobs = [one for one in results.jobs(variant) if one.kind == kind]
     for status in ("failed", "not run", "skipped"):
         if job := next((one for one in jobs if one.status == status), None):
-            reason = job.reason or (job.record.reason if job.record else "")
-            text = f"{status}: {reason}" if reason else status
+            text = status_words(job)
             if len(text) <= REASON_LENGTH:
                 return Entry(text, notes=notes if kind == "cost" or len(jobs) > 1 else ())
             return Entry(text[: REASON_LENGTH - 1].rstrip() + "…", notes=notes or (text,))
@@ -49,7 +57,7 @@ def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     notes = [f"{_seeds(group)} {text}" for text, group in _missing(jobs).items()]
     if len(notes) == 1 and len(next(iter(_missing(jobs).values()))) == len(jobs):
         notes = []  # the entry says it already
-    finished = [one for one in jobs if one.status in ("done", "reused")]
+    finished = [one for one in jobs if one.is_done]
     records = [one.record for one in finished if one.record]
     notes += [note for record in records for note in record.notes]
     notes += [one.reason for one in finished if one.reason]
@@ -159,8 +167,7 @@ def one_model_words(results: Results) -> str:
             words.append(f"{significant(value / factor)} {prefix}".rstrip() + f" {name}")
     batch = quoted_batch(results)
     if batch is not None and (latency := results.cost(first, "latency", batch)):
-        digits = min(3, decimals_for([latency.value]))
-        words.append(f"latency {interval(latency, digits)} ms at batch {batch}")
+        words.append(f"latency {timing_words(latency)} ms at batch {batch}")
     costs = f": {', '.join(words)}" if words else ""
     return f"All cells are the same model, so their costs are the same{costs}."
 
@@ -173,6 +180,23 @@ def model_entry(results: Results, cells: Sequence[Variant], notes: tuple[str, ..
         return Entry(cells[0].label, notes=notes)
     others = "; ".join(variant.label for variant in cells[1:])
     return Entry(cells[0].label, notes=(*notes, f"also the model of: {others}"))
+
+
+def timing_words(found: Spread) -> str:
+    """A median to three significant digits, with its interval."""
+    return interval(found, min(3, decimals_for([found.value])))
+
+
+def timing_entry(found: Estimate | None, mark: Mark = "", notes: tuple[str, ...] = ()) -> Entry:
+    """The entry of a median over timing rounds."""
+    if found is None:
+        return Entry(NONE)
+    return Entry(timing_words(found), mark, notes + spread_notes(found, "round"))
+
+
+def p_words(p: float | None) -> str:
+    """A p value, or a dash where nothing could be tested."""
+    return NONE if p is None else p_value(p)
 
 
 def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tuple[str, ...]:
@@ -260,11 +284,19 @@ def _models(results: Results, variant: Variant) -> list[Mapping[str, Any]]:
 def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for job in jobs:
-        if job.status not in ("done", "reused"):
-            reason = job.reason or (job.record.reason if job.record else "")
-            text = f"{job.status}: {reason}" if reason else job.status
-            groups.setdefault(text, []).append(job)
+        if not job.is_done:
+            groups.setdefault(status_words(job), []).append(job)
     return groups
+
+
+def reason_of(job: Outcome) -> str:
+    """Reason of an outcome, or of its record."""
+    return job.reason or (job.record.reason if job.record else "")
+
+
+def status_words(job: Outcome) -> str:
+    """Text such as "failed: out of memory"."""
+    return ": ".join(filter(None, (job.status, reason_of(job))))
 
 
 def _seeds(jobs: Sequence[Outcome]) -> str:
