@@ -55,7 +55,7 @@ def draw_effects(results: Results) -> Drawing | None:
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("Effect on top-1 (points)")
     _separate(axes, shown)
-    _add_legend(axes, shown, 3 if is_page(width) else 1)
+    _add_legend(figure, shown, 3 if is_page(width) else 1)
     caption = (
         f"Effects of the factors on top-1 ({mean_over_seeds(results)}; grey dots: the seeds). "
         f"{INTERACTION}; intervals hold one by one."
@@ -95,15 +95,12 @@ def _separate(axes: Axes, effects: list[Effect]) -> None:
             axes.axhline(row - 0.5, color="#dddddd", linewidth=0.5, zorder=0)
 
 
-def _add_legend(axes: Axes, effects: list[Effect], columns: int) -> None:
+def _add_legend(figure: Figure, effects: list[Effect], columns: int) -> None:
     handles = []
     for kind in dict.fromkeys(one.kind for one in effects):
         marker, size, face = LOOKS[kind]
         handle = Line2D([], [], linestyle="none", marker=marker, label=WORDS[kind], color=INK)
         handle.set(markersize=size, markerfacecolor=face)
         handles.append(handle)
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
-    add_legend(
-        figure, handles, [str(one.get_label()) for one in handles], columns, handletextpad=0.2
-    )
+    names = [str(one.get_label()) for one in handles]
+    add_legend(figure, handles, names, columns, handletextpad=0.2)

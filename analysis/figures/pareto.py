@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 
 from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
@@ -20,7 +19,6 @@ from analysis.figures.style import (
     looks,
     mean_over_seeds,
     new_figure,
-    series_factor,
     series_label,
     series_of,
     width_of,
@@ -145,7 +143,10 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     is_several = len(results.factors) > 1
     has_labels = len(points) <= MOST_LABELS and (is_several or _are_short(points))
     if is_several or not has_labels:
-        _add_legend(axes, results, points, styles)
+        for name in dict.fromkeys(series_of(results, point.variant) for point in points):
+            look, label = styles[name], series_label(results, name)
+            axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
+        add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
     freeze_layout(figure)
     if has_labels:
         _label(axes, results, points, styles, is_several)
@@ -197,15 +198,6 @@ def _bounds(estimate: Estimate) -> tuple[float, float]:
     return (estimate.value if low is None else low, estimate.value if high is None else high)
 
 
-def _add_legend(axes: Axes, results: Results, points: list[Point], styles: dict[str, Look]) -> None:
-    for name in dict.fromkeys(series_of(results, point.variant) for point in points):
-        look, label = styles[name], series_label(results, name)
-        axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
-    add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
-
-
 def _are_short(points: list[Point]) -> bool:
     """Whether each name takes two lines beside its point, or one."""
     return all(wrapped(one.variant.label, LABEL_WIDTH).count("\n") < 2 for one in points)
@@ -214,10 +206,10 @@ def _are_short(points: list[Point]) -> bool:
 def _label(
     axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
 ) -> None:
-    factor = series_factor(results)
     texts = []
     for point in points:
-        others = {k: level for k, level in point.variant.levels.items() if k != factor}
+        levels = point.variant.levels.items()
+        others = {name: level for name, level in levels if name != results.series_factor}
         text = ", ".join(others.values()) if is_several else point.variant.label
         text = point.variant.label if results.single_changes else text
         texts.append(wrapped(text, LABEL_WIDTH))

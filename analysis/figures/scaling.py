@@ -18,6 +18,7 @@ from analysis.figures.style import (
     mean_over_seeds,
     new_figure,
     panel_columns,
+    panel_grid,
     plain_number,
     series_of,
     width_of,
@@ -79,9 +80,8 @@ def draw_scaling(results: Results) -> Drawing | None:
         return None
     width = width_of(results, PAGE_WIDTH if len(panels) > 1 else PAGE_WIDTH / 2)
     columns = panel_columns(width, len(panels), PANELS)
-    rows = -(-len(panels) // columns)
-    figure = new_figure(width, 0.3 + 2.1 * rows)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure = new_figure(width, 0.3 + 2.1 * -(-len(panels) // columns))
+    grid = panel_grid(figure, len(panels), columns)
     words: dict[str, None] = {}
     named: dict[str, Artist] = {}
     for axes, (factor, quantity) in zip(grid, panels, strict=False):
@@ -92,8 +92,6 @@ def draw_scaling(results: Results) -> Drawing | None:
         axes.set_xlabel(short_name(factor).capitalize())
         handles, names = axes.get_legend_handles_labels()
         named.update({name: handle for handle, name in zip(handles, names, strict=True)})
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
     if len(named) > 1:
         add_legend(figure, list(named.values()), list(named), 5 if columns > 1 else 3)
     return Drawing(figure, _caption(results, panels) + "".join(words))
