@@ -21,7 +21,7 @@ import torch
 
 from study.measure.metrics import METRICS, Metric, Reading, Subject, Watch
 from study.measure.metrics.latency import forward
-from study.measure.metrics.subject import Count, Derived, Isolated, SideBySide
+from study.measure.metrics.subject import Count, Derived, Isolated, SideBySide, first_line
 from study.measure.supervision import Ended, end_with_parent, fork
 from study.measure.timing import ACTIVITIES, Environment, Failed, Measured, Stage
 from study.records.environment import snapshot
@@ -240,14 +240,10 @@ def build_subject(name: str, pickled: bytes, device: str) -> Subject:
 
 def reason_of(error: Exception, activity: str) -> str:
     """One line for the table: "RuntimeError while timing: out of memory"."""
-    first = (str(error).splitlines() or ["no message"])[0]
-    return f"{type(error).__name__} while {activity}: {first[:200]}"
+    return f"{type(error).__name__} while {activity}: {first_line(error)}"
 
 
 def measured(name: str, readings: Sequence[Reading]) -> Measured:
     """Join what several metrics say of one cell."""
-    return Measured(
-        name,
-        tuple(m for reading in readings for m in reading.measurements),
-        tuple(note for reading in readings for note in reading.notes),
-    )
+    joined = Reading.join(readings)
+    return Measured(name, joined.measurements, joined.notes)

@@ -7,7 +7,7 @@ no latency.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
@@ -71,13 +71,8 @@ class _Lane:
         self.seen.append(time_parts(self._call, self.subject.model))
 
     def reading(self) -> Reading:
-        at: Mapping[str, str | int | float] = {
-            "batch_size": len(self.clip),
-            "clip": self.subject.clip_label,
-            "precision": self.protocol.precision,
-            "mode": "eager",
-        }
-        rounds = tuple(range(len(self.seen)))
+        at = self.subject.conditions(len(self.clip), self.protocol.precision, mode="eager")
+        rounds = range(len(self.seen))
         return Reading(
             tuple(
                 measured("part_latency", [s[part] for s in self.seen], part or None, at, rounds)
