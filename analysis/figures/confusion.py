@@ -35,12 +35,16 @@ def draw_confusion(results: Results) -> Drawing | None:
     """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
     kept = [v for v in results.variants if results.has_artifact(v, "predictions")]
     shown, left_out = choose(results, kept, MOST_PANELS)
-    found = [(one, *averaged) for one in shown if (averaged := _confusion(results, one))]
+    read = [(variant.label, *seed_matrices(results, variant)) for variant in shown]
+    found = [cell for cell in read if cell[1]]
     if not found:
         return None
-    panels = [(variant.label, matrix, names) for variant, matrix, names, *_ in found]
+    panels = [
+        (label, np.mean(list(matrices.values()), axis=0), names)
+        for label, matrices, names, _ in found
+    ]
     figure, _, _ = draw_matrices(results, panels, "Share of the true class (%)", "Blues", (0, 100))
-    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found]) + left_out)
+    return Drawing(figure, _caption(found[0][3], [len(cell[1]) for cell in found]) + left_out)
 
 
 def confusion_matrix(
@@ -125,16 +129,6 @@ def _name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: boo
         axes.set_yticks(ticks, names, fontsize=size)
     if is_bottom and ticks:
         axes.set_xticks(ticks, names, fontsize=size, rotation=90)
-
-
-def _confusion(
-    results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], str, int] | None:
-    """Mean matrix over the seeds, class names, name of the head, and number of seeds."""
-    matrices, names, name = seed_matrices(results, variant)
-    if not matrices:
-        return None
-    return np.mean(list(matrices.values()), axis=0), names, name, len(matrices)
 
 
 def _caption(head: str, seeds: list[int]) -> str:

@@ -40,7 +40,9 @@ def draw_effects(results: Results) -> Drawing | None:
         return None
     shown = most_telling(effects, MOST_ROWS)
     width = width_of(results, PAGE_WIDTH * 0.75)
-    labels, lines = row_labels([_label(one) for one in shown], width)
+    named = [(one.kind, *effect_name(one)) for one in shown]
+    names = [f"at {at}" if kind == "simple" else title for kind, title, at in named]
+    labels, lines = row_labels(names, width)
     figure = new_figure(width, 0.75 + 0.17 * len(shown) + 0.1 * lines)
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)
@@ -80,11 +82,6 @@ def _draw_effect(axes: Axes, row: int, effect: Effect) -> None:
         [found.value], [row], linestyle="none", marker=marker, markersize=size, color=INK,
         markerfacecolor=face, markeredgewidth=0.8, zorder=4, gid=effect.kind,
     )  # fmt: skip
-
-
-def _label(effect: Effect) -> str:
-    title, at = effect_name(effect)
-    return f"at {at}" if effect.kind == "simple" else title
 
 
 def _separate(axes: Axes, effects: list[Effect]) -> None:

@@ -127,7 +127,10 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     axes = figure.add_subplot()
     styles = looks(results)
     front = _front(points)
-    _draw_front(axes, front)
+    axes.plot(
+        [p.cost.value for p in front], [p.accuracy.value for p in front],
+        color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
+    )  # fmt: skip
     pen = Gathered(axes) if len(points) > MANY else axes
     for point in points:
         look = styles[series_of(results, point.variant)]
@@ -141,7 +144,8 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
-    has_labels = len(points) <= MOST_LABELS and (is_several or _are_short(points))
+    lines = max(wrapped(point.variant.label, LABEL_WIDTH).count("\n") + 1 for point in points)
+    has_labels = len(points) <= MOST_LABELS and (is_several or lines <= 2)
     if is_several or not has_labels:
         for name in dict.fromkeys(series_of(results, point.variant) for point in points):
             look, label = styles[name], series_label(results, name)
@@ -169,13 +173,6 @@ def _front(points: list[Point]) -> list[Point]:
     return sorted(kept, key=lambda point: point.cost.value)
 
 
-def _draw_front(axes: Axes, front: list[Point]) -> None:
-    axes.plot(
-        [p.cost.value for p in front], [p.accuracy.value for p in front],
-        color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
-    )  # fmt: skip
-
-
 def _draw_point(axes: Axes | Gathered, point: Point, look: Look, is_dominated: bool) -> None:
     x, y = point.cost, point.accuracy
     edge, fill, width = (look.color, "white", 0.9) if is_dominated else ("white", look.color, 0.4)
@@ -198,11 +195,6 @@ def _bounds(estimate: Estimate) -> tuple[float, float]:
     return (estimate.value if low is None else low, estimate.value if high is None else high)
 
 
-def _are_short(points: list[Point]) -> bool:
-    """Whether each name takes two lines beside its point, or one."""
-    return all(wrapped(one.variant.label, LABEL_WIDTH).count("\n") < 2 for one in points)
-
-
 def _label(
     axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
 ) -> None:
@@ -213,19 +205,17 @@ def _label(
         text = ", ".join(others.values()) if is_several else point.variant.label
         text = point.variant.label if results.single_changes else text
         texts.append(wrapped(text, LABEL_WIDTH))
+    ends = [(point.cost.value, point.accuracy.value) for point in _front(points)]
+    lines = [bar for point in points for bar in _bars(point)]
+    lines += [(*start, *end) for start, end in pairwise(ends)]
     label_points(
         axes,
         [(p.cost.value, p.accuracy.value) for p in points],
         texts,
         [styles[series_of(results, p.variant)].color for p in points],
-        [bar for p in points for bar in _bars(p)] + _front_segments(points),
+        lines,
         size=5.5 if is_several else 6.5,
     )
-
-
-def _front_segments(points: list[Point]) -> list[tuple[float, float, float, float]]:
-    ends = [(point.cost.value, point.accuracy.value) for point in _front(points)]
-    return [(*one, *other) for one, other in pairwise(ends)]
 
 
 def _bars(point: Point) -> list[tuple[float, float, float, float]]:

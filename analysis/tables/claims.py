@@ -2,7 +2,7 @@
 
 from analysis.findings.claims import Comparison
 from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
-from analysis.results.results import ALPHA, SAME_MODEL, Results, Variant
+from analysis.results.results import ALPHA, SAME_MODEL, Results
 from analysis.stats.format import NONE, interval, plural, signed
 from analysis.stats.power import MOST_ROUNDS, MOST_SEEDS, POWER, rounds_needed, seeds_needed
 from analysis.stats.regions import Evidence
@@ -100,13 +100,10 @@ def _below(results: Results, claim: Claim, one: Comparison) -> Row:
     side = ""
     if one.evidence:
         side = f"{INDENT}points for it" if one.evidence.is_inside else f"{INDENT}points against it"
-    return (INDENT + _place(results, claim, one.left), side, _effect(claim, one), *[""] * 4)
-
-
-def _place(results: Results, claim: Claim, variant: Variant) -> str:
-    """The levels that a claim leaves free."""
-    free = {name: label for name, label in variant.levels.items() if name not in claim.left.levels}
-    return results.name(free) if free else variant.label
+    named = claim.left.levels
+    free = {name: label for name, label in one.left.levels.items() if name not in named}
+    place = results.name(free) if free else one.left.label
+    return (INDENT + place, side, _effect(claim, one), *[""] * 4)
 
 
 def _effect(claim: Claim, one: Comparison) -> str:
@@ -159,16 +156,13 @@ def _threshold_words(judgement: Judgement) -> str:
 
 
 def _seen_before(results: Results, judgement: Judgement) -> list[str]:
+    texts = {entry.claim: entry.text for entry in reversed(results.ledger.entries)}
     told = []
     for number, look in enumerate(results.ledger.looks, 1):
         if look.data != judgement.data:
             words = [
-                f"{_text(results, claim)}: {word} ({samples})"
+                f"{texts.get(claim, claim)}: {word} ({samples})"
                 for claim, (word, samples) in look.verdicts.items()
             ]
             told.append(f"Look {number}, {look.date[:10]}: {'; '.join(words)}.")
     return told
-
-
-def _text(results: Results, canonical: str) -> str:
-    return next((e.text for e in results.ledger.entries if e.claim == canonical), canonical)

@@ -1,6 +1,6 @@
 """The same cells on several devices: a block of columns a device, ratios within each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,14 +40,16 @@ def devices_table(results: Results) -> Table | None:
         (v.label, *(entry for device in devices for entry in _block(results, v, device, batch)))
         for v in results.variants
     )
-    machines = [_machines(results, device) for device in devices]
+    # One sentence on each device, unless its records differ in threads or versions.
+    found = ((device.label, device.find(v)) for device in devices for v in results.variants)
+    machines = [f"{label}: {machine(cost.record)}." for label, cost in found if cost]
     return Table.of(
         "devices",
         header,
         rows,
         f"Latency at batch {batch} on {len(devices)} devices: median over timing rounds "
         "[95 % interval]; the ratio to the baseline is paired by round, within each device.",
-        dict.fromkeys(one for several in machines for one in several),
+        dict.fromkeys(machines),
     )
 
 
@@ -90,7 +92,10 @@ def _block(results: Results, variant: Variant, device: _Device, batch: int) -> R
         return NONE, NONE
     latency = median_interval(list(rounds.values()))
     notes = unstable(list(rounds.values()), batch)
-    notes += [f"made by {_code(cost.record)}"] if cost.is_other_code else []
+    if cost.is_other_code:
+        made = cost.record.environment
+        commit, torch = made.get("commit", "")[:10] or "unknown", made.get("torch", "unknown")
+        notes.append(f"made by other code or versions: commit {commit}, torch {torch}")
     notes = [f"{device.label}: {note}" for note in notes]
     return Entry(timing_words(latency), notes=tuple(notes)), _ratio(
         results, variant, cost, rounds, batch
@@ -109,15 +114,3 @@ def _ratio(
         theirs = record_rounds(cost.reference, "latency", batch, results.mode)
         ratio = median_ratio(rounds, theirs)
     return interval(ratio, 2) if ratio else NONE
-
-
-def _code(record: Record) -> str:
-    said = record.environment
-    commit = said.get("commit", "")[:10] or "unknown"
-    return f"other code or versions: commit {commit}, torch {said.get('torch', 'unknown')}"
-
-
-def _machines(results: Results, device: _Device) -> Sequence[str]:
-    """Sentences on what a device is: one, unless its records differ in threads or versions."""
-    costs = [cost for v in results.variants if (cost := device.find(v))]
-    return [f"{device.label}: {machine(cost.record)}." for cost in costs]

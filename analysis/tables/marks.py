@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis.results.results import ALPHA, Results, Variant
+from analysis.results.results import ALPHA, Results
 from analysis.stats import estimates
 from analysis.tables.table import Mark
 
@@ -39,17 +39,13 @@ def mark_costs(results: Results, metric: str, batch: int) -> dict[str, Mark]:
     variants = {v.cell: v for v in results.variants}
 
     def differs(one: str, other: str) -> bool:
-        return _differs(results, variants[other], variants[one], metric, batch)
+        ratio = results.ratio(variants[other], variants[one], metric, batch)
+        if ratio is None or ratio.low is None or ratio.high is None:
+            return False  # of two timing runs, or one sample each: not testable
+        return not ratio.low <= 1 <= ratio.high
 
     marks = _marks(sorted(medians, key=lambda cell: sign * medians[cell].value), differs)
     return {one.cell: mark for cell, mark in marks.items() for one in groups[cell]}
-
-
-def _differs(results: Results, ours: Variant, theirs: Variant, metric: str, batch: int) -> bool:
-    ratio = results.ratio(ours, theirs, metric, batch)
-    if ratio is None or ratio.low is None or ratio.high is None:
-        return False  # of two timing runs, or one sample each: not testable
-    return not ratio.low <= 1 <= ratio.high
 
 
 def _marks(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> dict[str, Mark]:

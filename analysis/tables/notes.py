@@ -1,7 +1,6 @@
 """Notes beside numbers: failures, mixtures, and the meaning of marks."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from analysis.findings.tuning import edge_notes
 from analysis.results.frame import device_model
@@ -84,7 +83,9 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
         return ()
     elsewhere = (*COUNTED.values(), *ASIDES)
     notes = [note for note in record.notes if not note.startswith(elsewhere)]
-    notes = [*_unstable(results, variant), *notes]
+    batch = quoted_batch(results)
+    rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
+    notes = [*unstable(rounds, batch or 0), *notes]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
         notes.append(job.reason)
@@ -100,15 +101,8 @@ def aside_notes(results: Results, variant: Variant, *starts: str) -> tuple[str, 
     return tuple(note for note in (record.notes if record else ()) if note.startswith(starts))
 
 
-def _unstable(results: Results, variant: Variant) -> list[str]:
-    """Whether the quoted latency's rounds disagree too much to be printed as if they did not."""
-    batch = quoted_batch(results)
-    rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
-    return unstable(rounds, batch or 0)
-
-
 def unstable(rounds: Sequence[float], batch: int) -> list[str]:
-    """One note if a latency's rounds disagree too much, or none."""
+    """One note if a latency's rounds disagree too much to be printed as if they did not."""
     if not rounds:
         return []
     independent = len(rounds) / correlation_time(rounds)
@@ -265,7 +259,9 @@ def design_remarks(results: Results) -> tuple[str, ...]:
     for key, words in DESIGN.items():
         cells: dict[str, list[str]] = {}
         for variant in results.variants:
-            for model in _models(results, variant):
+            records = [one.record for one in results.jobs(variant) if one.kind == "train"]
+            configs = [record.config for record in records if record and "model" in record.config]
+            for model in (config["model"] for config in configs[:1]):
                 if key in model and not (key == "attention_init" and model.get("weights")):
                     cells.setdefault(words[model[key]], []).append(variant.label)
         if key not in named and len(cells) > 1:
@@ -273,12 +269,6 @@ def design_remarks(results: Results) -> tuple[str, ...]:
     if not groups:
         return ()
     return (f"The models differ in more than their names say. {'. '.join(groups)}.",)
-
-
-def _models(results: Results, variant: Variant) -> list[Mapping[str, Any]]:
-    """The model section of a cell's first training record that has any; at most one."""
-    records = [job.record for job in results.jobs(variant) if job.kind == "train" and job.record]
-    return [record.config["model"] for record in records if "model" in record.config][:1]
 
 
 def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:

@@ -21,7 +21,11 @@ def peak_table(results: Results) -> Table | None:
     peaks = {v.cell: p for v in results.variants if (p := _peak(results, v))}
     if batch is None or not peaks:
         return None
-    parts = [p for p in ordered_parts(results, "macs") if _is_timed(results, p, batch)]
+    parts = [
+        part
+        for part in ordered_parts(results, "macs")
+        if any(_times(results, variant, part, batch) for variant in results.variants)
+    ]
     header = ["cell", "latency (ms)", "GMAC/s", "of the peak (%)"]
     for part in parts:
         header += [f"{part}: time (%)", f"{part}: of the peak (%)"]
@@ -101,7 +105,3 @@ def _shares(results: Results, variant: Variant, part: str, batch: int) -> list[f
 
 def _times(results: Results, variant: Variant, part: str, batch: int) -> list[float]:
     return results.values(variant, results.in_mode(PART_TIME, "eager"), part, batch)
-
-
-def _is_timed(results: Results, part: str, batch: int) -> bool:
-    return any(_times(results, variant, part, batch) for variant in results.variants)

@@ -50,11 +50,12 @@ def power_table(results: Results) -> Table | None:
         "interval is for normal differences), and a study that adds seeds after having looked "
         "owes a correction (docs/statistics.md)."
     ]
+    sizes = [f"for {points:g} point{'' if points == 1 else 's'}" for points in SIZES]
     if tested > MOST_ROWS:
         remarks.append(f"The first {MOST_ROWS} of {tested} cells.")
     return Table.of(
         "power",
-        ("cell", "seeds", "SD of Δ [95 %]", "visible now", *map(_size, SIZES)),
+        ("cell", "seeds", "SD of Δ [95 %]", "visible now", *sizes),
         (_row(spread, alpha) for spread in shown),
         "Seeds needed to see a difference in top-1 to the baseline, given the spread of "
         f"the paired differences (SD, points): {100 * POWER:g} % power, two-sided paired t test "
@@ -64,10 +65,6 @@ def power_table(results: Results) -> Table | None:
         "with this power.",
         remarks,
     )
-
-
-def _size(points: float) -> str:
-    return f"for {points:g} point{'' if points == 1 else 's'}"
 
 
 def _spreads(results: Results) -> list[Spread]:

@@ -47,7 +47,9 @@ def _record(results: Results, variant: Variant) -> Record | None:
 
 
 def _published(entry: Published) -> Row:
-    notes = (_short(entry.source), entry.counts, entry.note)
+    # As "github.com/owner/name at 0123abc, folder/file", short enough for a line.
+    source = _COMMIT.sub(r" at \1, ", entry.source.removeprefix("https://"))
+    notes = (source, entry.counts, entry.note)
     return (
         Entry(entry.label, notes=("; ".join(filter(None, notes)),)),
         entry.data,
@@ -82,11 +84,6 @@ def _our(results: Results, variant: Variant, record: Record) -> Row:
         NONE if accuracy is None else interval(accuracy, 1),
         "this study",
     )
-
-
-def _short(source: str) -> str:
-    """Text such as "github.com/owner/name at 0123abc, folder/file", short enough for a line."""
-    return _COMMIT.sub(r" at \1, ", source.removeprefix("https://"))
 
 
 def _clip(frames: int, size: int) -> str:

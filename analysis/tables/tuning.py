@@ -21,12 +21,13 @@ def tuning_table(results: Results) -> Table | None:
     if tune is None or not variants:
         return None
     first, *others = tune.values
+    seeds = f"tuning seed{'' if len(tune.seeds) == 1 else 's'} {', '.join(map(str, tune.seeds))}"
     columns = [f"{short_name(first)} {level.label}" for level in tune.values[first]]
     return Table.of(
         "tuning",
         ("cell", *map(short_name, others), *columns, "choice"),
         (row for variant in variants for row in _rows(results, tune, variant)),
-        f"Tuning: top-1 (%) on the validation split, mean over {_count(tune)}. The budget "
+        f"Tuning: top-1 (%) on the validation split, mean over {seeds}. The budget "
         f"is {budget_words(tune)} of {', '.join(tune.values)}, the same for every cell. "
         "Bold: chosen, for all seeds that count. No accuracy elsewhere has a part of these runs.",
         (
@@ -36,10 +37,6 @@ def tuning_table(results: Results) -> Table | None:
         ),
         align="l" + "l" * len(others) + "r" * len(columns) + "l",
     )
-
-
-def _count(tune: Tuning) -> str:
-    return f"tuning seed{'' if len(tune.seeds) == 1 else 's'} {', '.join(map(str, tune.seeds))}"
 
 
 def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[Row]:

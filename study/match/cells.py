@@ -81,7 +81,9 @@ def scaling_of(study: Study, match: Matching, cells: Sequence[Cell]) -> Scaling:
     Raises:
         StudyError: If an entry names no cell, or a cell has no target or no such key.
     """
-    _check_used(study, match, cells)
+    for scale in match.by:  # an entry that names no cell does not say what its author thinks
+        if not any(scale.covers(cell.levels, cell.config.model.name) for cell in cells):
+            raise study.error(("match", "by", scale.name), "names no cell of the study")
     scales = {cell.name: _scale_of(study, match, cell) for cell in cells}
     targets = _targets(match, cells)
     for cell in cells:
@@ -102,13 +104,6 @@ def keep_values(study: Study, cells: Sequence[Cell], matched: Sequence[Cell], ro
     if not path.exists():
         chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
         write_counted(path, {name: value for name, value in chosen.items() if value is not None})
-
-
-def _check_used(study: Study, match: Matching, cells: Sequence[Cell]) -> None:
-    """An entry that names no cell does not say what its author thinks."""
-    for scale in match.by:
-        if not any(scale.covers(cell.levels, cell.config.model.name) for cell in cells):
-            raise study.error(("match", "by", scale.name), "names no cell of the study")
 
 
 def _scale_of(study: Study, match: Matching, cell: Cell) -> Scale | None:

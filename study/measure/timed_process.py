@@ -153,7 +153,9 @@ def measure_isolated(
         )
         readings: list[Reading] = []
         if not isinstance(answer, Failed):
-            _import_all(answer)
+            for module in answer:
+                with contextlib.suppress(ImportError):  # made at run time by another of them
+                    importlib.import_module(module)
             ask = functools.partial(_ask, name)
             for metric in isolated:
                 answer = _measure_sizes(metric, build, protocol, device, ask)
@@ -222,12 +224,6 @@ def _list_imports(build: Callable[[], Subject], protocol: CostConfig) -> tuple[s
     with torch.inference_mode():
         forward(subject.model, subject.clip, protocol.precision)
     return tuple(name for name in sys.modules if name not in before)
-
-
-def _import_all(names: Sequence[str]) -> None:
-    for name in names:
-        with contextlib.suppress(ImportError):  # made at run time by a module that is in the list
-            importlib.import_module(name)
 
 
 def build_subject(name: str, pickled: bytes, device: str) -> Subject:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from torch import nn
 
 from vlf.config import ConfigError
-from vlf.models.backbones import TimmFeatures, TimmVectors, Tiny
+from vlf.models.backbones import TimmVectors, Tiny
 
 Freeze = Literal["none", "f"] | int
 TINY_LAYERS = 3  # of a stage: convolution, norm, ReLU
@@ -19,7 +19,7 @@ def find_backbone(model: nn.Module) -> tuple[str, nn.Module]:
         ConfigError: If there is none.
     """
     for name, module in model.named_modules():
-        if isinstance(module, Tiny | TimmFeatures | TimmVectors):
+        if isinstance(module, Tiny | TimmVectors):
             return name, module
     raise ConfigError("train.freeze", "the model has no backbone to freeze; say none")
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vlf.config import ConfigError
-from vlf.models.backbones import TimmFeatures, TimmVectors, Tiny
+from vlf.models.backbones import TimmVectors, Tiny
 
 
 def norms_to_keep(model: nn.Module) -> Sequence[nn.Module]:
@@ -18,7 +18,7 @@ def norms_to_keep(model: nn.Module) -> Sequence[nn.Module]:
     Raises:
         ConfigError: If the backbone has no BatchNorm.
     """
-    backbones = (m for m in model.modules() if isinstance(m, Tiny | TimmFeatures | TimmVectors))
+    backbones = (m for m in model.modules() if isinstance(m, Tiny | TimmVectors))
     norms = [m for backbone in backbones for m in backbone.modules() if isinstance(m, _BatchNorm)]
     if not norms:
         raise ConfigError("train.partial_bn", "the backbone has no BatchNorm to keep")

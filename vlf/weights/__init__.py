@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vlf.config import ConfigError, DataConfig, ModelConfig
 from vlf.weights.convert import Converter, name_keys, unwrapped
 from vlf.weights.described import check_described, check_said
-from vlf.weights.files import Stored, read_weights
+from vlf.weights.files import read_weights
 from vlf.weights.known import explain
 from vlf.weights.normalisation import IMAGENET, check_normalisation, without_buffers
 from vlf.weights.vtn import heads_of
@@ -71,7 +71,10 @@ def fit_weights(
     try:
         stored = read_weights(Path(path))
         state = _convert(config, without_buffers(stored.state))
-        _check_values(config, stored)
+        described = stored.described or {"num_attention_heads": heads_of(stored.state)}
+        check_described(config, described)  # what the file says and no shape shows
+        check_said(config, stored.config)
+        check_normalisation(config, stored, IMAGENET)
         kept = _kept_values(own, state, config.new_head)
         state = {k: v for k, v in state.items() if not (config.new_head and k.startswith(HEAD))}
         fix = explain(stored.state, config.name) or _advice(config)
@@ -110,14 +113,6 @@ def _convert(config: ModelConfig, stored: Mapping[str, Tensor]) -> dict[str, Ten
         f"has none of the layouts known for {config.name} ({layouts}), but keys such as "
         f"{name_keys(stored)}" + (f"; {fix}" if fix else "")
     )
-
-
-def _check_values(config: ModelConfig, stored: Stored) -> None:
-    """Compare what the file says and no shape shows."""
-    heads = heads_of(stored.state)
-    check_described(config, stored.described or {"num_attention_heads": heads})
-    check_said(config, stored.config)
-    check_normalisation(config, stored, IMAGENET)
 
 
 def _advice(config: ModelConfig) -> str:

@@ -9,6 +9,19 @@ Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor] | None]
 SHOWN = 3  # keys named in an error
 LONGEST = 120  # characters of a key in an error
 
+# Names that transformers' video transformers share, theirs -> ours; `{i}` is the number of a block.
+TRANSFORMERS = {
+    "embeddings.cls_token": "h.class_token",
+    "embeddings.patch_embeddings.projection": "f",
+    "encoder.layer.{i}.layernorm_before": "h.blocks.{i}.attention_norm",
+    "encoder.layer.{i}.attention.output.dense": "h.blocks.{i}.attention.out",
+    "encoder.layer.{i}.layernorm_after": "h.blocks.{i}.mlp_norm",
+    "encoder.layer.{i}.intermediate.dense": "h.blocks.{i}.mlp.0",
+    "encoder.layer.{i}.output.dense": "h.blocks.{i}.mlp.3",
+    "layernorm": "h.norm",
+    "classifier": "head.1",
+}
+
 
 def rename(state: Mapping[str, Tensor], table: Mapping[str, str]) -> dict[str, Tensor]:
     """Give keys our names; those that the table does not have stay as they are.
@@ -54,6 +67,11 @@ def printable(text: str) -> str:
     """Text of a file or a library on one line, without what a terminal would obey."""
     text = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def one_line(error: BaseException) -> str:
+    """Message of an exception, or its type, on one line."""
+    return printable(str(error)) or type(error).__name__
 
 
 def name_keys(keys: Iterable[str]) -> str:

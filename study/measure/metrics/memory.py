@@ -62,7 +62,10 @@ def peak_growth(
     """
     touch()
     before = resident_mib()
-    _forget_peak()
+    # 5 sets the peak to the current value (proc(5)). A system may forbid it: the peak then is that
+    # of the process so far, which is checked against below.
+    with contextlib.suppress(OSError):
+        CLEAR_REFS.write_text("5")
     start = peak_resident_mib()
     subject = build()
     clip = torch.randn((batch_size, *subject.clip.shape[1:])).to(subject.clip.device)
@@ -115,13 +118,6 @@ def _status_mib(field: str) -> float | None:
             if line.startswith(field):
                 return int(line.split()[1]) / KIB_PER_MIB
     return None
-
-
-def _forget_peak() -> None:
-    # 5 sets the peak to the current value (proc(5)). A system may forbid it: the peak then is that
-    # of the process so far, which `measure_peak_memory` checks against.
-    with contextlib.suppress(OSError):
-        CLEAR_REFS.write_text("5")
 
 
 def available_mib() -> float | None:

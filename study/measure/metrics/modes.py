@@ -103,10 +103,6 @@ def matmul_precision(name: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _eager(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
-    return Prepared(_cast(model, clip, protocol.precision))
-
-
 def _cast(run: Forward, clip: Tensor, precision: str) -> Forward:
     device = clip.device.type
 
@@ -206,7 +202,7 @@ def _onnx(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
 
 
 MODES: dict[str, Callable[[nn.Module, Tensor, CostConfig], Prepared]] = {
-    "eager": _eager,
+    "eager": lambda model, clip, protocol: Prepared(_cast(model, clip, protocol.precision)),
     "channels_last": _channels_last,
     "medium": _medium,
     **{precision: partial(_autocast, precision) for precision in TYPES},

@@ -128,11 +128,10 @@ def _attention_activations(inputs: Sequence[Any], outputs: Sequence[Any]) -> int
     return prod(batch) * queries * _shape(inputs[1])[-2] + prod(_shape(outputs[0]))
 
 
-def _output_values(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    return prod(_shape(outputs[0]))
-
-
 _ACTIVATION_HANDLERS = {
     "aten::scaled_dot_product_attention": _attention_activations,
-    **dict.fromkeys(("aten::baddbmm", "aten::mm", "aten::mv", "aten::dot"), _output_values),
+    **dict.fromkeys(
+        ("aten::baddbmm", "aten::mm", "aten::mv", "aten::dot"),
+        lambda inputs, outputs: prod(_shape(outputs[0])),
+    ),
 }
