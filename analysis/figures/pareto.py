@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from numpy.typing import NDArray
 
-from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
 from analysis.figures.style import (
     COLUMN_WIDTH,
@@ -30,8 +31,11 @@ from analysis.stats.estimates import Estimate
 from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width
+MANY = 100  # points; fewer are drawn one by one, each an artist of its own
 LABEL_WIDTH = 24  # characters of a line beside a point
 DOMINATED = 0.45  # opacity of error bars of dominated cells
+
+Errors = NDArray[np.float64] | None  # (2, 1): below and above
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,35 @@ class Point:
     variant: Variant
     cost: Estimate
     accuracy: Estimate
+
+
+class Gathered:
+    """Stands in for axes where `errorbar` is called a point at a time; `draw` draws them.
+
+    Those of one style in one call: each call takes long.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+        self._groups: dict[Any, list[tuple[float, float, Errors, Errors]]] = {}
+        self._styles: dict[Any, dict[str, Any]] = {}
+
+    def errorbar(self, x: float, y: float, xerr: Errors, yerr: Errors, **style: Any) -> None:
+        """Arguments of `Axes.errorbar` for one point, without drawing it."""
+        key = (xerr is None, yerr is None, repr(sorted(style.items())))
+        self._styles[key] = style
+        self._groups.setdefault(key, []).append((x, y, xerr, yerr))
+
+    def draw(self) -> None:
+        """One call a style and kind of interval."""
+        for key, points in self._groups.items():
+            x, y, xerr, yerr = zip(*points, strict=True)
+            self._axes.errorbar(x, y, xerr=_joined(xerr), yerr=_joined(yerr), **self._styles[key])
+
+
+def _joined(errors: tuple[Errors, ...]) -> Errors:
+    known = [one for one in errors if one is not None]
+    return np.hstack(known) if known else None
 
 
 def draw_accuracy_macs(results: Results) -> Drawing | None:
@@ -184,7 +217,7 @@ def _draw_point(axes: Axes | Gathered, point: Point, look: Look, is_dominated: b
     )  # fmt: skip
 
 
-def _error(estimate: Estimate) -> np.ndarray | None:
+def _error(estimate: Estimate) -> Errors:
     if estimate.low is None or estimate.high is None:
         return None
     return np.array([[estimate.value - estimate.low], [estimate.high - estimate.value]])

@@ -19,9 +19,19 @@ from typing import Any
 
 import torch
 
-from study.measure.metrics import METRICS, Metric, Reading, Subject, Watch
+from study.measure.metrics import METRICS
 from study.measure.metrics.latency import forward
-from study.measure.metrics.subject import Count, Derived, Isolated, SideBySide, first_line
+from study.measure.metrics.subject import (
+    Count,
+    Derived,
+    Isolated,
+    Metric,
+    Reading,
+    SideBySide,
+    Subject,
+    Watch,
+    first_line,
+)
 from study.measure.supervision import Ended, end_with_parent, fork
 from study.measure.timing import ACTIVITIES, Environment, Failed, Measured, Stage
 from study.records.environment import snapshot

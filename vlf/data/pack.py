@@ -18,10 +18,9 @@ that `packed` reads and that names what is packed in a study's identity, is writ
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import get_args
 
@@ -42,7 +41,7 @@ from vlf.data.datasets.packed import (
     write_index,
     write_pack,
 )
-from vlf.data.prefetch import CORES
+from vlf.data.prefetch import CORES, load_ahead
 from vlf.data.preparation.pack_source import PackError, Source, find_source
 from vlf.data.readers.container import VideoError
 
@@ -90,18 +89,23 @@ def pack(
     waiting = {}
     for name, item in videos.items():
         # Done as far as sizes tell; `--check` reads it all.
-        entry, packed = found.entries.get(name), pack_path(out, name)
-        is_packed = entry and packed.is_file() and packed.stat().st_size == entry.bytes
+        entry, path = found.entries.get(name), pack_path(out, name)
+        is_packed = entry and path.is_file() and path.stat().st_size == entry.bytes
         if not (entry and is_packed and item.path.stat().st_size == entry.source_bytes):
             waiting[name] = item
     out.mkdir(parents=True, exist_ok=True)
     columns = TextColumn("packing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+
+    def pack_one(name: str) -> Entry | str:
+        return _pack_one(source, waiting[name], pack_path(out, name), packing)
+
     with (
+        closing(load_ahead(pack_one, waiting, workers, 2 * workers)) as packed,
         (out / JOURNAL).open("a", encoding="utf-8") as journal,
         Progress(*columns, console=console, disable=console is None) as progress,
     ):
         task = progress.add_task("", total=len(videos), completed=len(videos) - len(waiting))
-        for name, made in _pack_all(source, waiting, out, packing, workers):
+        for name, made in zip(waiting, packed, strict=True):
             if isinstance(made, Entry):
                 journal.write(index_line(name, made))
                 journal.flush()
@@ -148,28 +152,8 @@ def _words(packing: Packing) -> str:
     return f"--size {packing.size} --quality {packing.quality} --chroma {packing.chroma}"
 
 
-def _pack_all(
-    source: Source, waiting: Mapping[str, Item], out: Path, packing: Packing, workers: int
-) -> Iterator[tuple[str, Entry | str]]:
-    """Each video as it is done, with its entry or what is wrong with it."""
-    queue = iter(waiting.items())
-    running: dict[Future[Entry | str], str] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                for name, item in islice(queue, 2 * workers - len(running)):
-                    target = pack_path(out, name)
-                    running[pool.submit(_pack_one, source, item, target, packing)] = name
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield running.pop(one), one.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _pack_one(source: Source, item: Item, target: Path, packing: Packing) -> Entry | str:
+    """The entry of a packed video, or what is wrong with it."""
     path = item.path
     try:
         film = source.open_film(item)  # by time, where its dataset takes frames by time

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, ModelConfig
-from vlf.weights.convert import Converter, name_keys, unwrapped
+from vlf.weights.convert import Converter, key_faults, name_keys, unwrapped
 from vlf.weights.described import check_described, check_said
 from vlf.weights.files import read_weights
 from vlf.weights.known import explain
@@ -143,11 +143,9 @@ def _check_classes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], class
 def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:
     missing = [key for key in own if key not in state]
     extra = [key for key in state if key not in own]
-    faults = [f"lacks {name_keys(missing)}"] if missing else []
-    faults += [f"has {name_keys(extra)}, which the model has not"] if extra else []
-    if faults:
+    if faults := key_faults(missing, extra, "the model"):
         headless = not extra and all(key.startswith(HEAD) for key in missing)
-        raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else fix}")
+        raise ValueError(f"{faults}; {NEW_HEAD if headless else fix}")
 
 
 def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:

@@ -1,7 +1,7 @@
 """Parts of layout converters: their type, renaming by a table, keys in an error."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
@@ -67,6 +67,13 @@ def printable(text: str) -> str:
     """Text of a file or a library on one line, without what a terminal would obey."""
     text = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def key_faults(missing: Sequence[str], extra: Sequence[str], whose: str) -> str:
+    """What is wrong with the keys of a file, of which a model lacks the extra ones; "" if none."""
+    faults = [f"lacks {name_keys(missing)}"] if missing else []
+    faults += [f"has {name_keys(extra)}, which {whose} has not"] if extra else []
+    return ", and ".join(faults)
 
 
 def one_line(error: BaseException) -> str:
