@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from vlf.config import ModelConfig, TimeSformerConfig, VideoListConfig, ViViTConfig
 from vlf.models import build_model
+from vlf.models.peers.transformers import Answer
 from vlf.weights import converters
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -105,19 +106,6 @@ def _widths(size: Size) -> dict[str, Any]:
     }
 
 
-class Logits(nn.Module):
-    """transformers' models, called as ours: (B, T, 3, H, W) -> (B, K)."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 3, H, W) -> (B, K)."""
-        logits: Tensor = self.net(clip).logits
-        return logits
-
-
 def _pair(config: ModelConfig, size: Size, peer: nn.Module) -> Pair:
     data = VideoListConfig(root="none", frames=size.frames, size=size.side, num_classes=CLASSES)
     generator = torch.Generator().manual_seed(0)
@@ -129,7 +117,7 @@ def _pair(config: ModelConfig, size: Size, peer: nn.Module) -> Pair:
     assert state is not None
     ours.load_state_dict(state)
     shape = (size.batch, size.frames, 3, size.side, size.side)
-    return Pair(ours, Logits(peer), torch.randn(shape, generator=generator))
+    return Pair(ours, Answer(peer), torch.randn(shape, generator=generator))
 
 
 def forward(model: nn.Module, clip: Tensor) -> Callable[[], object]:

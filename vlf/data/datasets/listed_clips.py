@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -66,6 +67,7 @@ def video_item(label: int, found: str | None, usual: str, where: str) -> Item:
     return Item(Path(found or usual), label, 0, None, where, "" if found else f'video: "{usual}"')
 
 
+Config = TypeVar("Config", bound=ListedData)
 OpenFilm = Callable[[Item], Film]
 
 
@@ -186,6 +188,23 @@ class ListedClips:
 
     def _blame(self, item: Item, error: VideoError) -> ConfigError:
         return ConfigError(f"data.{self.split}", f"{item.where}: {error}")
+
+
+def open_videos(
+    read_classes: Callable[[Config], tuple[str, ...]],
+    read_split: Callable[[Config, Split, tuple[str, ...]], Sequence[Item]],
+    config: Config,
+    split: Split,
+) -> ListedClips:
+    """One split of a dataset of videos without a validation split, which has no items.
+
+    Raises:
+        ConfigError: If a file is missing or a line cannot be read; later, from `load` and
+            `load_views`, if a video cannot be decoded.
+    """
+    classes = read_classes(config)
+    items = read_split(config, split, classes) if split != "val" else []
+    return ListedClips(config, split, classes, items, open_video)
 
 
 def settle(
