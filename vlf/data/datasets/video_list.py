@@ -41,14 +41,9 @@ class VideoList(ListedClips):
         self, config: VideoListConfig, split: Split, cache_bytes: int = CACHE_BYTES
     ) -> None:
         items, notes = read_list(config, split)
+        classes = read_classes(config)
         super().__init__(
-            config,
-            split,
-            read_classes(config),
-            items,
-            open_by_number,
-            notes,
-            cache_bytes=cache_bytes,
+            config, split, classes, items, open_by_number, notes, cache_bytes=cache_bytes
         )
 
 
