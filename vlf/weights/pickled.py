@@ -79,7 +79,7 @@ def _fill(target: Any, items: list[Any]) -> Any:
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's own unpickler (protocols 0 to 5), whose instructions make nothing but inert objects."""
+    """Python's own unpickler (protocols 0 to 5); what its instructions make is inert."""
 
     stack: list[Any]
 
