@@ -21,7 +21,7 @@ from analysis.figures.style import (
     width_of,
     wrapped,
 )
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import read_heads
 from analysis.results.results import Results, Variant
 
 MOST_PANELS = 12

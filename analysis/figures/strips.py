@@ -14,8 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from analysis.figures.style import is_page, new_figure, wrapped
-from analysis.results.artifacts import Arrays
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import Arrays, read_heads
 from analysis.results.results import Results, Variant
 
 MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.manage.garbage import GOING, Leftover, Survey, survey
-from study.manage.in_use import Traces, traces_of
+from study.manage.garbage import GOING, Leftover, Survey, Traces, survey, traces_of
 from study.records.files import sync_entries
 from study.records.text_table import print_rows
 from study.records.units import size
