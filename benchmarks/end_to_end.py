@@ -35,6 +35,7 @@ from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoFile
 from vlf.data.transforms import resize_frames
 from vlf.evaluate import normalize
+from vlf.models.pixels import IMAGENET
 
 CPU = torch.device("cpu")
 ALONE = "model alone"
@@ -73,14 +74,14 @@ def find_rows(files: Files, args: argparse.Namespace) -> dict[str, Answer]:
     model = build({"name": args.model, "backbone": args.backbone}, data.model_dump())
 
     def answer(views: Tensor) -> Tensor:
-        return model(normalize(views, CPU)).float().softmax(dim=1).mean(0, keepdim=True)
+        return model(normalize(views, CPU, IMAGENET)).float().softmax(dim=1).mean(0, keepdim=True)
 
     def of_files(config: ListedData) -> Answer:
         clips = open_clips(config, "test")
         clips._room = 0  # a test reads each video once: nothing is kept
         return lambda number: answer(clips.load_views(number))
 
-    ready = normalize(open_clips(data, "test").load_views(0), CPU)
+    ready = normalize(open_clips(data, "test").load_views(0), CPU, IMAGENET)
     return {ALONE: lambda number: model(ready), **{n: of_files(c) for n, c in configs.items()}}
 
 
