@@ -131,9 +131,8 @@ def wait_for(run: "subprocess.Popen[bytes]", condition, seconds: float) -> None:
 
 def is_writing(results: Path) -> bool:
     """Whether a draft is there that is not yet what it will be."""
-    return any(True for _ in results.glob("records/.*.draft")) or any(
-        True for _ in results.glob("attempts/*/*/*.draft")
-    )
+    patterns = ("records/.*.draft", "attempts/*/*/*.draft")
+    return any(path for pattern in patterns for path in results.glob(pattern))
 
 
 def children(pid: int) -> list[int]:

@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 from shared import ROOT, machine, options, plan_empty, run_command, run_session
@@ -72,7 +73,10 @@ def main() -> int:
         fill(study, 0, study.parent / "results")
         measure_command(study, "--status", args.rounds, f"{args.cells:,} cells, all done")
         if args.reported:
-            measure_report(Path(folder) / "reported", args.reported)
+            (Path(folder) / "reported").mkdir()
+            reported = write_study(Path(folder) / "reported", args.reported)
+            fill(reported, 200, reported.parent / "results")
+            measure_command(reported, "", 1, f"{args.reported:,} cells, all done")
         measure_jobs("inline", Path(folder) / "inline", args.jobs)
         measure_jobs("process", Path(folder) / "process", max(1, args.jobs // 20))
     return 0
@@ -98,14 +102,6 @@ def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
     )
 
 
-def measure_report(folder: Path, cells: int) -> None:
-    """A study that is finished, run again: a plan, and its report."""
-    folder.mkdir()
-    study = write_study(folder, cells)
-    fill(study, 200, study.parent / "results")
-    measure_command(study, "", 1, f"{cells:,} cells, all done")
-
-
 def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
     """Print what empty jobs cost, and what they leave behind."""
     from rich.console import Console
@@ -124,7 +120,9 @@ def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
     after, kept = memory_mib(), sum(one.status == "done" for one in session.outcomes())
     session.ended.clear()  # what the report will read
     gc.collect()
-    left = children() - {resource_tracker(), fork_server()}
+    # Python's own helpers live as long as this process.
+    helpers = resource_tracker._resource_tracker._pid, forkserver._forkserver._forkserver_pid
+    left = children() - set(helpers)
     print(
         f"{jobs:,} empty jobs, {executor}: {1e3 * wall / jobs:.1f} ms a job, {kept:,} done; "
         f"open files {files} -> {open_files()}, processes left {len(left)}, "
@@ -155,20 +153,6 @@ def children() -> set[int]:
     """Processes of this one that live."""
     path = Path(f"/proc/self/task/{os.getpid()}/children")
     return set(map(int, path.read_text().split()))
-
-
-def resource_tracker() -> int | None:
-    """Python's own helper, which lives as long as this process."""
-    from multiprocessing import resource_tracker as module
-
-    return module._resource_tracker._pid
-
-
-def fork_server() -> int | None:
-    """Serves every job, and lives as long as this process."""
-    from multiprocessing import forkserver as module
-
-    return module._forkserver._forkserver_pid
 
 
 if __name__ == "__main__":
