@@ -8,14 +8,11 @@ rounds are independent or correlated. Second: one model twice in one timing run,
 how often the interval of its ratio to itself holds 1.
 """
 
-import argparse
 import math
 import statistics as plain
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from shared import build, machine, options
 
 import numpy as np
 import torch
@@ -25,10 +22,7 @@ from scipy.stats import binom, norm, t
 from analysis.stats.estimates import median_interval, median_ratio
 from study.measure.metrics.latency import measure_latency
 from study.measure.metrics.subject import Subject, Watch
-from study.records.environment import device_model
 from study.spec.settings import CostConfig
-from vlf.config import RunConfig
-from vlf.models import build_model
 
 Floats = NDArray[np.float64]
 SLOW = 0.2  # share of rounds that a neighbour disturbs, in the mixture
@@ -45,11 +39,8 @@ DISTRIBUTIONS: dict[str, Callable[[Floats], Floats]] = {  # of a standard normal
 
 def main() -> None:
     """Simulate, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--simulations", type=int, default=4000)
-    parser.add_argument("--repetitions", type=int, default=200, help="of A/A")
-    parser.add_argument("--rounds", type=int, default=40, help="of A/A")
-    args = parser.parse_args()
+    counts = {"repetitions": (200, "of A/A"), "rounds": (40, "of A/A")}
+    args = options(__doc__, simulations=4000, **counts).parse_args()
     print_coverage(args.simulations)
     print_same_against_itself(args.repetitions, args.rounds)
 
@@ -65,9 +56,8 @@ def print_coverage(simulations: int) -> None:
                 rng = np.random.default_rng(rounds)
                 series = make(correlated(rng, correlation, simulations, rounds))
                 truth = float(make(np.zeros(1))[0])
-                found = [median_interval(one) for one in series]
-                low = np.array([one.low for one in found], dtype=float)
-                high = np.array([one.high for one in found], dtype=float)
+                intervals = np.array([median_interval(one)[1:3] for one in series], dtype=float)
+                low, high = intervals.T
                 coverage = np.mean((low <= truth) & (truth <= high))
                 known = 2 * 1.96 * float(np.median(series, axis=1).std())
                 width = float(np.median(high - low)) / known
@@ -85,11 +75,8 @@ def correlated(rng: np.random.Generator, correlation: float, runs: int, rounds: 
 def print_same_against_itself(repetitions: int, rounds: int) -> None:
     """One model under two names; how often its ratio to itself is "no difference"."""
     torch.set_num_threads(1)
-    config = RunConfig.model_validate({"model": {"name": "vlf"}})
-    torch.manual_seed(0)
-    model = build_model(config.model, config.data).eval()
-    data = config.data
-    clip = torch.randn(1, data.frames, 3, data.size, data.size)
+    model = build({"name": "vlf"}, {"name": "motion"})
+    clip = torch.randn(1, model.frames, 3, model.size, model.size)
     subjects = [Subject(name, model, clip) for name in ("A", "A again")]
     protocol = CostConfig(batch_sizes=[1], rounds=rounds)
     holds, widths, values = 0, [], []
@@ -101,14 +88,11 @@ def print_same_against_itself(repetitions: int, rounds: int) -> None:
             for one in readings[name].measurements
         )
         ratio = median_ratio(second, first)
-        assert ratio is not None
-        assert ratio.low is not None
-        assert ratio.high is not None
         holds += ratio.low <= 1 <= ratio.high
         widths.append(ratio.high - ratio.low)
         values.append(abs(ratio.value - 1))
     low, high = binom.interval(0.95, repetitions, 0.95)
-    print(f"\n{device_model('cpu')}, torch {torch.__version__}: the same model twice, {rounds}")
+    print(f"\n{machine()}: the same model twice, {rounds}")
     print(f"rounds, {repetitions} repetitions: no difference in {holds}, expected at 95 %: ")
     print(f"{low:.0f} to {high:.0f}; median width of the interval {plain.median(widths):.4f},")
     print(f"median distance of the ratio from 1 {plain.median(values):.4f}")

@@ -16,22 +16,18 @@ gives, among its neighbours in time; the mean difference of pixels is shown. The
 """
 
 import argparse
-import os
-import platform
-import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 from time import perf_counter, process_time, sleep
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from shared import Turn, machine, medians, options, ratio_quartiles, take_turns
 
 import av
 import numpy as np
@@ -46,6 +42,7 @@ from vlf.data.footage import find_films
 from vlf.data.pack import pack
 from vlf.data.prefetch import load_ahead
 from vlf.data.preparation.pack_source import find_source
+from vlf.data.preparation.write_video import write_video
 from vlf.data.readers.container import VideoError, open_stream
 from vlf.data.readers.films import VideoFile
 from vlf.data.readers.index import read_index
@@ -56,14 +53,6 @@ from vlf.data.transforms import crop_clip, resize_frames
 FRAMES, SIDE, SIZE = 8, 128, 112
 STEP_S = 0.03
 Read = Callable[[int], Tensor]  # number of a video -> (T, 3, S, S)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one clip takes in one round, on the clock and of the processor."""
-
-    wall_ms: float
-    cpu_ms: float
 
 
 @dataclass(frozen=True)
@@ -88,26 +77,18 @@ def make_files(folder: Path, films: Sequence[Path], args: argparse.Namespace) ->
         frames = [*film.iterate(0, min(length, film.count()))]
         there_and_back = islice(cycle([*frames, *frames[-2:0:-1]]), number, number + length)
         paths.append(folder / f"{number}.mp4")
-        encode(paths[-1], there_and_back, args)
+        shown = (shrink(frame, args.height) for frame in there_and_back)
+        # As videos are: H.264 at crf 23, half the colour.
+        how = {"crf": 23, "chroma": False, "preset": "medium", "g": str(args.gop)}
+        write_video(paths[-1], shown, args.fps, **how)
     (folder / "test.txt").write_text("".join(f"{path.name} 0\n" for path in paths))
     return Files(folder, tuple(paths))
 
 
-def encode(path: Path, frames: Any, args: argparse.Namespace) -> None:
-    """H.264 at crf 23, half the colour: as videos are."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(args.fps))
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "23", "preset": "medium", "g": str(args.gop)}
-        for number, frame in enumerate(frames):
-            small = resize_frames(frame[None], args.height)[0].permute(1, 2, 0).numpy()
-            small = np.ascontiguousarray(
-                small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
-            )
-            if number == 0:
-                stream.height, stream.width = small.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="rgb24")))
-        container.mux(stream.encode())
+def shrink(frame: Frames, side: int) -> Frames:
+    """A frame of that short side, its other one even."""
+    small = resize_frames(frame[None], side)[0].permute(1, 2, 0).numpy()
+    return small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
 
 
 def of_pyav(files: Files) -> Read:
@@ -255,18 +236,16 @@ def exact(files: Files, read: Read) -> tuple[int, float]:
     return wrong, statistics.mean(differences)
 
 
-def compare(readers: dict[str, Read], videos: int, rounds: int) -> dict[str, list[Turn]]:
-    """What a clip takes of each reader in each round."""
-    order = random.Random(0)
-    found: dict[str, list[Turn]] = {name: [] for name in readers}
-    for _ in range(rounds):
-        for name in order.sample([*readers], len(readers)):
-            start, cpu = perf_counter(), process_time()
-            for number in range(videos):
-                readers[name](number)
-            ms = 1e3 / videos
-            found[name].append(Turn(ms * (perf_counter() - start), ms * (process_time() - cpu)))
-    return found
+def time_clips(readers: Mapping[str, Read], videos: int, rounds: int) -> dict[str, list[Turn]]:
+    """Time of one clip of each reader in each round, in which each reads every video."""
+    calls = {
+        name: lambda read=read: [read(number) for number in range(videos)]
+        for name, read in readers.items()
+    }
+    return {
+        name: [Turn(wall / videos, cpu / videos) for wall, cpu in turns]
+        for name, turns in take_turns(calls, rounds).items()
+    }
 
 
 def wait_for(read: Read, videos: int, loaders: int, clips: int) -> float:
@@ -293,9 +272,7 @@ def time_index(paths: Sequence[Path]) -> float:
 
 def ratio_to(base: Sequence[Turn], turns: Sequence[Turn], what: str) -> str:
     """Median of the rounds' ratios, and their quartiles."""
-    pairs = zip(base, turns, strict=True)
-    ratios = [getattr(one, what) / getattr(other, what) for one, other in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    low, middle, high = ratio_quartiles(base, turns, what)
     return f"{middle:.1f} ({low:.1f} to {high:.1f})"
 
 
@@ -305,18 +282,17 @@ def report(files: Files, args: argparse.Namespace) -> None:
     if not readers:
         raise VideoError(f"--only {' '.join(args.only)}: nothing of that to time here")
     checked = {name: exact(files, read) for name, read in readers.items()}
-    times = compare(readers, len(files.paths), args.rounds)
+    times = time_clips(readers, len(files.paths), args.rounds)
     first = next(iter(readers))
     base, ratio = times[first], f"times {first.partition(' (')[0]}"
     print(f"\n| reader | clips/s | ms | {ratio} | CPU, ms | {ratio} | wrong frames | pixels |")
     print("|---|---|---|---|---|---|---|---|")
     for name, turns in times.items():
-        wall, cpu = ([getattr(turn, what) for turn in turns] for what in ("wall_ms", "cpu_ms"))
         ratios = [ratio_to(base, turns, what) for what in ("wall_ms", "cpu_ms")]
-        ms = statistics.median(wall)
+        ms, cpu_ms = medians(turns)
         wrong, difference = checked[name]
         print(
-            f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {ratios[0]} | {statistics.median(cpu):.2f} "
+            f"| {name} | {1e3 / ms:.0f} | {ms:.2f} | {ratios[0]} | {cpu_ms:.2f} "
             f"| {ratios[1]} | {wrong} of {FRAMES * len(files.paths)} | {difference:.2f} |"
         )
     print(f"\nThe index that seeks need, once a video: {time_index(files.paths):.1f} ms of CPU")
@@ -336,21 +312,11 @@ LOADERS = (0, 1, 2, 4)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print two Markdown tables; 0, or 2 for a wrong option or film."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    numbers = {"videos": 6, "height": 240, "fps": 30, "gop": 32, "rounds": 20, "clips": 60}
+    parser = options(__doc__, **numbers, seconds=(10.0, "of each video"))
     parser.add_argument("films", type=Path, nargs="*", metavar="VIDEO")
-    numbers = (
-        ("videos", 6),
-        ("height", 240),
-        ("fps", 30),
-        ("gop", 32),
-        ("rounds", 20),
-        ("clips", 60),
-    )
-    for name, default in numbers:
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
     help_ = "time readers whose name holds one of these (all)"
     parser.add_argument("--only", nargs="+", default=[""], metavar="WORD", help=help_)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
     args = parser.parse_args(argv)
     if args.rounds < 2:
         parser.error(f"--rounds: must be at least 2, for quartiles; got {args.rounds}")
@@ -361,22 +327,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             files = make_files(Path(name), films, args)
             packing = Packing(SIDE)
             pack(find_source(files.folder / "test.txt", None), files.folder / "packed", packing)
-            sizes = [sum(p.stat().st_size for p in some) / 2**20 for some in _both(files)]
+            both = files.paths, files.folder.rglob("*.pack")
+            sizes = [sum(path.stat().st_size for path in paths) / 2**20 for paths in both]
             print(
                 f"{args.videos} videos of {args.seconds:g} s at {args.fps} fps, {args.height} "
                 f"pixels high, GOP {args.gop}: {sizes[0]:.1f} MiB, packed {sizes[1]:.1f} MiB; "
-                f"PyAV {av.__version__}, {platform.machine()}, {os.cpu_count()} cores, "
-                f"load {os.getloadavg()[0]:.1f}"
+                f"PyAV {av.__version__}, {machine()}"
             )
             report(files, args)
     except VideoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _both(files: Files) -> tuple[Sequence[Path], Sequence[Path]]:
-    return files.paths, [*files.folder.rglob("*.pack")]
 
 
 if __name__ == "__main__":

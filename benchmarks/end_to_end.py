@@ -13,25 +13,19 @@ are random: they change no time.
 """
 
 import argparse
-import os
-import random
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter, process_time
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from shared import Turn, build, machine, medians, options
 
 import torch
-from decode import Files, Turn, make_files, ratio_to
+from decode import Files, make_files, ratio_to, time_clips
 from PIL import Image
 from torch import Tensor
 
-from study.records.environment import device_model
-from vlf.config import FramesConfig, ListedData, PackedConfig, RunConfig, VideoListConfig
+from vlf.config import FramesConfig, ListedData, PackedConfig, VideoListConfig
 from vlf.data import open_clips
 from vlf.data.datasets.packed import Packing
 from vlf.data.footage import find_films
@@ -41,7 +35,7 @@ from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import VideoFile
 from vlf.data.transforms import resize_frames
 from vlf.evaluate import normalize
-from vlf.models import build_model
+from vlf.models.pixels import IMAGENET
 
 CPU = torch.device("cpu")
 ALONE = "model alone"
@@ -77,34 +71,18 @@ def find_rows(files: Files, args: argparse.Namespace) -> dict[str, Answer]:
     }
     configs = {name: kind(root=str(at), **same, **shape) for name, (kind, at) in roots.items()}
     data = next(iter(configs.values()))
-    section = {"name": args.model, "backbone": args.backbone}
-    run = RunConfig.model_validate({"data": data.model_dump(), "model": section})
-    model = build_model(run.model, run.data).eval()
+    model = build({"name": args.model, "backbone": args.backbone}, data.model_dump())
 
     def answer(views: Tensor) -> Tensor:
-        return model(normalize(views, CPU)).float().softmax(dim=1).mean(0, keepdim=True)
+        return model(normalize(views, CPU, IMAGENET)).float().softmax(dim=1).mean(0, keepdim=True)
 
     def of_files(config: ListedData) -> Answer:
         clips = open_clips(config, "test")
         clips._room = 0  # a test reads each video once: nothing is kept
         return lambda number: answer(clips.load_views(number))
 
-    ready = normalize(open_clips(data, "test").load_views(0), CPU)
+    ready = normalize(open_clips(data, "test").load_views(0), CPU, IMAGENET)
     return {ALONE: lambda number: model(ready), **{n: of_files(c) for n, c in configs.items()}}
-
-
-def measure(rows: dict[str, Answer], videos: int, rounds: int) -> dict[str, list[Turn]]:
-    """What a clip takes of each row in each round; a first round is not counted."""
-    order = random.Random(0)
-    found: dict[str, list[Turn]] = {name: [] for name in rows}
-    for _ in range(rounds + 1):
-        for name in order.sample([*rows], len(rows)):
-            start, cpu = perf_counter(), process_time()
-            for number in range(videos):
-                rows[name](number)
-            ms = 1e3 / videos
-            found[name].append(Turn(ms * (perf_counter() - start), ms * (process_time() - cpu)))
-    return {name: turns[1:] for name, turns in found.items()}
 
 
 def report(found: dict[str, list[Turn]]) -> None:
@@ -113,34 +91,18 @@ def report(found: dict[str, list[Turn]]) -> None:
     print("|---|---:|---:|---:|---:|")
     alone = found[ALONE]
     for name, turns in found.items():
-        wall, cpu = (
-            statistics.median(getattr(turn, what) for turn in turns)
-            for what in ("wall_ms", "cpu_ms")
-        )
+        wall, cpu = medians(turns)
         times = "1" if name == ALONE else ratio_to(turns, alone, "cpu_ms")
         print(f"| {name} | {1e3 / wall:.1f} | {wall:.1f} | {cpu:.1f} | {times} |")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a Markdown table; 0, or 2 for a wrong film."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    numbers = {"videos": 4, "frames": 8, "size": 112, "height": 240, "fps": 30, "gop": 32}
+    parser = options(__doc__, backbone="timm:resnet18", **numbers, rounds=12, seconds=10.0)
     parser.add_argument("--model", default="tsm", choices=("tsn", "tsm", "vlf"))
-    parser.add_argument("--backbone", default="timm:resnet18")
-    numbers = (
-        ("videos", 4),
-        ("frames", 8),
-        ("size", 112),
-        ("height", 240),
-        ("fps", 30),
-        ("gop", 32),
-        ("rounds", 12),
-    )
-    for name, default in numbers:
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each video (10)")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     try:
         with tempfile.TemporaryDirectory() as name, torch.inference_mode():
             files = make_files(Path(name), find_films(), args)
@@ -148,10 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(
                 f"{args.model} with {args.backbone}, {args.frames}x{args.size}, batch 1; "
                 f"{args.videos} videos of {args.seconds:g} s, {args.height} pixels high; "
-                f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}, "
-                f"1 thread, load {os.getloadavg()[0]:.1f}\n"
+                f"{machine()}\n"
             )
-            report(measure(rows, args.videos, args.rounds))
+            found = time_clips(rows, args.videos, args.rounds + 1)
+            report({name: turns[1:] for name, turns in found.items()})  # the first warms up
     except VideoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

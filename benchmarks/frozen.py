@@ -14,15 +14,12 @@ one thread each, taking turns, since other work on the machine disturbs what is 
 """
 
 import argparse
-import platform
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter, process_time
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from shared import machine, options, timed
 
 import torch
 from torch import Tensor
@@ -44,22 +41,11 @@ CELLS: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Took:
-    """A training run and its test."""
-
-    scores: Tensor
-    wall_s: float
-    cpu_s: float
-
-
-def run(config: RunConfig, seed: int, folder: Path, features: Path | None) -> Took:
-    """Train and test as a study's job does."""
-    wall, cpu = perf_counter(), process_time()
+def run(config: RunConfig, seed: int, folder: Path, features: Path | None) -> Tensor:
+    """Train and test as a study's job does; the scores."""
     trained = train_model(config, seed, CPU, checkpoint=folder / "c.pt", features=features)
     model, clips = trained.reading(open_clips(config.data, "test"), "test")
-    scores = evaluate(model, clips, CPU, "fp32").scores
-    return Took(scores, perf_counter() - wall, process_time() - cpu)
+    return evaluate(model, clips, CPU, "fp32").scores
 
 
 def config_of(model: dict[str, Any], root: Path, args: argparse.Namespace, views: int) -> RunConfig:
@@ -76,53 +62,46 @@ def measure(args: argparse.Namespace, folder: Path) -> bool:
     counts = {"train_clips": args.train, "val_clips": args.test, "test_clips": args.test}
     clips = MotionConfig(frames=args.frames, size=args.size, **counts)
     export(clips, folder / "clips", "h264")  # with a margin to crop from
-    walls = dict.fromkeys(("anew", "kept", "plain"), 0.0)
-    cpus = dict.fromkeys(walls, 0.0)
+    spent = {kind: torch.zeros(2) for kind in ("anew", "kept", "plain")}  # clock, processor; s
     same = True
     print("| cell | seed | anew, s | kept, s | times | same scores |\n|---|--:|--:|--:|--:|---|")
     for seed in range(args.seeds):
         for name, model in CELLS.items():
-            config = config_of(model, folder / "clips", args, args.views)
-            kept = run(config, seed, folder, folder / "features")
-            anew = run(config, seed, folder, None)
-            equal = torch.equal(kept.scores, anew.scores)
-            same &= equal
-            runs = {"anew": anew, "kept": kept}
-            if seed == 0:
-                fresh = config_of(model, folder / "clips", args, 0)
-                runs["plain"] = run(fresh, seed, folder, None)
-            for kind, took in runs.items():
-                walls[kind] += took.wall_s
-                cpus[kind] += took.cpu_s
-            ratio = f"{anew.wall_s / kept.wall_s:.1f}"
-            cells = (name, seed, f"{anew.wall_s:.1f}", f"{kept.wall_s:.1f}", ratio)
-            print(f"| {' | '.join(map(str, cells))} | {'yes' if equal else 'NO'} |", flush=True)
-    walls["plain"] *= args.seeds
-    cpus["plain"] *= args.seeds
+            ways = {"kept": (args.views, folder / "features"), "anew": (args.views, None)}
+            ways |= {"plain": (0, None)} if seed == 0 else {}
+            scores = {}
+            for kind, (views, features) in ways.items():
+                config = config_of(model, folder / "clips", args, views)
+                scores[kind], turn = timed(run, config, seed, folder, features)
+                ways[kind] = torch.tensor(turn) / 1e3
+                spent[kind] += ways[kind] * (args.seeds if kind == "plain" else 1)
+            same &= (equal := torch.equal(scores["kept"], scores["anew"]))
+            anew, kept = (float(ways[kind][0]) for kind in ("anew", "kept"))
+            times = f"{anew:.1f} | {kept:.1f} | {anew / kept:.1f}"
+            print(f"| {name} | {seed} | {times} | {'yes' if equal else 'NO'} |", flush=True)
     print("\n| all runs | wall, s | times kept | processor, s | times kept |")
     print("|---|--:|--:|--:|--:|")
-    for kind in walls:
-        told = (walls[kind], walls[kind] / walls["kept"], cpus[kind], cpus[kind] / cpus["kept"])
-        print(f"| {kind} | {told[0]:.0f} | {told[1]:.1f} | {told[2]:.0f} | {told[3]:.1f} |")
+    for kind, (wall, cpu) in spent.items():
+        ratios = wall / spent["kept"][0], cpu / spent["kept"][1]
+        print(f"| {kind} | {wall:.0f} | {ratios[0]:.1f} | {cpu:.0f} | {ratios[1]:.1f} |")
     print(f"features: {stored_bytes(folder / 'features') / 2**20:.1f} MiB")
     return same
 
 
 def main() -> int:
     """Return 0 if kept features have changed no prediction."""
-    summary, details = (__doc__ or "").split("\n", 1)
-    parser = argparse.ArgumentParser(
-        description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--train", type=int, default=32, help="training clips")
-    parser.add_argument("--test", type=int, default=10, help="test clips, and as many to validate")
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--views", type=int, default=2, help="stored views of a training clip")
-    parser.add_argument("--seeds", type=int, default=2)
-    args = parser.parse_args()
-    print(f"{platform.machine()}, torch {torch.__version__}, one thread; {vars(args)}\n")
+    args = options(
+        __doc__,
+        train=(32, "training clips"),
+        test=(10, "test clips, and as many to validate"),
+        views=(2, "stored views of a training clip"),
+        frames=8,
+        size=64,
+        epochs=10,
+        seeds=2,
+    ).parse_args()
+    torch.set_num_threads(1)
+    print(f"{machine()}; {vars(args)}\n")
     with tempfile.TemporaryDirectory() as folder:
         return 0 if measure(args, Path(folder)) else 1
 

@@ -9,7 +9,6 @@ run has to finish it: every cell recorded once, with the accuracy and prediction
 the undisturbed run. Then the folder is deleted and it starts anew.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -23,9 +22,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
+from shared import ROOT, options, run_command
 
-ROOT = Path(__file__).resolve().parents[1]
+import numpy as np
 
 STUDY = """\
 question: What is left after a kill?
@@ -48,12 +47,13 @@ Answers = dict[tuple[str, int], tuple[float, str]]
 
 def main() -> int:
     """Kill, check, print; 1 if anything was lost, doubled or changed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=30, help="stop after so long")
-    parser.add_argument("--each", type=int, default=5, help="kills before a run must finish")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = options(
+        __doc__,
+        kills=200,
+        minutes=(30.0, "stop after so long"),
+        each=(5, "kills before a run must finish"),
+        seed=0,
+    ).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return kill_and_check(Path(folder), args.kills, args.minutes, args.each, args.seed)
 
@@ -90,26 +90,17 @@ def kill_and_check(folder: Path, kills: int, minutes: float, each: int, seed: in
     return 1 if faults else 0
 
 
-def command(study: Path, results: Path) -> list[str]:
-    """The command as a person types it."""
-    return [sys.executable, str(ROOT / "run_study.py"), str(study), "--results", str(results)]
-
-
 def finish(study: Path, results: Path) -> str:
     """A plain run to its end; what it printed."""
-    done = subprocess.run(command(study, results), capture_output=True, text=True)
-    if done.returncode not in (0, 1) or "Traceback" in done.stderr:
-        sys.exit(f"a plain run ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return run_command("run_study.py", study, "--results", results, codes=(0, 1)).stdout
 
 
 def kill_once(study: Path, results: Path, whole_s: float, rng: random.Random) -> str:
     """Start a run and kill it, or a part of it; what was done, "" if it had ended before."""
     who, when = rng.choice(WHO), rng.choice(WHEN)
+    command = [sys.executable, str(ROOT / "run_study.py"), str(study), "--results", str(results)]
     with tempfile.TemporaryFile() as out:
-        run = subprocess.Popen(
-            command(study, results), stdout=out, stderr=out, start_new_session=True
-        )
+        run = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
         wait_s = rng.uniform(0, whole_s)
         if when == "time":
             wait_for(run, lambda: False, wait_s)
@@ -140,9 +131,8 @@ def wait_for(run: "subprocess.Popen[bytes]", condition, seconds: float) -> None:
 
 def is_writing(results: Path) -> bool:
     """Whether a draft is there that is not yet what it will be."""
-    return any(True for _ in results.glob("records/.*.draft")) or any(
-        True for _ in results.glob("attempts/*/*/*.draft")
-    )
+    patterns = ("records/.*.draft", "attempts/*/*/*.draft")
+    return any(path for pattern in patterns for path in results.glob(pattern))
 
 
 def children(pid: int) -> list[int]:

@@ -10,21 +10,13 @@ while slows both; the table shows the median of the rounds' ratios with its quar
 anything is timed the logits of a pair are compared.
 """
 
-import argparse
 import os
-import platform
-import random
-import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
 from typing import Any, Literal
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads slow a busy machine
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from shared import machine, medians, options, ratio_quartiles, take_turns
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +24,11 @@ from torch.nn import functional as F
 
 from vlf.config import ModelConfig, TimeSformerConfig, VideoListConfig, ViViTConfig
 from vlf.models import build_model
+from vlf.models.peers.transformers import Answer
 from vlf.weights import converters
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 CLASSES = 10
-ROUNDS = 20
 TOLERANCE = 1e-4  # of logits; the differential tests hold them to 1e-5
 
 
@@ -74,13 +67,8 @@ def timesformer(attention: Literal["divided", "joint"], size: Size) -> Pair:
     from transformers import TimesformerConfig, TimesformerForVideoClassification
 
     kinds = {"divided": "divided_space_time", "joint": "joint_space_time"}
-    config = TimesformerConfig(
-        image_size=size.side,
-        patch_size=size.patch,
-        num_frames=size.frames,
-        attention_type=kinds[attention],
-        **_widths(size),
-    )
+    kind = {"patch_size": size.patch, "attention_type": kinds[attention]}
+    config = TimesformerConfig(**kind, **_widths(size))
     ours = TimeSformerConfig(attention=attention, depth=size.depth, **_shape(size))
     return _pair(ours, size, TimesformerForVideoClassification(config))
 
@@ -89,12 +77,7 @@ def vivit(size: Size) -> Pair:
     """Beside transformers' `VivitForVideoClassification`: the joint encoder."""
     from transformers import VivitConfig, VivitForVideoClassification
 
-    config = VivitConfig(
-        image_size=size.side,
-        num_frames=size.frames,
-        tubelet_size=(2, size.patch, size.patch),
-        **_widths(size),
-    )
+    config = VivitConfig(tubelet_size=(2, size.patch, size.patch), **_widths(size))
     ours = ViViTConfig(encoder="joint", depth=size.depth, activation="gelu_tanh", **_shape(size))
     return _pair(ours, size, VivitForVideoClassification(config))
 
@@ -107,35 +90,20 @@ PAIRS: dict[str, Callable[[Size], Pair]] = {
 
 
 def _shape(size: Size) -> dict[str, Any]:
-    return {
-        "patch": size.patch,
-        "width": size.width,
-        "heads": size.heads,
-        "mlp_ratio": size.ratio,
-    }
+    names = {"patch": "patch", "width": "width", "heads": "heads", "mlp_ratio": "ratio"}
+    return {ours: getattr(size, name) for ours, name in names.items()}
 
 
 def _widths(size: Size) -> dict[str, Any]:
     return {
+        "image_size": size.side,
+        "num_frames": size.frames,
         "num_labels": CLASSES,
         "hidden_size": size.width,
         "num_hidden_layers": size.depth,
         "num_attention_heads": size.heads,
         "intermediate_size": int(size.width * size.ratio),
     }
-
-
-class Logits(nn.Module):
-    """transformers' models, called as ours: (B, T, 3, H, W) -> (B, K)."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """(B, T, 3, H, W) -> (B, K)."""
-        logits: Tensor = self.net(clip).logits
-        return logits
 
 
 def _pair(config: ModelConfig, size: Size, peer: nn.Module) -> Pair:
@@ -149,7 +117,7 @@ def _pair(config: ModelConfig, size: Size, peer: nn.Module) -> Pair:
     assert state is not None
     ours.load_state_dict(state)
     shape = (size.batch, size.frames, 3, size.side, size.side)
-    return Pair(ours, Logits(peer), torch.randn(shape, generator=generator))
+    return Pair(ours, Answer(peer), torch.randn(shape, generator=generator))
 
 
 def forward(model: nn.Module, clip: Tensor) -> Callable[[], object]:
@@ -181,21 +149,6 @@ def training_step(model: nn.Module, clip: Tensor) -> Callable[[], object]:
 WORK = {"forward": forward, "training step": training_step}
 
 
-def compare(calls: Sequence[Callable[[], object]], rounds: int) -> list[list[float]]:
-    """Milliseconds of each call in each round; a round is a turn of each, in random order."""
-    order = random.Random(0)
-    found: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(rounds):
-        for index in order.sample(range(len(calls)), len(calls)):
-            calls[index]()  # the caches hold this model, not the one before it
-            start = perf_counter()
-            calls[index]()
-            found[index].append((perf_counter() - start) * 1e3)
-    return found
-
-
 def difference(pair: Pair) -> float:
     """Largest difference of logits.
 
@@ -216,8 +169,8 @@ def measure_peak(rounds: int = 5) -> float:
     conv = nn.Conv2d(256, 256, 3, padding=1).to(memory_format=torch.channels_last)
     flops = 2 * 8 * 28 * 28 * 256 * 256 * 9
     with torch.inference_mode():
-        (times,) = compare([lambda: conv(x)], rounds)
-    return flops / min(times) / 1e6
+        turns = take_turns({"": lambda: conv(x)}, rounds, untimed=1)[""]
+    return flops / min(turn.wall_ms for turn in turns) / 1e6
 
 
 def report(name: str, size_name: str, rounds: int) -> None:
@@ -225,37 +178,28 @@ def report(name: str, size_name: str, rounds: int) -> None:
     pair = PAIRS[name](SIZES[size_name])
     largest = difference(pair)
     for work, prepare in WORK.items():
-        calls = [prepare(model, pair.clip) for model in (pair.ours, pair.theirs)]
-        ours, theirs = compare(calls, rounds)
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
+        calls = {side: prepare(getattr(pair, side), pair.clip) for side in ("ours", "theirs")}
+        turns = take_turns(calls, rounds, untimed=1)
+        low, middle, high = ratio_quartiles(turns["ours"], turns["theirs"], "wall_ms")
+        ours_ms, theirs_ms = (medians(turns[side]).wall_ms for side in calls)
         print(
-            f"| {name} | {size_name} | {work} | {statistics.median(ours):.2f} "
-            f"| {statistics.median(theirs):.2f} | {middle:.2f} | {low:.2f} to {high:.2f} "
-            f"| {largest:.0e} |",
+            f"| {name} | {size_name} | {work} | {ours_ms:.2f} | {theirs_ms:.2f} | {middle:.2f} "
+            f"| {low:.2f} to {high:.2f} | {largest:.0e} |",
             flush=True,
         )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print one Markdown table; 0, or 2 for a wrong option."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", help="pairs whose name holds this")
-    parser.add_argument(
-        "--full", action="store_true", help="published sizes, too; many minutes, 10 GB"
-    )
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
-    parser.add_argument("--threads", type=int, default=1, help="default 1")
+    parser = options(__doc__, only=("", "pairs whose name holds this"), rounds=20, threads=1)
+    parser.add_argument("--full", action="store_true", help="published sizes, too; 10 GB")
     args = parser.parse_args(argv)
     names = [name for name in PAIRS if args.only in name]
     if not names:
         parser.error(f'--only: no pair holds "{args.only}" (allowed: {", ".join(PAIRS)})')
     torch.set_num_threads(args.threads)
-    print(
-        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, "
-        f"{platform.machine()}, {args.threads} thread(s), load {os.getloadavg()[0]:.1f}; "
-        f"peak (3x3 convolution) {measure_peak():.0f} GFLOP/s\n"
-    )
+    how = f"{torch.backends.cpu.get_cpu_capability()}, {args.threads} thread(s)"
+    print(f"{machine()}, {how}; peak (3x3 convolution) {measure_peak():.0f} GFLOP/s\n")
     print("| pair | size | work | ours, ms | theirs, ms | ratio | quartiles | difference |")
     print("|---|---|---|---|---|---|---|---|")
     for name in names:

@@ -12,32 +12,26 @@ ended, since their own waiting sleeps a second. What a way does for its job, and
 disk, is in its row.
 """
 
-import argparse
+import contextlib
 import importlib.util
 import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from shared import machine, options, plan_empty, run_command, run_session
 
 from benchmarks.nothing import nothing
 
 POLL_S = 0.005
-STUDY = """\
-question: What does a job that does nothing cost?
-base: {{data: {{name: motion, frames: 4, size: 32}}, model: {{name: tsn}}}}
-factors: {{data.seed: [{seeds}]}}
-run: {{device: cpu, executor: {executor}, workers: 1}}
-"""
 
 
 class Stamp(NamedTuple):
@@ -55,27 +49,12 @@ def stamp() -> Stamp:
     return Stamp(time.perf_counter(), time.process_time())
 
 
-def ours_inline(folder: Path, jobs: int) -> Stamps:
+def ours(executor: str, folder: Path, jobs: int) -> Stamps:
     """The session of run_study.py without costs, planned before the first job."""
-    return _ours(folder, jobs, "inline")
-
-
-def ours_process(folder: Path, jobs: int) -> Stamps:
-    """The same, forked from a server that has imported torch."""
-    return _ours(folder, jobs, "process")
-
-
-def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
-    import dataclasses
-
     from rich.console import Console
 
     from benchmarks.nothing.job import run_nothing
-    from study.plan.planner import Choice, make_plan
-    from study.records.store import Store
-    from study.run.session import Session, Work
-    from study.spec.grid import expand
-    from study.spec.study import load_study
+    from study.run.session import Session
 
     class Watched(Session):
         """Takes the time of each outcome."""
@@ -90,16 +69,10 @@ def _ours(folder: Path, jobs: int, executor: str) -> Stamps:
             stamps.append(stamp())
 
     stamps: Stamps = []
-    path = folder / "nothing.yaml"
-    seeds = ", ".join(map(str, range(jobs)))
-    path.write_text(STUDY.format(seeds=seeds, executor=executor), "utf-8")
-    study, store = load_study(path), Store(folder / "results")
-    plan = make_plan(study, expand(study), store, "cpu", Choice())
-    plan = dataclasses.replace(plan, cost=())
+    plan, store = plan_empty(folder, executor, 1, jobs)
     with open(os.devnull, "w") as out:
         session = Watched(plan, store, Console(file=out))
-        work = Work(lambda: None, None, None, run_nothing)  # type: ignore[arg-type]
-        session.run(work, {job.name: 1.0 for job in plan.train})
+        run_session(session, run_nothing)
     done = {outcome.status for outcome in session.outcomes()}
     assert done == {"done"}, done
     return stamps
@@ -122,17 +95,8 @@ def hydra_basic(folder: Path, jobs: int) -> Stamps:
     return stamps
 
 
-def exca_inline(folder: Path, jobs: int) -> Stamps:
-    """A task infrastructure with a folder and no cluster."""
-    return _exca(folder, jobs, None)
-
-
-def exca_local(folder: Path, jobs: int) -> Stamps:
-    """Its cluster "local": submitit's local executor."""
-    return _exca(folder, jobs, "local")
-
-
-def _exca(folder: Path, jobs: int, cluster: str | None) -> Stamps:
+def exca(cluster: str | None, folder: Path, jobs: int) -> Stamps:
+    """A task infrastructure with a folder; its cluster "local" is submitit's local executor."""
     from benchmarks.nothing.exca import Nothing
 
     stamps: Stamps = []
@@ -146,17 +110,8 @@ def _exca(folder: Path, jobs: int, cluster: str | None) -> Stamps:
     return stamps
 
 
-def submitit_debug(folder: Path, jobs: int) -> Stamps:
-    """Its executor for debugging: this process."""
-    return _submitit(folder, jobs, "debug")
-
-
-def submitit_local(folder: Path, jobs: int) -> Stamps:
-    """Its local executor: a fresh interpreter a job."""
-    return _submitit(folder, jobs, "local")
-
-
-def _submitit(folder: Path, jobs: int, cluster: str) -> Stamps:
+def submitit(cluster: str, folder: Path, jobs: int) -> Stamps:
+    """Its executor for debugging is this process, "local" a fresh interpreter a job."""
     import submitit
 
     executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
@@ -194,32 +149,32 @@ class Way(NamedTuple):
 
 WAYS = {
     "sync alone": Way(sync_alone, False, "", "2 kB, written and synced: what the disk takes"),
-    "ours, inline": Way(ours_inline, False, "", "lease; record of config and result, synced"),
+    "ours, inline": Way(
+        partial(ours, "inline"), False, "", "lease; record of config and result, synced"
+    ),
     "Hydra, basic launcher": Way(
-        hydra_basic, False, "hydra", "composes a config; four files in a folder; no result, no sync"
+        hydra_basic, False, "hydra", "composes a config; four files; no result, no sync"
     ),
     "exca, no cluster": Way(
-        exca_inline, False, "exca", "hashes a config; YAML and pickled result; no sync"
+        partial(exca, None), False, "exca", "hashes a config; YAML and pickled result; no sync"
     ),
-    "submitit, debug": Way(submitit_debug, False, "submitit", "log file; no result, no sync"),
+    "submitit, debug": Way(
+        partial(submitit, "debug"), False, "submitit", "log file; no result, no sync"
+    ),
     "ours, process": Way(
-        ours_process, True, "", "as inline, in a process of its own with torch imported"
+        partial(ours, "process"), True, "", "as inline, in a forked process with torch imported"
     ),
-    "exca, local": Way(
-        exca_local, True, "exca", "as inline, through submitit's local executor; no torch"
-    ),
+    "exca, local": Way(partial(exca, "local"), True, "exca", "as inline, in submitit's local job"),
     "submitit, local": Way(
-        submitit_local, True, "submitit", "fresh interpreter; pickled result; no sync, no torch"
+        partial(submitit, "local"), True, "submitit", "fresh interpreter; pickle; no sync, no torch"
     ),
-}  # fmt: skip
+}
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=200, help="of a way in one process")
-    parser.add_argument("--isolated", type=int, default=20, help="jobs in processes of their own")
-    parser.add_argument("--rounds", type=int, default=5)
+    jobs = {"jobs": (200, "of a way in one process"), "isolated": (20, "in processes of their own")}
+    parser = options(__doc__, **jobs, rounds=5)
     parser.add_argument("--way", choices=WAYS, help="run one way alone, and print its times")
     args = parser.parse_args()
     if args.way:
@@ -256,28 +211,17 @@ def is_here(name: str, way: Way) -> bool:
 
 def say_machine() -> None:
     """Print where and with what."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from study.records.environment import device_model
-
     versions = []
-    for package in ("torch", "hydra-core", "exca", "submitit"):
-        try:
+    for package in ("hydra-core", "exca", "submitit"):
+        with contextlib.suppress(PackageNotFoundError):
             versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    load = os.getloadavg()[0]
-    machine = f"{os.cpu_count()} cores, {device_model('cpu')}, load {load:.1f}"
-    print(machine, f"Python {sys.version.split()[0]}", *versions, sep=", ", flush=True)
+    print(machine(), *versions, sep=", ", flush=True)
 
 
 def run_apart(name: str, jobs: int) -> tuple[float, float, float]:
     """A way as a command: ms a job, of these of processor time, s until the first had ended."""
-    command = [sys.executable, __file__, "--way", name, "--jobs", str(jobs)]
     start = time.time()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{name}: {done.stdout}{done.stderr}")
+    done = run_command(__file__, "--way", name, "--jobs", jobs)
     first, each, own = json.loads(done.stdout.splitlines()[-1])
     return 1e3 * each, 1e3 * own, first - start
 

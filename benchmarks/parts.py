@@ -9,27 +9,18 @@ VLF with timm's ResNet-18, width 256, one block of g, four of h, 8 heads, clips 
 random order in each round; shares are medians of the rounds' times.
 """
 
-import argparse
-import os
-import random
-import statistics
-import sys
+import copy
 from collections.abc import Callable
-from pathlib import Path
-from time import perf_counter
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from shared import build, machine, medians, options, ratio_quartiles, take_turns
 
 import torch
 from torch import Tensor, nn
 
 from study.measure.metrics.macs import count_macs
 from study.measure.metrics.modes import Prepared, logit_difference, prepare
-from study.records.environment import device_model
 from study.spec.settings import CostConfig
-from vlf.config import RunConfig
-from vlf.models import build_model
+from vlf.models.tsm import Shift
 
 MODES = ("eager", "channels_last", "medium", "bf16", "compile", "freeze", "onnx")
 DATA = {"name": "video_list", "root": "none", "frames": 8, "size": 224, "num_classes": 174}
@@ -42,17 +33,10 @@ TSM = {"name": "tsm", "backbone": "timm:resnet50"}
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = options(__doc__, rounds=20, threads=1).parse_args()
     torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
     with torch.inference_mode():
-        print(
-            f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}, "
-            f"{args.threads} thread(s), load {os.getloadavg()[0]:.1f}\n"
-        )
+        print(f"{machine()}, {args.threads} thread(s)\n")
         print("| part | mode | ms | GFLOP/s | share of peak | time / eager | logits differ by |")
         print("|---|---|---:|---:|---:|---:|---:|")
         for name, part, clip, macs in parts():
@@ -62,8 +46,7 @@ def main() -> None:
 
 def parts() -> list[tuple[str, nn.Module, Tensor, int]]:
     """f, g and h with what each is given, and its MACs."""
-    config = RunConfig.model_validate({"data": DATA, "model": VLF})
-    model = build_model(config.model, config.data).eval()
+    model = build(VLF, DATA)
     macs, _ = count_macs(model, (1, 8, 3, 224, 224))
     frames = torch.randn(8, 3, 224, 224)
     tokens = model.f(frames).flatten(2).transpose(1, 2)
@@ -90,21 +73,19 @@ def report(name: str, model: nn.Module, clip: Tensor, macs: int, rounds: int, th
             print(f"| {name} | {mode} | not measured: {str(error).splitlines()[0][:80]} | | | | |")
             continue
         calls[mode] = lambda run=prepared[mode].run: run(clip)
-    seconds = time_in_turns(calls, rounds)
-    rates = {key: PEAK_FLOPS[key] / statistics.median(seconds[key]) for key in PEAK_FLOPS}
+    turns = take_turns(calls, rounds, untimed=1)
+    rates = {key: PEAK_FLOPS[key] / medians(turns[key]).wall_ms * 1e3 for key in PEAK_FLOPS}
     peaks_of = {"fp32": max(rates["convolution"], rates["product"]), "bf16": rates["bf16 product"]}
     for mode, difference in differences.items():
         if why := prepared[mode].why_not():
             print(f"| {name} | {mode} | not measured: {why} | | | | |")
             continue
-        median = statistics.median(seconds[mode])
-        ratio = statistics.median(
-            a / b for a, b in zip(seconds[mode], seconds["eager"], strict=True)
-        )
-        flops = 2 * macs / median
+        median_ms = medians(turns[mode]).wall_ms
+        _, ratio, _ = ratio_quartiles(turns[mode], turns["eager"], "wall_ms")
+        flops = 2e3 * macs / median_ms
         peak = peaks_of["bf16" if difference > FP32_DIFFERENCE else "fp32"]
         print(
-            f"| {name} | {mode} | {1e3 * median:.2f} | {flops / 1e9:.0f} | {flops / peak:.0%} "
+            f"| {name} | {mode} | {median_ms:.2f} | {flops / 1e9:.0f} | {flops / peak:.0%} "
             f"| {ratio:.2f} | {difference:.0e} |",
             flush=True,
         )
@@ -133,19 +114,6 @@ def peaks() -> dict[str, Callable[[], object]]:
     }
 
 
-def time_in_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call in each round: an untimed and a timed call, in random order."""
-    order = random.Random(0)
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name in order.sample(list(calls), len(calls)):
-            calls[name]()
-            start = perf_counter()
-            calls[name]()
-            seconds[name].append(perf_counter() - start)
-    return seconds
-
-
 class EagerShift(nn.Module):
     """The shift as frameworks for action recognition write it: split, pad with zeros, join."""
 
@@ -165,12 +133,7 @@ class EagerShift(nn.Module):
 
 def report_tsm(rounds: int, threads: int) -> None:
     """Ours in each mode against eager code with `EagerShift`, at the same weights."""
-    import copy
-
-    from vlf.models.tsm import Shift
-
-    config = RunConfig.model_validate({"data": DATA, "model": TSM})
-    model = build_model(config.model, config.data).eval()
+    model = build(TSM, DATA)
     peer = copy.deepcopy(model)
     for parent in list(peer.modules()):
         for key, child in list(parent.named_children()):
@@ -184,12 +147,11 @@ def report_tsm(rounds: int, threads: int) -> None:
     for mode in ("eager", "channels_last", "freeze"):
         prepared[mode] = prepare(model, clip, mode, protocol)
         calls[mode] = lambda run=prepared[mode].run: run(clip)
-    seconds = time_in_turns(calls, rounds)
+    turns = take_turns(calls, rounds, untimed=1)
     assert not any(one.why_not() for one in prepared.values())
     print("\nTSM, ResNet-50, 8x224: time over that of eager code with split, zeros and cat")
     for mode in ("eager", "channels_last", "freeze"):
-        pairs = zip(seconds[mode], seconds["peer"], strict=True)
-        print(f"  {mode:14} {statistics.median(a / b for a, b in pairs):.2f}")
+        print(f"  {mode:14} {ratio_quartiles(turns[mode], turns['peer'], 'wall_ms')[1]:.2f}")
 
 
 if __name__ == "__main__":

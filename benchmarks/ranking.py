@@ -10,27 +10,21 @@ truth: a long run of rounds on the quiet machine, before and after. The load is 
 processes that compute and sleep in turn, for random times, and end with it.
 """
 
-import argparse
 import multiprocessing
 import os
 import random
 import statistics
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from shared import build, machine, options
 
 import torch
 
 from analysis.stats.estimates import median_ratio
 from study.measure.metrics.latency import measure_latency
 from study.measure.metrics.subject import Subject, Watch
-from study.records.environment import device_model
 from study.spec.settings import CostConfig
-from vlf.config import RunConfig
-from vlf.models import build_model
 
 WARMUP = 10
 MODELS = {  # of ablations/factorization.yaml, less ViViT-like, which ties with VTN-like
@@ -47,16 +41,19 @@ Ratios = dict[str, float]
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repetitions", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--size", type=int, default=32, help="pixels a side, of 8 frames")
-    parser.add_argument("--truth", type=int, default=400, help="rounds of the quiet runs")
-    parser.add_argument("--neighbours", type=int, default=3, help="processes of the load")
-    args = parser.parse_args()
+    args = options(
+        __doc__,
+        repetitions=30,
+        rounds=40,
+        size=(32, "pixels a side, of 8 frames"),
+        truth=(400, "rounds of the quiet runs"),
+        neighbours=(3, "processes of the load"),
+    ).parse_args()
     torch.set_num_threads(1)
-    subjects = build_subjects(args.size)
-    print(f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}", flush=True)
+    clip = torch.randn(1, 8, 3, args.size, args.size)
+    data = {"name": "motion", "frames": 8, "size": args.size}
+    subjects = [Subject(name, build(model, data), clip) for name, model in MODELS.items()]
+    print(machine(), flush=True)
     before = side_by_side(subjects, args.truth)
     found: dict[str, list[Ratios]] = {"side by side": [], "one after another": []}
     stop = multiprocessing.Event()
@@ -80,18 +77,6 @@ def main() -> None:
     report(before, after, found)
 
 
-def build_subjects(size: int) -> list[Subject]:
-    """The six models."""
-    subjects = []
-    for name, model in MODELS.items():
-        data = {"name": "motion", "frames": 8, "size": size}
-        config = RunConfig.model_validate({"data": data, "model": model})
-        torch.manual_seed(0)
-        built = build_model(config.model, config.data).eval()
-        subjects.append(Subject(name, built, torch.randn(1, 8, 3, size, size)))
-    return subjects
-
-
 def side_by_side(subjects: list[Subject], rounds: int) -> Ratios:
     """Our way: `study.measure.metrics.latency`, and the ratio of `analysis.stats.estimates`."""
     protocol = CostConfig(batch_sizes=[1], rounds=rounds, budget_s=1e6)
@@ -102,12 +87,7 @@ def side_by_side(subjects: list[Subject], rounds: int) -> Ratios:
         for one in reading.measurements
     }
     first = rounds_of[subjects[0].name]
-    ratios = {}
-    for name, own in rounds_of.items():
-        ratio = median_ratio(own, first)
-        assert ratio is not None
-        ratios[name] = ratio.value
-    return ratios
+    return {name: median_ratio(own, first).value for name, own in rounds_of.items()}
 
 
 @torch.inference_mode()

@@ -9,20 +9,17 @@ process of its own. In a second one, that draws its figures alone, every table, 
 the page is timed. The page is opened in a headless Chromium where there is one.
 """
 
-import argparse
 import json
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from shared import ROOT, options, run_command
 
-from benchmarks.made_results import fill, write_study
+from benchmarks.nothing.results import fill, write_study
 
 MOST_SHOWN = 10  # of what takes longest
 
@@ -67,10 +64,9 @@ sys.exit(code)
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    counts = {"cells": (1000, "a multiple of 100"), "clips": (200, "of the test split")}
+    parser = options(__doc__, **counts)
     parser.add_argument("studies", nargs="*", type=Path, metavar="STUDY", help="instead of cells")
-    parser.add_argument("--cells", type=int, default=1000, help="a multiple of 100")
-    parser.add_argument("--clips", type=int, default=200, help="of the test split")
     parser.add_argument("--keep", type=Path, help="a folder for the study, kept")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -90,14 +86,12 @@ def make_report(study: Path, results: Path) -> Path:
     """Time the command; print what it took, what of it took longest, and the size of the page."""
     argv = [str(study), "--report", "--results", str(results)]
     start, before = time.perf_counter(), processor_seconds()
-    command = [sys.executable, "run_study.py", *argv]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    run_command("run_study.py", *argv)
     wall, own = time.perf_counter() - start, processor_seconds() - before
     page = results / study.stem / "report.html"
     size = page.stat().st_size / 1e6
     print(f"--report {study.stem}: {wall:.1f} s, of processor time {own:.1f} s; page {size:.1f} MB")
-    command = [sys.executable, "-c", MEASURED.format(root=str(ROOT), argv=argv)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    done = run_command("-c", MEASURED.format(root=str(ROOT), argv=argv))
     spent = json.loads(done.stderr.splitlines()[-1])
     for name in sorted(spent, key=lambda name: -spent[name])[:MOST_SHOWN]:
         print(f"  {name}: {spent[name]:.1f} s", flush=True)

@@ -11,23 +11,20 @@ run_study.py has it: one after another in the command's process (inline), and ea
 its own; afterwards open files, processes and memory are compared with those before.
 """
 
-import argparse
-import dataclasses
 import gc
 import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from shared import ROOT, machine, options, plan_empty, run_command, run_session
 
-from benchmarks.made_results import empty_record, fill, write_study
+from benchmarks.nothing.results import empty_record, fill, write_study
 
 MEASURED = """
 import json, os, sys, time
@@ -61,66 +58,28 @@ sys.exit(code)
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, default=10_000, help="a multiple of 100")
-    parser.add_argument("--jobs", type=int, default=10_000, help="empty jobs, inline")
-    parser.add_argument("--reported", type=int, default=2000, help="cells run again; 0: none")
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    say_machine()
+    args = options(
+        __doc__,
+        cells=(10_000, "a multiple of 100"),
+        jobs=(10_000, "empty jobs, inline"),
+        reported=(2000, "cells run again; 0: none"),
+        rounds=3,
+    ).parse_args()
+    print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         study = write_study(Path(folder), args.cells)
         for option in ("--plan", "--status"):
             measure_command(study, option, args.rounds, f"{args.cells:,} cells, nothing run")
-        finish(study)
+        fill(study, 0, study.parent / "results")
         measure_command(study, "--status", args.rounds, f"{args.cells:,} cells, all done")
         if args.reported:
-            measure_report(Path(folder) / "reported", args.reported)
+            (Path(folder) / "reported").mkdir()
+            reported = write_study(Path(folder) / "reported", args.reported)
+            fill(reported, 200, reported.parent / "results")
+            measure_command(reported, "", 1, f"{args.reported:,} cells, all done")
         measure_jobs("inline", Path(folder) / "inline", args.jobs)
         measure_jobs("process", Path(folder) / "process", max(1, args.jobs // 20))
     return 0
-
-
-def say_machine() -> None:
-    """Print where."""
-    from importlib.metadata import version
-
-    from study.records.environment import device_model
-
-    load, python = os.getloadavg()[0], sys.version.split()[0]
-    machine = f"{os.cpu_count()} cores, {device_model('cpu')}, load {load:.1f}"
-    print(f"{machine}, Python {python}, torch {version('torch')}", flush=True)
-
-
-def finish(study: Path) -> None:
-    """Write a record of every job, as if all had run; not synced, which is not what is timed."""
-    from study.plan.planner import Choice, make_plan, task_of
-    from study.records.record import Measurement
-    from study.records.store import Store
-    from study.spec.grid import expand
-    from study.spec.study import load_study
-
-    loaded, store = load_study(study), Store(study.parent / "results")
-    plan = make_plan(loaded, expand(loaded), store, "cpu", Choice())
-    store.records.mkdir(parents=True)
-    top1 = (Measurement("top1", "%", "higher", (50.0,), conditions={"split": "test"}),)
-    for job in plan.train:
-        record = dataclasses.replace(
-            empty_record(task_of(plan, job, store.root)), measurements=top1
-        )
-        (store.records / f"{job.key.name}.json").write_text(record.to_json(), "utf-8")
-    latency = tuple(
-        Measurement(name, "ms", "lower", (1.0,) * 40, None, {"batch_size": size}, tuple(range(40)))
-        for name in ("latency", "throughput")
-        for size in (1, 8)
-    )
-    for job in {job.key.name: job for job in plan.cost}.values():
-        record = dataclasses.replace(
-            empty_record(task_of(plan, plan.train[0], store.root)),
-            kind="cost", identity=job.key.identity, seed=None, config=job.key.config,
-            fingerprint=job.key.fingerprint, timing_run="run", measurements=latency,
-        )  # fmt: skip
-        (store.records / f"{job.key.name}.run.json").write_text(record.to_json(), "utf-8")
 
 
 def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
@@ -130,10 +89,8 @@ def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
     found = []
     for _ in range(rounds):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        done = run_command("-c", code, codes=range(3))
         wall = time.perf_counter() - start
-        if "Traceback" in done.stderr:
-            sys.exit(done.stderr)
         found.append({**json.loads(done.stderr.splitlines()[-1]), "wall": wall})
     median = {name: statistics.median(one[name] for one in found) for name in found[0]}
     own = median["all"] - median["torch"] - median["count"]
@@ -145,60 +102,33 @@ def measure_command(study: Path, option: str, rounds: int, what: str) -> None:
     )
 
 
-def measure_report(folder: Path, cells: int) -> None:
-    """A study that is finished, run again: a plan, and its report."""
-    folder.mkdir()
-    study = write_study(folder, cells)
-    fill(study, 200, study.parent / "results")
-    measure_command(study, "", 1, f"{cells:,} cells, all done")
-
-
 def measure_jobs(executor: str, folder: Path, jobs: int) -> None:
     """Print what empty jobs cost, and what they leave behind."""
     from rich.console import Console
 
-    from study.run.session import Session, Work
+    from study.run.session import Session
 
     folder.mkdir()
-    plan, store = plan_empty(folder, executor, jobs)
+    plan, store = plan_empty(folder, executor, 2, jobs)
     gc.collect()
     files, memory = open_files(), memory_mib()
     start = time.perf_counter()
     with open(os.devnull, "w") as out:
         session = Session(plan, store, Console(file=out))
-        work = Work(lambda: None, None, None, end_at_once)
-        session.run(work, {job.name: 1.0 for job in plan.train})
+        run_session(session, end_at_once)
     wall = time.perf_counter() - start
     after, kept = memory_mib(), sum(one.status == "done" for one in session.outcomes())
     session.ended.clear()  # what the report will read
     gc.collect()
-    left = children() - {resource_tracker(), fork_server()}
+    # Python's own helpers live as long as this process.
+    helpers = resource_tracker._resource_tracker._pid, forkserver._forkserver._forkserver_pid
+    left = children() - set(helpers)
     print(
         f"{jobs:,} empty jobs, {executor}: {1e3 * wall / jobs:.1f} ms a job, {kept:,} done; "
         f"open files {files} -> {open_files()}, processes left {len(left)}, "
         f"memory {memory:.0f} -> {after:.0f} MiB, {memory_mib():.0f} without the outcomes",
         flush=True,
     )
-
-
-def plan_empty(folder: Path, executor: str, jobs: int):
-    """A study of so many cells and no costs, planned."""
-    from study.plan.planner import Choice, make_plan
-    from study.records.store import Store
-    from study.spec.grid import expand
-    from study.spec.study import load_study
-
-    path = folder / "empty.yaml"
-    path.write_text(
-        "question: What does an empty job cost?\n"
-        "base: {data: {name: motion, frames: 4, size: 32}, model: {name: tsn}}\n"
-        f"factors: {{data.seed: [{', '.join(map(str, range(jobs)))}]}}\n"
-        f"run: {{device: cpu, executor: {executor}, workers: 2}}\n",
-        "utf-8",
-    )
-    study, store = load_study(path), Store(folder / "results")
-    plan = make_plan(study, expand(study), store, "cpu", Choice())
-    return dataclasses.replace(plan, cost=()), store
 
 
 def end_at_once(task, notify):
@@ -223,20 +153,6 @@ def children() -> set[int]:
     """Processes of this one that live."""
     path = Path(f"/proc/self/task/{os.getpid()}/children")
     return set(map(int, path.read_text().split()))
-
-
-def resource_tracker() -> int | None:
-    """Python's own helper, which lives as long as this process."""
-    from multiprocessing import resource_tracker as module
-
-    return module._resource_tracker._pid
-
-
-def fork_server() -> int | None:
-    """Serves every job, and lives as long as this process."""
-    from multiprocessing import forkserver as module
-
-    return module._forkserver._forkserver_pid
 
 
 if __name__ == "__main__":

@@ -8,30 +8,20 @@ and leaves out the costs, which are measured before. Rounds alternate, first one
     python benchmarks/study.py --epochs 8 --rounds 1
 """
 
-import argparse
 import json
-import os
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from shared import ROOT, machine, options, plan_study, run_command
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from study.plan.planner import Choice, Plan, make_plan
-from study.records.environment import device_model
-from study.records.store import Store
-from study.spec.grid import expand
-from study.spec.study import load_study
 from vlf.config import RunConfig
 from vlf.data import Clips, open_clips
 from vlf.data.seeds import derive, rng
@@ -42,10 +32,7 @@ from vlf.recipe import learning_rate
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--study", default="ablations/factorization.yaml")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser = options(__doc__, study="ablations/factorization.yaml", epochs=8, rounds=1)
     parser.add_argument("--plain", action="store_true", help="run the plain script alone")
     args = parser.parse_args()
     if args.plain:
@@ -59,7 +46,7 @@ def compare(study: str, epochs: int, rounds: int, folder: Path) -> None:
     """Run all sides in turn; print times, ratios and accuracy."""
     costs = measure_costs(study, folder / "costs")
     sides: dict[str, Callable[[Path], dict[str, float]]] = {
-        "plain loop": lambda to: run_plain(study, epochs, to),
+        "plain loop": lambda to: run_plain(study, epochs),
         "run_study.py": lambda to: run_harness(study, epochs, to),
         "one worker": lambda to: run_harness(study, epochs, to, "--workers", "1"),
     }
@@ -76,7 +63,7 @@ def compare(study: str, epochs: int, rounds: int, folder: Path) -> None:
     plain, ours, alone = (seconds[name] for name in sides)
     share = statistics.median(a / b for a, b in zip(ours, plain, strict=True))
     gain = statistics.median(a / b for a, b in zip(alone, ours, strict=True))
-    print(f"{os.cpu_count()} cores, {device_model('cpu')}, torch {torch.__version__}")
+    print(machine())
     print(f"run_study.py takes {share:.2f} of the plain loop's time (median of {rounds} rounds)")
     print(f"workers on all cores are {gain:.2f} times as fast as one worker")
     print(f"{'top-1 (%), mean over seeds':30} {'plain loop':>12} {'run_study.py':>12}")
@@ -94,17 +81,13 @@ def measure_costs(study: str, results: Path) -> Path:
 
 
 def run_harness(
-    study: str, epochs: int, results: Path, *options: str, code: int = 0
+    study: str, epochs: int, results: Path, *more: str, code: int = 0
 ) -> dict[str, float]:
     """The command; mean top-1 of each cell."""
-    command = [sys.executable, "run_study.py", study, "--results", str(results)]
-    command += ["--executor", "process", "--device", "cpu", "--set", f"train.epochs={epochs}"]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != code:
-        sys.exit(done.stdout + done.stderr)
+    argv = ["--executor", "process", "--device", "cpu", "--set", f"train.epochs={epochs}", *more]
+    run_command("run_study.py", study, "--results", results, *argv, codes=(code,))
     found: dict[str, list[float]] = {}
-    store = Store(results)
-    plan = plan_of(study, epochs, store)
+    plan, store = plan_study(ROOT / study, results, f"train.epochs={epochs}")
     for job in plan.train:
         for record in store.done(job.key):
             (value,) = [m.samples[0] for m in record.measurements if m.metric == "top1"]
@@ -112,18 +95,9 @@ def run_harness(
     return {cell: statistics.mean(values) for cell, values in found.items()}
 
 
-def plan_of(study: str, epochs: int, store: Store) -> Plan:
-    """The study's plan on CPU."""
-    loaded = load_study(ROOT / study, (f"train.epochs={epochs}",))
-    return make_plan(loaded, expand(loaded), store, "cpu", Choice())
-
-
-def run_plain(study: str, epochs: int, results: Path) -> dict[str, float]:
+def run_plain(study: str, epochs: int) -> dict[str, float]:
     """The plain script as a command; mean top-1 of each cell."""
-    command = [sys.executable, __file__, "--study", study, "--epochs", str(epochs), "--plain"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
+    done = run_command(__file__, "--study", study, "--epochs", epochs, "--plain")
     answers: dict[str, float] = json.loads(done.stdout)
     return answers
 
@@ -131,7 +105,8 @@ def run_plain(study: str, epochs: int, results: Path) -> dict[str, float]:
 def train_plainly(study: str, epochs: int) -> dict[str, float]:
     """What a person writes: one cell and seed after another, with torch as it comes."""
     found: dict[str, list[float]] = {}
-    for job in plan_of(study, epochs, Store(ROOT / "nowhere")).train:
+    plan, _ = plan_study(ROOT / study, ROOT / "nowhere", f"train.epochs={epochs}")
+    for job in plan.train:
         config, seed = job.cell.config, job.seed or 0
         found.setdefault(job.cell.name, []).append(train_one(config, seed))
     return {cell: statistics.mean(values) for cell, values in found.items()}

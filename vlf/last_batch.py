@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from vlf.config import ConfigError, RunConfig
 from vlf.features import OnFeatures
 from vlf.models import build_model
-from vlf.models.freeze import find_backbone, freeze, hold
-from vlf.models.norms import norms_to_keep
+from vlf.models.freeze import find_backbone, freeze, hold, norms_to_keep
 from vlf.parallel import Group
 
 TOO_FEW = "Expected more than 1 value per channel"  # torch.nn.functional, of all norms

@@ -29,8 +29,7 @@ from vlf.features import Frozen
 from vlf.finite import DivergedError, broken_weights
 from vlf.heads import are_right, loss_of
 from vlf.models import build_model
-from vlf.models.freeze import find_backbone, freeze, hold, weights_digest
-from vlf.models.norms import norms_to_keep
+from vlf.models.freeze import find_backbone, freeze, hold, norms_to_keep, weights_digest
 from vlf.models.pixels import pixels_of
 from vlf.parallel import Group
 from vlf.recipe import build_optimizer, learning_rate, set_rate

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from analysis.figures.strips import GAP, MOST_WIDE, Cell, Strips, clear, kept_cells, row_grid, write
-from analysis.figures.style import PAGE_WIDTH, Drawing, width_of
+from analysis.figures.style import PAGE_WIDTH, Drawing, add_scale, width_of
 from analysis.results.artifacts import Arrays
 from analysis.results.results import Results
 
@@ -46,7 +44,7 @@ def draw_attention(results: Results) -> Drawing | None:
             _show_maps(middle, _times_even(cell.first, number)[strips.shown], strips, top)
             _show_between(corner, cell.first["between"][number, -1])
     strips.number_frames(grid[0][1])
-    _add_scale(figure, [*grid.flat], grid[1][1].images[0])
+    add_scale([*grid.flat], grid[1][1].images[0], "Attention, times the even share")
     return Drawing(figure, _caption(cells, strips))
 
 
@@ -79,12 +77,6 @@ def _show_between(axes: Axes, between: NDArray[np.float64]) -> None:
     clear(axes)
     axes.spines[:].set_visible(True)
     axes.set_ylabel("from", fontsize=5, labelpad=1)
-
-
-def _add_scale(figure: Figure, grid: list[Axes], image: AxesImage) -> None:
-    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=30, pad=0.01)
-    bar.set_label("Attention, times the even share")
-    bar.outline.set_visible(False)
 
 
 def _caption(cells: Sequence[Cell], strips: Strips) -> str:

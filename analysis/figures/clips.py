@@ -14,7 +14,7 @@ from analysis.figures.strips import (
     row_grid,
 )
 from analysis.figures.style import PAGE_WIDTH, Drawing, is_page, width_of, wrapped
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import read_heads
 from analysis.results.results import Results
 
 MOST_CLIPS = 4

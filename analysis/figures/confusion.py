@@ -1,7 +1,10 @@
 """Confusion matrices: one a cell, averaged over seeds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -9,13 +12,16 @@ from analysis.figures.choice import choose
 from analysis.figures.style import (
     PAGE_WIDTH,
     Drawing,
+    add_scale,
     is_page,
     new_figure,
     panel_columns,
+    panel_grid,
+    seed_range,
     width_of,
     wrapped,
 )
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import read_heads
 from analysis.results.results import Results, Variant
 
 MOST_PANELS = 12
@@ -29,18 +35,16 @@ def draw_confusion(results: Results) -> Drawing | None:
     """Row-normalised confusion of up to `MOST_PANELS` cells; None without predictions."""
     kept = [v for v in results.variants if results.has_artifact(v, "predictions")]
     shown, left_out = choose(results, kept, MOST_PANELS)
-    found = [(one, *averaged) for one in shown if (averaged := _confusion(results, one))]
+    read = [(variant.label, *seed_matrices(results, variant)) for variant in shown]
+    found = [cell for cell in read if cell[1]]
     if not found:
         return None
-    figure, grid, columns, fitting = panel_grid(results, len(found), found[0][2])
-    for i, (variant, matrix, names, *_) in enumerate(found):
-        is_bottom = i + columns >= len(found)
-        _draw_matrix(grid[i], matrix, names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(wrapped(variant.label, fitting))
-    for axes in grid[len(found) :]:
-        axes.set_axis_off()
-    _add_scale(figure, grid)
-    return Drawing(figure, _caption(found[0][3], [seeds for *_, seeds in found]) + left_out)
+    panels = [
+        (label, np.mean(list(matrices.values()), axis=0), names)
+        for label, matrices, names, _ in found
+    ]
+    figure, _, _ = draw_matrices(results, panels, "Share of the true class (%)", "Blues", (0, 100))
+    return Drawing(figure, _caption(found[0][3], [len(cell[1]) for cell in found]) + left_out)
 
 
 def confusion_matrix(
@@ -74,27 +78,46 @@ def seed_matrices(
     return matrices, names, name
 
 
-def panel_grid(
-    results: Results, panels: int, names: list[str]
-) -> tuple[Figure, list[Axes], int, int]:
-    """A figure of square panels with room for the names of classes.
-
-    Returns:
-        It, its panels, how many are in a row, and how many letters of a title fit above one.
-    """
+def draw_matrices(
+    results: Results,
+    panels: Sequence[tuple[str, NDArray[np.float64], list[str]]],
+    scale: str,
+    colours: str,
+    ends: tuple[float, float],
+) -> tuple[Figure, list[Axes], Colorbar]:
+    """A figure of square panels (title, matrix, class names) with room for the names of classes."""
+    names = panels[0][2]
     named = max(map(len, names)) if len(names) <= MOST_NAMED_CLASSES else 0
     width, room = width_of(results, PAGE_WIDTH), 0.3 + CHARACTER * named
     most = panel_columns(width, 99, PANEL_COLUMNS)
-    columns = panel_columns(width, panels, PANEL_COLUMNS)
-    rows, side = -(-panels // columns), (width - room - SCALE) / most
-    named_rows = 2 if rows > 1 and panels % columns else 1  # the last, and the one above its gap
-    height = (side + TITLE) * rows + room * named_rows + 0.1
+    columns = panel_columns(width, len(panels), PANEL_COLUMNS)
+    rows, side = -(-len(panels) // columns), (width - room - SCALE) / most
+    has_gap = rows > 1 and len(panels) % columns  # then the row above the gap is named, too
+    height = (side + TITLE) * rows + room * (2 if has_gap else 1) + 0.1
     figure = new_figure(min(width, side * columns + room + SCALE), height)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    return figure, grid, columns, max(8, round(side / TITLE_CHARACTER))
+    grid = panel_grid(figure, len(panels), columns)
+    for i, (title, matrix, names) in enumerate(panels):
+        axes = grid[i]
+        axes.imshow(
+            matrix,
+            cmap=colours,
+            vmin=ends[0],
+            vmax=ends[1],
+            interpolation="nearest",
+            aspect="equal",
+        )
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(True)
+        axes.set_title(wrapped(title, max(8, round(side / TITLE_CHARACTER))))
+        is_bottom = i + columns >= len(panels)
+        _name_classes(axes, names, is_left=i % columns == 0, is_bottom=is_bottom)
+    figure.supxlabel("Predicted class", fontsize=7.5)
+    figure.supylabel("True class", fontsize=7.5)
+    return figure, grid, add_scale(grid, grid[0].images[0], scale)
 
 
-def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
+def _name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool) -> None:
     """Class names at the outer panels' axes, where there are few enough to read."""
     ticks = range(len(names)) if len(names) <= MOST_NAMED_CLASSES else ()
     figure = axes.get_figure(root=True)
@@ -108,39 +131,9 @@ def name_classes(axes: Axes, names: list[str], *, is_left: bool, is_bottom: bool
         axes.set_xticks(ticks, names, fontsize=size, rotation=90)
 
 
-def _confusion(
-    results: Results, variant: Variant
-) -> tuple[NDArray[np.float64], list[str], str, int] | None:
-    """Mean matrix over the seeds, class names, name of the head, and number of seeds."""
-    matrices, names, name = seed_matrices(results, variant)
-    if not matrices:
-        return None
-    return np.mean(list(matrices.values()), axis=0), names, name, len(matrices)
-
-
-def _draw_matrix(
-    axes: Axes, matrix: NDArray[np.float64], names: list[str], *, is_left: bool, is_bottom: bool
-) -> None:
-    axes.imshow(matrix, vmin=0, vmax=100, cmap="Blues", interpolation="nearest", aspect="equal")
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(True)
-    name_classes(axes, names, is_left=is_left, is_bottom=is_bottom)
-
-
-def _add_scale(figure: Figure, grid: list[Axes]) -> None:
-    bar = figure.colorbar(grid[0].images[0], ax=grid, shrink=0.6, aspect=30, pad=0.01)
-    bar.set_label("Share of the true class (%)")
-    bar.outline.set_visible(False)
-    figure.supxlabel("Predicted class", fontsize=7.5)
-    figure.supylabel("True class", fontsize=7.5)
-
-
 def _caption(head: str, seeds: list[int]) -> str:
-    fewest, most = min(seeds), max(seeds)
-    count = f"{most}" if fewest == most else f"{fewest} to {most}"
     what = f" of the {head}" if head else ""
     return (
         f"Confusion{what} on the test split: of the clips of each true class (row), the share "
-        f"given each answer (column), averaged over {count} seed{'' if most == 1 else 's'}."
+        f"given each answer (column), averaged over {seed_range(seeds)}."
     )

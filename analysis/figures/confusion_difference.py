@@ -4,23 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.figures.choice import choose
-from analysis.figures.confusion import (
-    MOST_PANELS,
-    name_classes,
-    panel_grid,
-    seed_matrices,
-)
-from analysis.figures.style import Drawing, wrapped
+from analysis.figures.confusion import MOST_PANELS, draw_matrices, seed_matrices
+from analysis.figures.style import Drawing, seed_range
 from analysis.results.results import Results, Variant
-from analysis.stats.format import MINUS, plural, signed
+from analysis.stats.format import MINUS, signed
 
-SIGNED_FROM = (
-    0.25  # of the scale's end: entries this large carry their sign, for those who see grey
-)
+# Of the scale's end: entries this large carry their sign, for those who see grey.
+SIGNED_FROM = 0.25
 MOST_SIGNED = 15  # classes; signs of more cannot be read
 
 Floats = NDArray[np.float64]
@@ -51,16 +44,14 @@ def draw_confusion_difference(results: Results) -> Drawing | None:
     shown = [panel for one in chosen if (panel := _panel(results, one, read))]
     if not shown:
         return None
-    figure, grid, columns, fitting = panel_grid(results, len(shown), shown[0].names)
     end = max(1.0, max(float(np.nanmax(np.abs(panel.matrix))) for panel in shown))
-    for i, panel in enumerate(shown):
-        _draw(grid[i], panel.matrix, end)
-        is_bottom = i + columns >= len(shown)
-        name_classes(grid[i], panel.names, is_left=i % columns == 0, is_bottom=is_bottom)
-        grid[i].set_title(wrapped(panel.variant.label, fitting))
-    for axes in grid[len(shown) :]:
-        axes.set_axis_off()
-    _add_scale(figure, grid)
+    panels = [(panel.variant.label, panel.matrix, panel.names) for panel in shown]
+    figure, grid, bar = draw_matrices(
+        results, panels, "Points of the true class", "PuOr_r", (-end, end)
+    )
+    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, 0))
+    for axes, panel in zip(grid, shown, strict=False):
+        _sign(axes, panel.matrix, end)
     return Drawing(figure, _caption(results, shown) + left_out)
 
 
@@ -81,11 +72,7 @@ def _panel(results: Results, variant: Variant, read: dict[str, Matrices]) -> Pan
     return Panel(variant, each.mean(axis=0), names, len(seeds), error)
 
 
-def _draw(axes: Axes, matrix: Floats, end: float) -> None:
-    axes.imshow(matrix, vmin=-end, vmax=end, cmap="PuOr_r", interpolation="nearest", aspect="equal")
-    axes.grid(visible=False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(True)
+def _sign(axes: Axes, matrix: Floats, end: float) -> None:
     if len(matrix) > MOST_SIGNED:
         return
     for row, column in np.argwhere(np.abs(np.nan_to_num(matrix)) >= SIGNED_FROM * end):
@@ -97,18 +84,8 @@ def _draw(axes: Axes, matrix: Floats, end: float) -> None:
         )  # fmt: skip
 
 
-def _add_scale(figure: Figure, grid: list[Axes]) -> None:
-    bar = figure.colorbar(grid[0].images[0], ax=grid, shrink=0.6, aspect=30, pad=0.01)
-    bar.set_label("Points of the true class")
-    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, 0))
-    bar.outline.set_visible(False)
-    figure.supxlabel("Predicted class", fontsize=7.5)
-    figure.supylabel("True class", fontsize=7.5)
-
-
 def _caption(results: Results, shown: list[Panel]) -> str:
-    seeds = sorted({panel.seeds for panel in shown})
-    count = plural(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    count = seed_range([panel.seeds for panel in shown])
     caption = (
         f"Confusion less that of {results.baseline_label}: of the clips of each true class (row), "
         f"how many points more (+) or fewer ({MINUS}) get each answer (column), over {count}, "

@@ -40,7 +40,9 @@ def draw_effects(results: Results) -> Drawing | None:
         return None
     shown = most_telling(effects, MOST_ROWS)
     width = width_of(results, PAGE_WIDTH * 0.75)
-    labels, lines = row_labels([_label(one) for one in shown], width)
+    named = [(one.kind, *effect_name(one)) for one in shown]
+    names = [f"at {at}" if kind == "simple" else title for kind, title, at in named]
+    labels, lines = row_labels(names, width)
     figure = new_figure(width, 0.75 + 0.17 * len(shown) + 0.1 * lines)
     axes = figure.add_subplot()
     axes.axvline(0, color="#555555", linewidth=0.7, zorder=1)
@@ -55,7 +57,7 @@ def draw_effects(results: Results) -> Drawing | None:
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("Effect on top-1 (points)")
     _separate(axes, shown)
-    _add_legend(axes, shown, 3 if is_page(width) else 1)
+    _add_legend(figure, shown, 3 if is_page(width) else 1)
     caption = (
         f"Effects of the factors on top-1 ({mean_over_seeds(results)}; grey dots: the seeds). "
         f"{INTERACTION}; intervals hold one by one."
@@ -82,11 +84,6 @@ def _draw_effect(axes: Axes, row: int, effect: Effect) -> None:
     )  # fmt: skip
 
 
-def _label(effect: Effect) -> str:
-    title, at = effect_name(effect)
-    return f"at {at}" if effect.kind == "simple" else title
-
-
 def _separate(axes: Axes, effects: list[Effect]) -> None:
     """A thin line above each main effect and above the first interaction."""
     for row in range(1, len(effects)):
@@ -95,15 +92,12 @@ def _separate(axes: Axes, effects: list[Effect]) -> None:
             axes.axhline(row - 0.5, color="#dddddd", linewidth=0.5, zorder=0)
 
 
-def _add_legend(axes: Axes, effects: list[Effect], columns: int) -> None:
+def _add_legend(figure: Figure, effects: list[Effect], columns: int) -> None:
     handles = []
     for kind in dict.fromkeys(one.kind for one in effects):
         marker, size, face = LOOKS[kind]
         handle = Line2D([], [], linestyle="none", marker=marker, label=WORDS[kind], color=INK)
         handle.set(markersize=size, markerfacecolor=face)
         handles.append(handle)
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
-    add_legend(
-        figure, handles, [str(one.get_label()) for one in handles], columns, handletextpad=0.2
-    )
+    names = [str(one.get_label()) for one in handles]
+    add_legend(figure, handles, names, columns, handletextpad=0.2)

@@ -13,10 +13,11 @@ from analysis.figures.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     Drawing,
+    add_scale,
     mean_over_seeds,
     new_figure,
-    numeric_factors,
     panel_columns,
+    panel_grid,
     width_of,
     wrapped,
 )
@@ -37,7 +38,7 @@ LIGHT = 0.19  # luminance on which white and dark ink are read alike; dark on wh
 
 def draw_heatmap(results: Results) -> Drawing | None:
     """One map a level of the other factors; None unless two factors are numbers and crossed."""
-    factors = numeric_factors(results)[:2]
+    factors = results.numeric_factors[:2]
     known = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
     if len(factors) < 2 or not known:
         return None
@@ -51,9 +52,8 @@ def draw_heatmap(results: Results) -> Drawing | None:
     shown = list(panels.items())[:MOST_PANELS]
     width = width_of(results, COLUMN_WIDTH if len(shown) == 1 else PAGE_WIDTH)
     across = panel_columns(width, len(shown), PANEL_COLUMNS)
-    down = -(-len(shown) // across)
-    figure = new_figure(width, 0.4 + TALL * down)
-    grid = list(figure.subplots(down, across, squeeze=False).flat)
+    figure = new_figure(width, 0.4 + TALL * -(-len(shown) // across))
+    grid = panel_grid(figure, len(shown), across)
     room = (width - BAR) / across - BESIDE, TALL - BELOW
     most = [len(_levels(results.variants, name)) for name in (columns, rows)]
     texts = _texts(known, room[0] / most[0], room[1] / most[1])
@@ -61,11 +61,7 @@ def draw_heatmap(results: Results) -> Drawing | None:
         _draw_map(axes, variants, factors, known, texts)
         _name_levels(axes, variants, factors, room)
         axes.set_title(wrapped(title, TITLE_WIDTH))
-    for axes in grid[len(shown) :]:
-        axes.set_axis_off()
-    bar = figure.colorbar(grid[0].collections[0], ax=grid, shrink=0.8, pad=0.02)
-    bar.set_label("Top-1 (%)")
-    bar.outline.set_visible(False)
+    add_scale(grid, grid[0].collections[0], "Top-1 (%)", shrink=0.8, aspect=20, pad=0.02)
     where = "; below a mean stands its interval" if any("\n" in x for x in texts.values()) else ""
     caption = (
         f"Top-1 on the test split over {short_name(rows)} and {short_name(columns)} "

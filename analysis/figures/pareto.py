@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from analysis.figures.errorbars import MANY, Gathered
 from analysis.figures.labels import label_points
 from analysis.figures.style import (
     COLUMN_WIDTH,
@@ -20,7 +20,6 @@ from analysis.figures.style import (
     looks,
     mean_over_seeds,
     new_figure,
-    series_factor,
     series_label,
     series_of,
     width_of,
@@ -32,8 +31,11 @@ from analysis.stats.estimates import Estimate
 from analysis.tables.notes import quoted_batch
 
 MOST_LABELS = 16  # more names than this cover each other at column width
+MANY = 100  # points; fewer are drawn one by one, each an artist of its own
 LABEL_WIDTH = 24  # characters of a line beside a point
 DOMINATED = 0.45  # opacity of error bars of dominated cells
+
+Errors = NDArray[np.float64] | None  # (2, 1): below and above
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,35 @@ class Point:
     variant: Variant
     cost: Estimate
     accuracy: Estimate
+
+
+class Gathered:
+    """Stands in for axes where `errorbar` is called a point at a time; `draw` draws them.
+
+    Those of one style in one call: each call takes long.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+        self._groups: dict[Any, list[tuple[float, float, Errors, Errors]]] = {}
+        self._styles: dict[Any, dict[str, Any]] = {}
+
+    def errorbar(self, x: float, y: float, xerr: Errors, yerr: Errors, **style: Any) -> None:
+        """Arguments of `Axes.errorbar` for one point, without drawing it."""
+        key = (xerr is None, yerr is None, repr(sorted(style.items())))
+        self._styles[key] = style
+        self._groups.setdefault(key, []).append((x, y, xerr, yerr))
+
+    def draw(self) -> None:
+        """One call a style and kind of interval."""
+        for key, points in self._groups.items():
+            x, y, xerr, yerr = zip(*points, strict=True)
+            self._axes.errorbar(x, y, xerr=_joined(xerr), yerr=_joined(yerr), **self._styles[key])
+
+
+def _joined(errors: tuple[Errors, ...]) -> Errors:
+    known = [one for one in errors if one is not None]
+    return np.hstack(known) if known else None
 
 
 def draw_accuracy_macs(results: Results) -> Drawing | None:
@@ -129,7 +160,10 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     axes = figure.add_subplot()
     styles = looks(results)
     front = _front(points)
-    _draw_front(axes, front)
+    axes.plot(
+        [p.cost.value for p in front], [p.accuracy.value for p in front],
+        color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
+    )  # fmt: skip
     pen = Gathered(axes) if len(points) > MANY else axes
     for point in points:
         look = styles[series_of(results, point.variant)]
@@ -143,9 +177,13 @@ def _draw(results: Results, points: list[Point], heading: str, what: str) -> Dra
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -3), min(high, 103))  # a share has no room beyond
     is_several = len(results.factors) > 1
-    has_labels = len(points) <= MOST_LABELS and (is_several or _are_short(points))
+    lines = max(wrapped(point.variant.label, LABEL_WIDTH).count("\n") + 1 for point in points)
+    has_labels = len(points) <= MOST_LABELS and (is_several or lines <= 2)
     if is_several or not has_labels:
-        _add_legend(axes, results, points, styles)
+        for name in dict.fromkeys(series_of(results, point.variant) for point in points):
+            look, label = styles[name], series_label(results, name)
+            axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
+        add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
     freeze_layout(figure)
     if has_labels:
         _label(axes, results, points, styles, is_several)
@@ -168,13 +206,6 @@ def _front(points: list[Point]) -> list[Point]:
     return sorted(kept, key=lambda point: point.cost.value)
 
 
-def _draw_front(axes: Axes, front: list[Point]) -> None:
-    axes.plot(
-        [p.cost.value for p in front], [p.accuracy.value for p in front],
-        color="#888888", linestyle="--", linewidth=0.9, zorder=1, gid="front",
-    )  # fmt: skip
-
-
 def _draw_point(axes: Axes | Gathered, point: Point, look: Look, is_dominated: bool) -> None:
     x, y = point.cost, point.accuracy
     edge, fill, width = (look.color, "white", 0.9) if is_dominated else ("white", look.color, 0.4)
@@ -186,7 +217,7 @@ def _draw_point(axes: Axes | Gathered, point: Point, look: Look, is_dominated: b
     )  # fmt: skip
 
 
-def _error(estimate: Estimate) -> np.ndarray | None:
+def _error(estimate: Estimate) -> Errors:
     if estimate.low is None or estimate.high is None:
         return None
     return np.array([[estimate.value - estimate.low], [estimate.high - estimate.value]])
@@ -197,43 +228,27 @@ def _bounds(estimate: Estimate) -> tuple[float, float]:
     return (estimate.value if low is None else low, estimate.value if high is None else high)
 
 
-def _add_legend(axes: Axes, results: Results, points: list[Point], styles: dict[str, Look]) -> None:
-    for name in dict.fromkeys(series_of(results, point.variant) for point in points):
-        look, label = styles[name], series_label(results, name)
-        axes.plot([], [], color=look.color, marker=look.marker, linestyle="none", label=label)
-    figure = axes.get_figure(root=True)
-    assert isinstance(figure, Figure)
-    add_legend(figure, *axes.get_legend_handles_labels(), 3, handletextpad=0.2)
-
-
-def _are_short(points: list[Point]) -> bool:
-    """Whether each name takes two lines beside its point, or one."""
-    return all(wrapped(one.variant.label, LABEL_WIDTH).count("\n") < 2 for one in points)
-
-
 def _label(
     axes: Axes, results: Results, points: list[Point], styles: dict[str, Look], is_several: bool
 ) -> None:
-    factor = series_factor(results)
     texts = []
     for point in points:
-        others = {k: level for k, level in point.variant.levels.items() if k != factor}
+        levels = point.variant.levels.items()
+        others = {name: level for name, level in levels if name != results.series_factor}
         text = ", ".join(others.values()) if is_several else point.variant.label
         text = point.variant.label if results.single_changes else text
         texts.append(wrapped(text, LABEL_WIDTH))
+    ends = [(point.cost.value, point.accuracy.value) for point in _front(points)]
+    lines = [bar for point in points for bar in _bars(point)]
+    lines += [(*start, *end) for start, end in pairwise(ends)]
     label_points(
         axes,
         [(p.cost.value, p.accuracy.value) for p in points],
         texts,
         [styles[series_of(results, p.variant)].color for p in points],
-        [bar for p in points for bar in _bars(p)] + _front_segments(points),
+        lines,
         size=5.5 if is_several else 6.5,
     )
-
-
-def _front_segments(points: list[Point]) -> list[tuple[float, float, float, float]]:
-    ends = [(point.cost.value, point.accuracy.value) for point in _front(points)]
-    return [(*one, *other) for one, other in pairwise(ends)]
 
 
 def _bars(point: Point) -> list[tuple[float, float, float, float]]:

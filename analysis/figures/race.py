@@ -11,9 +11,9 @@ from analysis.figures.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     Drawing,
-    hide_rest,
     new_figure,
     panel_columns,
+    panel_grid,
     width_of,
     wrapped,
 )
@@ -52,13 +52,14 @@ def draw_race(results: Results) -> Drawing | None:
     columns = panel_columns(width, len(shown), PANEL_COLUMNS)
     rows = -(-len(shown) // columns)
     figure = new_figure(width, 0.5 + (2.2 if rows == 1 else 1.7 * rows))
-    grid = list(figure.subplots(rows, columns, sharex=True, squeeze=False).flat)
+    grid = panel_grid(figure, len(shown), columns, sharex=True)
     for axes, (question, comparison) in zip(grid, shown, strict=False):
         standing = standing_of(race, question.claim)
         axes.set_title(wrapped(_title(question, comparison), TITLE_WIDTH))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         _draw_sequence(axes, question.claim, comparison.samples, standing)
-    hide_rest(grid, len(shown), columns)
+    for axes in grid[max(0, len(shown) - columns) : len(shown)]:  # also above a gap
+        axes.tick_params(axis="x", labelbottom=True)
     figure.supxlabel("Seeds", fontsize=7.5)
     figure.supylabel("Effect (points)", fontsize=7.5)
     caption = (

@@ -79,20 +79,20 @@ def remove_stale(folder: Path, names: set[str], kept: set[str]) -> None:
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
-class _AsDrawn(subset.Options):  # type: ignore[misc]  # fontTools has no types
-    """Cuts a font down without its tables of typesetting, which take most of a PDF's time."""
-
-    drop_tables: list[str]
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)
-        self.drop_tables = [*self.drop_tables, *TYPESETTING]
-
-
 @contextmanager
 def _fonts_as_drawn() -> Iterator[None]:
-    """Embed fonts so: every glyph has its place when it comes to a file, nobody asks the tables."""
-    usual, subset.Options = subset.Options, _AsDrawn
+    """Cut fonts down without their tables of typesetting, which take most of a PDF's time.
+
+    Every glyph has its place when it comes to a file: nobody asks the tables.
+    """
+    usual = subset.Options
+
+    def options(**given: object) -> Any:
+        made = usual(**given)
+        made.drop_tables = [*made.drop_tables, *TYPESETTING]
+        return made
+
+    subset.Options = options
     log = logging.getLogger("fontTools")
     level = log.level
     log.setLevel(logging.ERROR)  # installed fonts may have odd dates, which nobody can change

@@ -18,6 +18,7 @@ from analysis.figures.style import (
     mean_over_seeds,
     new_figure,
     panel_columns,
+    panel_grid,
     plain_number,
     series_of,
     width_of,
@@ -79,9 +80,8 @@ def draw_scaling(results: Results) -> Drawing | None:
         return None
     width = width_of(results, PAGE_WIDTH if len(panels) > 1 else PAGE_WIDTH / 2)
     columns = panel_columns(width, len(panels), PANELS)
-    rows = -(-len(panels) // columns)
-    figure = new_figure(width, 0.3 + 2.1 * rows)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure = new_figure(width, 0.3 + 2.1 * -(-len(panels) // columns))
+    grid = panel_grid(figure, len(panels), columns)
     words: dict[str, None] = {}
     named: dict[str, Artist] = {}
     for axes, (factor, quantity) in zip(grid, panels, strict=False):
@@ -92,8 +92,6 @@ def draw_scaling(results: Results) -> Drawing | None:
         axes.set_xlabel(short_name(factor).capitalize())
         handles, names = axes.get_legend_handles_labels()
         named.update({name: handle for handle, name in zip(handles, names, strict=True)})
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
     if len(named) > 1:
         add_legend(figure, list(named.values()), list(named), 5 if columns > 1 else 3)
     return Drawing(figure, _caption(results, panels) + "".join(words))
@@ -103,7 +101,8 @@ def _caption(results: Results, shown: Sequence[tuple[str, Quantity]]) -> str:
     panels = [quantity for _, quantity in shown]
     over = " and over ".join(dict.fromkeys(short_name(factor) for factor, _ in shown))
     machines = " and on ".join(cost_machines(results))
-    caption = f"{' and '.join(_kinds(panels))} over {over}."
+    kinds = dict.fromkeys("cost" if panel.is_cost else "accuracy" for panel in panels)
+    caption = f"{' and '.join(kinds).capitalize()} over {over}."
     if results.single_changes:
         caption += f" All other factors are as in {BASELINE}, or as the legend says."
     if not panels[0].is_cost:
@@ -116,12 +115,6 @@ def _caption(results: Results, shown: Sequence[tuple[str, Quantity]]) -> str:
             "over timing rounds and do not say that a power law holds."
         )
     return caption
-
-
-def _kinds(panels: Sequence[Quantity]) -> list[str]:
-    kinds = dict.fromkeys("cost" if panel.is_cost else "accuracy" for panel in panels)
-    first, *rest = kinds
-    return [first.capitalize(), *rest]
 
 
 def _quantities(results: Results, factor: str) -> list[Quantity]:
@@ -186,17 +179,14 @@ def _draw_panel(
             markeredgecolor="white", markeredgewidth=0.4, elinewidth=0.8, capsize=1.5,
             zorder=2 + number / 100,
         )  # fmt: skip
-    if quantity.is_cost and values and min(values) > 0 and (quantity.fits or _is_wide(values)):
+    is_log = bool(quantity.fits) or bool(values and max(values) > 3 * min(values))
+    if quantity.is_cost and values and min(values) > 0 and is_log:
         log_axis(axes, "y", values)
     elif quantity.is_cost:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(FuncFormatter(plain_number))
     _set_places(axes, dict(sorted(places.items())), room, is_log=bool(quantity.fits))
     _draw_fits(axes, factor, lines, quantity.fits)
-
-
-def _is_wide(values: Sequence[float]) -> bool:
-    return max(values) > 3 * min(values)
 
 
 def _draw_fits(axes: Axes, factor: str, lines: Sequence[Line], fits: dict[str, Fit]) -> None:

@@ -23,10 +23,7 @@ from analysis.stats.estimates import Difference, Estimate
 
 MOST_ROWS = 40
 INK = "#1a1a1a"
-ABOVE, SPAN = (
-    0.34,
-    0.26,
-)  # rows above its interval that a cell's first seed stands, and that all take
+ABOVE, SPAN = 0.34, 0.26  # rows above the interval, of the first seed; rows that all seeds take
 BELOW = 0.14  # rows below the middle that the interval lies
 
 

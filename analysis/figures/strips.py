@@ -14,8 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from analysis.figures.style import is_page, new_figure, wrapped
-from analysis.results.artifacts import Arrays
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import Arrays, read_heads
 from analysis.results.results import Results, Variant
 
 MOST_FRAMES = 8  # in a strip; of more, evenly spaced ones
@@ -128,14 +127,17 @@ def kept_cells(results: Results, needed: str) -> list[Cell]:
         if not kept or needed not in kept[min(kept)]:
             continue
         cell = Cell(variant, kept, results.arrays_by_seed(variant, "predictions"))
-        same = [group for group in groups if _is_same(group[0].first, cell.first)]
-        if same:
-            same[0].append(cell)
+        for group in groups:
+            pairs = (
+                (group[0].first[key], cell.first[key]) for key in ("index", "labels", "frames")
+            )
+            if all(np.array_equal(one, other) for one, other in pairs):
+                group.append(cell)
+                break
         else:
             groups.append([cell])
-    if not groups:
-        return []
-    return max(groups, key=lambda group: (len(group), group[0].first["frames"].shape[1]))
+    frames = [(len(group), group[0].first["frames"].shape[1]) for group in groups]
+    return groups[frames.index(max(frames))] if groups else []
 
 
 def row_grid(
@@ -177,8 +179,3 @@ def clear(axes: Axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-
-
-def _is_same(one: Arrays, other: Arrays) -> bool:
-    keys = ("index", "labels", "frames")
-    return all(np.array_equal(one[key], other[key]) for key in keys)

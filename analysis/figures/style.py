@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
@@ -20,7 +21,7 @@ from rich.cells import cell_len
 
 from analysis.figures.fonts import BASE, readable, readable_text
 from analysis.results.results import Results, Variant, short_label
-from analysis.stats.format import plain
+from analysis.stats.format import plain, plural
 from analysis.tables.notes import seed_notes
 
 COLUMN_WIDTH = 3.3  # inches, of a two-column paper
@@ -31,6 +32,7 @@ USUAL_LEGEND = 0.45  # inches of a legend's height that figures have room for
 LEGEND_CHARACTERS = 13  # an inch, so that a name with its marker fits a line
 FEWEST_LETTERS = 8  # of a name's line
 ROW_CHARACTERS = 5  # of a line beside a row, an inch of the figure
+SCALE: dict[str, Any] = {"shrink": 0.6, "aspect": 30, "pad": 0.01}  # place of a bar of colours
 LAYOUT_DIGITS = 6  # of a share of the figure, which is some 1,400 pixels wide
 
 # Okabe & Ito, "Color Universal Design" (2008), ordered so that neighbours also differ in grey;
@@ -190,40 +192,39 @@ def row_labels(names: Sequence[str], width: float) -> tuple[list[str], int]:
     return labels, len(labels) * max(label.count("\n") for label in labels)
 
 
-def hide_rest(grid: Sequence[Axes], shown: int, columns: int) -> None:
-    """Hide panels without data; those above them get the numbers of the axis that they share."""
-    for axes in grid[shown:]:
+def panel_grid(figure: Figure, panels: int, columns: int, **shared: Any) -> list[Axes]:
+    """Axes in so many columns, row by row; those beyond the panels are hidden."""
+    rows = -(-panels // columns)
+    grid: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
+    for axes in grid[panels:]:
         axes.set_axis_off()
-    for axes in grid[max(0, shown - columns) : shown]:
-        axes.tick_params(axis="x", labelbottom=True)
+    return grid
+
+
+def add_scale(grid: Sequence[Axes], colours: Any, label: str, **place: Any) -> Colorbar:
+    """A bar of colours beside all panels, without a frame."""
+    figure = grid[0].get_figure(root=True)
+    assert figure is not None
+    bar = figure.colorbar(colours, ax=list(grid), **{**SCALE, **place})
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return bar
 
 
 def series_label(results: Results, level: str) -> str:
     """A series in a legend."""
-    factor = series_factor(results)
+    factor = results.series_factor
     return short_label({factor: level}) if factor else level
-
-
-def series_factor(results: Results) -> str | None:
-    """The factor whose levels have colours: the first that is not a number."""
-    return results.series_factor
-
-
-def numeric_factors(results: Results) -> list[str]:
-    """Factors whose levels are all numbers, two or more of them."""
-    return results.numeric_factors
 
 
 def series_of(results: Results, variant: Variant) -> str:
     """The level by which a cell is coloured."""
-    factor = series_factor(results)
-    return variant.levels.get(factor, "") if factor else ""
+    return variant.levels.get(results.series_factor or "", "")
 
 
 def looks(results: Results) -> dict[str, Look]:
     """Series -> look, in the order of the study file: the same in every figure of a study."""
-    factor = series_factor(results)
-    planned = [level.label for level in results.study.factors.get(factor or "", ())]
+    planned = [one.label for one in results.study.factors.get(results.series_factor or "", ())]
     met = [series_of(results, variant) for variant in results.variants]
     names = list(dict.fromkeys([*planned, *met]))
     return {
@@ -267,14 +268,19 @@ def mean_over_seeds(results: Results) -> str:
     """Words for a drawn accuracy: "mean and 95 % t interval over 3 seeds", or for a single seed."""
     found = [len(results.by_seed(variant, "top1")) for variant in results.variants]
     known = [seeds for seeds in found if seeds]
-    fewest, most = min(known, default=0), max(known, default=0)
-    if most < 2:
+    if max(known, default=0) < 2:
         return "one seed: no interval"
-    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
     equal = any(seed_notes(results, results.accuracy(variant)) for variant in results.variants)
     if results.study.race is not None:
-        return f"mean and 95 % confidence sequence over {seeds}" + ", none where too few" * equal
-    return f"mean and 95 % t interval over {seeds}" + ", none where they agree" * equal
+        words = f"mean and 95 % confidence sequence over {seed_range(known)}"
+        return words + ", none where too few" * equal
+    return f"mean and 95 % t interval over {seed_range(known)}" + ", none where they agree" * equal
+
+
+def seed_range(counts: Sequence[int]) -> str:
+    """Text such as "1 seed", "3 seeds", "2 to 3 seeds"."""
+    fewest, most = min(counts), max(counts)
+    return plural(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
 
 
 def wrapped(text: str, width: int) -> str:

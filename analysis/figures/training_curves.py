@@ -14,12 +14,12 @@ from analysis.figures.style import (
     Drawing,
     Look,
     add_legend,
-    hide_rest,
     is_page,
     looks,
     new_figure,
     panel_columns,
-    series_factor,
+    panel_grid,
+    seed_range,
     series_label,
     series_of,
     width_of,
@@ -46,7 +46,7 @@ def draw_training_curves(results: Results) -> Drawing | None:
     columns = panel_columns(width, len(shown), PANEL_COLUMNS)
     rows = -(-len(shown) // columns)
     figure = new_figure(width, 0.5 + (2.3 if rows == 1 else 1.6 * rows))
-    grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    grid = panel_grid(figure, len(shown), columns, sharex=True, sharey=True)
     styles = looks(results)
     drawn: dict[str, Look] = {}
     for axes, (title, variants) in zip(grid, shown, strict=False):
@@ -58,25 +58,21 @@ def draw_training_curves(results: Results) -> Drawing | None:
             _draw_curve(axes, curves[variant.cell], styles[name])
     if all(len(epoch) == 1 for found in curves.values() for epoch, _ in found):
         grid[0].set_xlim(0.5, 1.5)
-    hide_rest(grid, len(shown), columns)
+    for axes in grid[max(0, len(shown) - columns) : len(shown)]:  # also above a gap
+        axes.tick_params(axis="x", labelbottom=True)
     figure.supxlabel("Epoch", fontsize=7.5)
     figure.supylabel("Validation top-1 (%)", fontsize=7.5)
     _add_legend(figure, results, drawn, 7 if is_page(width) else 3)
     seeds = [len(found) for found in curves.values()]
-    caption = _caption(min(seeds), max(seeds))
+    caption = "Top-1 on the validation split after each epoch (one seed: no spread)."
+    if max(seeds) > 1:
+        caption = (
+            f"Top-1 on the validation split after each epoch: mean over {seed_range(seeds)}; the "
+            "band is their range, from the lowest to the highest."
+        )
     if len(panels) > len(shown):
         caption += f" The first {len(shown)} of {len(panels)} panels."
     return Drawing(figure, caption)
-
-
-def _caption(fewest: int, most: int) -> str:
-    if most == 1:
-        return "Top-1 on the validation split after each epoch (one seed: no spread)."
-    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
-    return (
-        f"Top-1 on the validation split after each epoch: mean over {seeds}; the band is "
-        "their range, from the lowest to the highest."
-    )
 
 
 def _curves(results: Results, variant: Variant) -> list[tuple[NDArray[np.float64], ...]]:
@@ -93,10 +89,10 @@ def _curves(results: Results, variant: Variant) -> list[tuple[NDArray[np.float64
 
 
 def _panels(results: Results, variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    factor = series_factor(results)
     panels: dict[str, list[Variant]] = {}
     for variant in variants:
-        others = {name: level for name, level in variant.levels.items() if name != factor}
+        levels = variant.levels.items()
+        others = {name: level for name, level in levels if name != results.series_factor}
         panels.setdefault(results.name(others) if others else "", []).append(variant)
     return panels
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import read_heads
 from analysis.results.results import Results, Variant
 from analysis.stats.estimates import CONFIDENCE, Estimate
 

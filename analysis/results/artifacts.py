@@ -3,18 +3,20 @@
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.results.predictions import SUFFIXES
 from study.records.record import Artifact, Outcome
 
 MOST_KEPT = 256 << 20  # bytes; beyond, a file is read each time that it is asked for
+
+SUFFIXES = ("scores", "logits")  # of predictions; either orders the classes alike
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -103,3 +105,38 @@ def _arrays(content: bytes) -> Arrays:
     for array in arrays.values():
         array.setflags(write=False)  # the next who asks gets the same
     return arrays
+
+
+class Head(NamedTuple):
+    """Predictions of one head: most models answer one thing of a clip, some a verb and a noun.
+
+    Attributes:
+        name: "verb", "noun"; "" where there is one head.
+        scores: (clips, classes).
+        labels: (clips,).
+        classes: Names.
+    """
+
+    name: str
+    scores: NDArray[Any]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Correct predictions: (clips,) bool."""
+        found: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.labels
+        return found
+
+
+def read_heads(arrays: Mapping[str, NDArray[Any]]) -> list[Head]:
+    """Heads in the order of the logits; none where there are no answers."""
+    found = {}
+    for key, scores in arrays.items():
+        prefix = next((key.removesuffix(end) for end in SUFFIXES if key.endswith(end)), None)
+        if prefix is None or f"{prefix}labels" not in arrays or not len(scores):
+            continue
+        names = arrays.get(f"{prefix}classes", np.arange(scores.shape[1]))
+        classes = tuple(str(name) for name in names)
+        found[prefix] = Head(prefix.rstrip("_"), scores, arrays[f"{prefix}labels"], classes)
+    return list(found.values())

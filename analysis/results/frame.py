@@ -29,8 +29,11 @@ def tidy(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     "condition.". `round` is the timing round, or the number of the sample where it has none.
     """
     factors = list(dict.fromkeys(name for outcome in outcomes for name in outcome.levels))
-    conditions = list(dict.fromkeys((*ALWAYS, *_condition_names(outcomes))))
-    factor_columns = {name: factor_column(name) for name in factors}
+    records = [outcome.record for outcome in outcomes if outcome.record]
+    measured = (one for record in records for one in record.measurements)
+    named = (name for one in measured for name in one.conditions)
+    conditions = list(dict.fromkeys((*ALWAYS, *named)))
+    factor_columns = {name: f"factor.{name}" if name in FIXED else name for name in factors}
     condition_columns = {
         name: f"condition.{name}" if name in FIXED or name in factors else name
         for name in conditions
@@ -47,11 +50,6 @@ def tidy(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return frame
 
 
-def factor_column(factor: str) -> str:
-    """The column that holds a factor's labels."""
-    return f"factor.{factor}" if factor in FIXED else factor
-
-
 def device_model(record: Record) -> str:
     """The model of the device that a record's numbers belong to, as its environment names it."""
     return record.environment.get("device_model") or record.device
@@ -61,12 +59,6 @@ def device_label(record: Record) -> str:
     """Name of a device for a reader: its given name, if any, with its model."""
     name = record.environment.get("device_name")
     return f"{name} ({device_model(record)})" if name else device_model(record)
-
-
-def _condition_names(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    for outcome in outcomes:
-        for measurement in outcome.record.measurements if outcome.record else ():
-            yield from measurement.conditions
 
 
 def _outcome_rows(

@@ -1,6 +1,6 @@
 """Environments and hours behind a report: machines, software, code, GPU-hours, core-hours."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from analysis.results.frame import device_label
@@ -50,11 +50,8 @@ def unique_records(results: Results) -> list[Record]:
 
 def cost_machines(results: Results) -> list[str]:
     """Devices that costs were measured on, with threads and versions, for a caption."""
-    described: dict[str, None] = {}
-    for variant in results.variants:
-        if record := results.cost_record(variant):
-            described[machine(record)] = None
-    return list(described)
+    records = [found for v in results.variants if (found := results.cost_record(v))]
+    return list(dict.fromkeys(map(machine, records)))
 
 
 def clip_shape(results: Results) -> str:
@@ -96,11 +93,7 @@ def facts_of(record: Record) -> tuple[tuple[str, str], ...]:
     """The environment's entries, the most informative first."""
     environment = dict(record.environment)
     first = [(key, environment.pop(key)) for key in SHOWN if environment.get(key)]
-    return (*first, *_sorted(environment))
-
-
-def _sorted(environment: dict[str, str]) -> Sequence[tuple[str, str]]:
-    return [(key, value) for key, value in sorted(environment.items()) if value]
+    return (*first, *((key, value) for key, value in sorted(environment.items()) if value))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Results:
 
     def _checked(self, outcome: Outcome) -> Outcome:
         record = outcome.record
-        if record is None or outcome.status not in ("done", "reused"):
+        if record is None or not outcome.is_done:
             return outcome
         artifact = record.artifacts.get("predictions")
         if artifact is None or self.artifacts.load(outcome, "predictions") is not None:
@@ -242,9 +242,7 @@ class Results:
         Cells that differ in training alone have equal ones, and share one measurement of each cost.
         """
         outcome = self._costs.get(variant.cell)
-        if outcome is None:
-            return variant.cell
-        records = [outcome.record, *(other.record for other in outcome.elsewhere)]
+        records = [outcome.record, *(o.record for o in outcome.elsewhere)] if outcome else []
         return next((record.identity for record in records if record), variant.cell)
 
     def same_model(self, ours: Variant, theirs: Variant) -> bool:
@@ -307,7 +305,7 @@ class Results:
     def cost_record(self, variant: Variant) -> Record | None:
         """The cost record that a cell's costs are read from."""
         outcome = self._costs.get(variant.cell)
-        return outcome.record if outcome and outcome.status in ("done", "reused") else None
+        return outcome.record if outcome and outcome.is_done else None
 
     def elsewhere(self, variant: Variant) -> Sequence[Elsewhere]:
         """Costs of a cell on other devices."""
@@ -324,19 +322,14 @@ class Results:
 
     def views(self, variant: Variant) -> list[int]:
         """Test clips (times crops) that an answer is averaged over; [] where nobody knows yet."""
-        records = [one.record for one in self.jobs(variant) if one.status in ("done", "reused")]
-        found = {
-            int(measurement.conditions["views"])
-            for record in records
-            for measurement in (record.measurements if record else ())
-            if measurement.metric == "top1" and "views" in measurement.conditions
-        }
-        return sorted(found)
+        records = [one.record for one in self.jobs(variant) if one.is_done and one.record]
+        top1 = [one for record in records for one in record.measurements if one.metric == "top1"]
+        return sorted({int(one.conditions["views"]) for one in top1 if "views" in one.conditions})
 
     def has_artifact(self, variant: Variant, name: str) -> bool:
         """Whether a finished seed left it, readable or not."""
-        finished = (one for one in self.jobs(variant) if one.status in ("done", "reused"))
-        return any(one.record is not None and name in one.record.artifacts for one in finished)
+        records = (one.record for one in self.jobs(variant) if one.is_done)
+        return any(record is not None and name in record.artifacts for record in records)
 
     def arrays(self, variant: Variant, name: str) -> list[Arrays]:
         """An artifact of every finished seed that could be read."""
@@ -346,7 +339,7 @@ class Results:
         """Arrays as `arrays`, with the seed of each."""
         found = {}
         for outcome in self.jobs(variant):
-            if outcome.seed is not None and outcome.status in ("done", "reused"):
+            if outcome.seed is not None and outcome.is_done:
                 arrays = self.artifacts.load(outcome, name)
                 if arrays is not None:
                     found[outcome.seed] = arrays
@@ -358,19 +351,17 @@ class Results:
 
     @cached_property
     def _by_cell(self) -> dict[str, list[Outcome]]:
-        found: dict[str, list[Outcome]] = {}
-        for outcome in self.outcomes:
-            own = found.setdefault(outcome.cell, [])
-            if outcome.kind != "tune":
-                own.append(outcome)
-        return found
+        return self._grouped(is_tuning=False)
 
     @cached_property
     def _tuning(self) -> dict[str, list[Outcome]]:
-        found: dict[str, list[Outcome]] = {}
+        return self._grouped(is_tuning=True)
+
+    def _grouped(self, is_tuning: bool) -> dict[str, list[Outcome]]:
+        found: dict[str, list[Outcome]] = {outcome.cell: [] for outcome in self.outcomes}
         for outcome in self.outcomes:
-            if outcome.kind == "tune":
-                found.setdefault(outcome.cell, []).append(outcome)
+            if (outcome.kind == "tune") is is_tuning:
+                found[outcome.cell].append(outcome)
         return found
 
     @cached_property

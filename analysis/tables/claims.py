@@ -1,15 +1,14 @@
 """Claims of a study, and the verdict on each."""
 
 import math
-from datetime import datetime
 
 from analysis.findings.claims import Comparison
 from analysis.findings.race import race_of, standing_of
 from analysis.findings.verdicts import Judgement, Verdict, judge, samples_in_words
-from analysis.results.results import SAME_MODEL, Results, Variant
+from analysis.results.results import SAME_MODEL, Results
 from analysis.stats.anytime import anytime_win_evidence
 from analysis.stats.estimates import ALPHA
-from analysis.stats.format import NONE, decimals_for, interval, p_value, plural, signed
+from analysis.stats.format import NONE, interval, plural, signed
 from analysis.stats.power import (
     MOST_ROUNDS,
     MOST_SEEDS,
@@ -18,7 +17,8 @@ from analysis.stats.power import (
     seeds_to_decide,
 )
 from analysis.stats.regions import Evidence
-from analysis.tables.table import Entry, Table
+from analysis.tables.notes import p_words, timing_words
+from analysis.tables.table import Entry, Row, Table
 from study.spec.race import Standing
 from study.spec.study import Claim
 
@@ -39,17 +39,17 @@ def claims_table(results: Results) -> Table | None:
     rows = []
     for verdict in judgement.verdicts:
         rows += _rows(results, verdict, judgement, standing_of(race, verdict.claim))
-    return Table(
-        name="claims",
-        header=HEADER,
-        rows=tuple(rows),
-        align=("left", "left", "right", "right", "right", "right", "left", "left"),
-        caption="Claims of the study file, judged. Effects: of an accuracy the left side less the "
-        "right, in points, over seeds [confidence sequence]; of a timing the left over the right, "
-        "median over rounds [between order statistics]; of a count the left over the right, "
-        "exactly. Wins: seeds in which the effect is on the claim's side, with the p, not "
-        "corrected, of winning in half of all training runs.",
-        remarks=_remarks(results, judgement),
+    return Table.of(
+        "claims",
+        HEADER,
+        rows,
+        "Claims of the study file, judged. Effects: of an accuracy the left side less the right, "
+        "in points, over seeds [confidence sequence]; of a timing the left over the right, median "
+        "over rounds [between order statistics]; of a count the left over the right, exactly. "
+        "Wins: seeds in which the effect is on the claim's side, with the p, not corrected, of "
+        "winning in half of all training runs.",
+        _remarks(results, judgement),
+        align="llrrrrll",
     )
 
 
@@ -60,10 +60,9 @@ def deciding_words(verdict: Verdict, judgement: Judgement, standing: Standing | 
     if standing is not None and standing.state == "futile":
         return standing.word
     is_accuracy = verdict.claim.kind == "accuracy"
-    find = _seeds if is_accuracy else _rounds
     evidence = [one.evidence for one in verdict.comparisons if one.evidence and not one.is_same]
     against = [one for one in evidence if not one.is_inside]
-    needs = [find(verdict.claim, one, judgement) for one in against or evidence]
+    needs = [_needed(verdict.claim, one, judgement) for one in against or evidence]
     most, unit = (MOST_SEEDS, "seeds") if is_accuracy else (MOST_ROUNDS, "rounds")
     known = [need for need in needs if need is not None]
     if not known or (not against and len(known) < len(needs)):
@@ -80,12 +79,11 @@ def _wins(claim: Claim, single: Comparison | None) -> str:
     borders = [edge for edge in claim.region if math.isfinite(edge)]
     if claim.kind != "accuracy" or single is None or not single.samples or len(borders) > 1:
         return NONE
-    samples = single.samples
     sign = 1 if math.isinf(claim.region[1]) else -1
-    effects = [sign * (value - borders[0]) for value in samples]
+    effects = [sign * (value - borders[0]) for value in single.samples]
     won = sum(value > 0 for value in effects)
     p = anytime_win_evidence(effects).p
-    return f"{won} of {len(samples)}" + ("" if p is None else f" (p {p_value(p)})")
+    return f"{won} of {len(effects)}" + ("" if p is None else f" (p {p_words(p)})")
 
 
 def effect_words(claim: Claim, evidence: Evidence) -> str:
@@ -98,25 +96,21 @@ def effect_words(claim: Claim, evidence: Evidence) -> str:
         # As many digits as tell the effect from the number that it is compared with.
         digits = 2 if abs(evidence.value - claim.factor) >= 0.005 else 4
         return interval(evidence, digits) + " times"
-    decimals = min(3, decimals_for([evidence.value]))
-    return interval(evidence, decimals) + UNITS.get(claim.metric, "")
+    return timing_words(evidence) + UNITS.get(claim.metric, "")
 
 
-def _seeds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+def _needed(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
+    """Seeds, or rounds of a timing, that would decide a comparison."""
     # Two edges to stay clear of: both are, with 80 % in all, if each is with 90 %.
     power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
-    return seeds_to_decide(evidence.strength or 0.0, judgement.next_alpha, power)
-
-
-def _rounds(claim: Claim, evidence: Evidence, judgement: Judgement) -> int | None:
-    power = (1 + POWER) / 2 if claim.operator == "==" and evidence.is_inside else POWER
+    if claim.kind == "accuracy":
+        return seeds_to_decide(evidence.strength or 0.0, judgement.next_alpha, power)
     return rounds_to_decide(evidence.strength or 0.5, judgement.next_alpha, power)
 
 
 def _rows(
     results: Results, verdict: Verdict, judgement: Judgement, standing: Standing | None
-) -> list[tuple[Entry, ...]]:
-    p = NONE if verdict.p_holm is None else p_value(verdict.p_holm)
+) -> list[Row]:
     single = verdict.comparisons[0] if len(verdict.comparisons) == 1 else None
     effect = f"in each of {len(verdict.comparisons)}"
     if not verdict.comparisons:
@@ -127,29 +121,25 @@ def _rows(
     first = (
         Entry(verdict.claim.text, notes=_notes(verdict)),
         Entry(verdict.word, "best" if verdict.word != "undecided" else ""),
-        Entry(effect),
-        Entry(p),
-        Entry(samples),
-        Entry(_wins(verdict.claim, single)),
-        Entry(deciding_words(verdict, judgement, standing) or NONE),
-        Entry(AFTER if verdict.known else "before the first result"),
+        effect,
+        p_words(verdict.p_holm),
+        samples,
+        _wins(verdict.claim, single),
+        deciding_words(verdict, judgement, standing) or NONE,
+        AFTER if verdict.known else "before the first result",
     )
     below = [] if single else [_below(results, verdict.claim, one) for one in verdict.comparisons]
     return [first, *below]
 
 
-def _below(results: Results, claim: Claim, one: Comparison) -> tuple[Entry, ...]:
+def _below(results: Results, claim: Claim, one: Comparison) -> Row:
     side = ""
     if one.evidence:
         side = f"{INDENT}on its side" if one.evidence.is_inside else f"{INDENT}on the other side"
-    label = INDENT + _place(results, claim, one.left)
-    return (Entry(label), Entry(side), Entry(_effect(claim, one)), *[Entry("")] * 5)
-
-
-def _place(results: Results, claim: Claim, variant: Variant) -> str:
-    """The levels that a claim leaves free."""
-    free = {name: label for name, label in variant.levels.items() if name not in claim.left.levels}
-    return results.name(free) if free else variant.label
+    named = claim.left.levels
+    free = {name: label for name, label in one.left.levels.items() if name not in named}
+    place = results.name(free) if free else one.left.label
+    return (INDENT + place, side, _effect(claim, one), *[""] * 5)
 
 
 def _effect(claim: Claim, one: Comparison) -> str:
@@ -177,17 +167,17 @@ def _remarks(results: Results, judgement: Judgement) -> tuple[str, ...]:
         digests = ", ".join(dict.fromkeys(entry.digest[:12] for entry in entries))
         when = dates[0] if len(dates) == 1 else f"between {dates[0]} and {dates[-1]}"
         first = judgement.first_record
-        result = "no result yet" if first is None else f"first result {_when(first)}"
+        result = (
+            "no result yet"
+            if first is None
+            else f"first result {first.isoformat(timespec='seconds')}"
+        )
         remarks.append(f"Claims registered {when}, study file sha256 {digests}; {result}.")
     for entry in judgement.withdrawn:
         judged = results.ledger.was_judged(entry.claim)
         counted = "; it was judged and counts in the correction" if judged else ", never judged"
         remarks.append(f"Withdrawn: {entry.text} (written {entry.written[:10]}){counted}.")
     return tuple(remarks)
-
-
-def _when(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _threshold_words(judgement: Judgement) -> str:
@@ -200,16 +190,13 @@ def _threshold_words(judgement: Judgement) -> str:
 
 
 def _seen_before(results: Results, judgement: Judgement) -> list[str]:
+    texts = {entry.claim: entry.text for entry in reversed(results.ledger.entries)}
     told = []
     for number, look in enumerate(results.ledger.looks, 1):
         if look.data != judgement.data:
             words = [
-                f"{_text(results, claim)}: {word} ({samples})"
+                f"{texts.get(claim, claim)}: {word} ({samples})"
                 for claim, (word, samples) in look.verdicts.items()
             ]
             told.append(f"Look {number}, {look.date[:10]}: {'; '.join(words)}.")
     return told
-
-
-def _text(results: Results, canonical: str) -> str:
-    return next((e.text for e in results.ledger.entries if e.claim == canonical), canonical)

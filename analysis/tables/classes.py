@@ -5,16 +5,14 @@ import numpy as np
 from analysis.findings.classes import ClassChange, PerClass, class_accuracy, class_changes
 from analysis.results.results import Results, Variant
 from analysis.stats.estimates import ALPHA
-from analysis.stats.format import NONE, fixed, interval, p_value, signed
-from analysis.tables.notes import spread_notes, untested_words
-from analysis.tables.table import Align, Entry, Table
+from analysis.stats.format import NONE, fixed, interval, signed
+from analysis.tables.notes import p_words, spread_notes, untested_words
+from analysis.tables.table import Entry, Row, Table
 
 MOST_CLASSES = 40  # rows
 MOST_CELLS = 12  # columns
 MOST_CHANGES = 40
 CHANGE_HEADER = ("Δ (points) [95 %]", "p (Holm)", "change")
-
-_RIGHT: Align = "right"
 
 
 def classes_table(results: Results) -> Table | None:
@@ -41,14 +39,12 @@ def classes_table(results: Results) -> Table | None:
     if len(shown) < len(results.variants):
         remarks.append(f"{len(shown)} of {len(results.variants)} cells.")
     remarks.append("The table of changes tests the differences between cells.")
-    return Table(
-        name="classes",
-        header=("class", "test clips", *(variant.label for variant, _ in shown)),
-        rows=tuple(_class_row(number, [one for _, one in shown]) for number in kept),
-        align=("left", *[_RIGHT] * (len(shown) + 1)),
-        caption="Top-1 of the test clips of each class (%): mean over seeds [95 % Student t "
-        "interval].",
-        remarks=tuple(remarks),
+    return Table.of(
+        "classes",
+        ("class", "test clips", *(variant.label for variant, _ in shown)),
+        (_class_row(number, [one for _, one in shown]) for number in kept),
+        "Top-1 of the test clips of each class (%): mean over seeds [95 % Student t interval].",
+        remarks,
     )
 
 
@@ -61,15 +57,14 @@ def class_changes_table(results: Results) -> Table | None:
     tested = sum(one.p_holm is not None for one in changes)
     called = sum(_is_change(one) for one in changes)
     name = results.baseline_label
-    return Table(
-        name="class_changes",
-        header=("cell", "class", "test clips", f"{name} (%)", "cell (%)", *CHANGE_HEADER),
-        rows=tuple(_change_row(one) for one in ordered),
-        align=("left", "left", *[_RIGHT] * 5, "left"),
-        caption=f"Classes that changed most against {name}: {len(ordered)} of {len(changes)} "
+    return Table.of(
+        "class_changes",
+        ("cell", "class", "test clips", f"{name} (%)", "cell (%)", *CHANGE_HEADER),
+        map(_change_row, ordered),
+        f"Classes that changed most against {name}: {len(ordered)} of {len(changes)} "
         "classes of cells, by the size of the mean difference over shared seeds [95 % Student t "
         "interval].",
-        remarks=(
+        (
             f"p: paired t test over seeds, Holm-corrected over all {tested} that could be tested, "
             f"shown or not; {called} changed at 5 %."
             if tested
@@ -77,13 +72,14 @@ def class_changes_table(results: Results) -> Table | None:
             "The largest of many differences are large by chance, too: measured again they will be "
             "smaller. Intervals hold one by one and not for the largest.",
         ),
+        align="llrrrrrl",
     )
 
 
-def _class_row(number: int, cells: list[PerClass]) -> tuple[Entry, ...]:
+def _class_row(number: int, cells: list[PerClass]) -> Row:
     clips = {int(one.clips[number]) for one in cells}
     count = str(clips.pop()) if len(clips) == 1 else f"{min(clips)} to {max(clips)}"
-    return (Entry(cells[0].names[number]), Entry(count), *(_mean(one, number) for one in cells))
+    return (cells[0].names[number], count, *(_mean(one, number) for one in cells))
 
 
 def _mean(cell: PerClass, number: int) -> Entry:
@@ -97,17 +93,16 @@ def _is_change(change: ClassChange) -> bool:
     return change.p_holm is not None and change.p_holm < ALPHA
 
 
-def _change_row(change: ClassChange) -> tuple[Entry, ...]:
-    difference = change.difference
+def _change_row(change: ClassChange) -> Row:
     return (
-        Entry(change.variant.label),
-        Entry(change.name),
-        Entry(str(change.clips)),
-        Entry(fixed(change.theirs, 1)),
-        Entry(fixed(change.ours, 1)),
-        Entry(interval(difference, 1, signed)),
-        Entry(NONE if change.p_holm is None else p_value(change.p_holm)),
-        Entry(_verdict(change)),
+        change.variant.label,
+        change.name,
+        str(change.clips),
+        fixed(change.theirs, 1),
+        fixed(change.ours, 1),
+        interval(change.difference, 1, signed),
+        p_words(change.p_holm),
+        _verdict(change),
     )
 
 

@@ -3,7 +3,8 @@
 from analysis.findings.clips import ClipComparison, compare_with_baselines
 from analysis.results.results import Results, Variant
 from analysis.stats.format import MINUS, NONE, p_value, signed
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.notes import p_words
+from analysis.tables.table import Entry, Row, Table
 
 HEADER = (
     "cell", "Δ top-1 (points)", "other training runs [95 %]", "p (t, seeds)",
@@ -18,18 +19,16 @@ def clips_table(results: Results) -> Table | None:
     rows = tuple(_row(results, *compared) for compared in compare_with_baselines(results))
     if not rows:
         return None
-    right: Align = "right"
     name = results.baseline_label
-    return Table(
-        name="clips",
-        header=HEADER,
-        rows=rows,
-        align=("left", *[right] * (len(HEADER) - 1)),
-        caption=f"Differences to {name}, asked twice. Would other training runs say the same on "
+    return Table.of(
+        "clips",
+        HEADER,
+        rows,
+        f"Differences to {name}, asked twice. Would other training runs say the same on "
         "these test clips? Student t over seeds. Would other test clips say the same of these "
         "trained models? Bootstrap over clips of the mean over seeds, and McNemar's test (mid-p) "
         "of each seed's two models. p not corrected.",
-        remarks=(
+        (
             "A difference that holds over clips and not over seeds is one between these trained "
             "models and not between their recipes; the main table and the claims go by seeds. "
             "Clips are taken as independent of each other, which clips cut from one video are not.",
@@ -37,14 +36,12 @@ def clips_table(results: Results) -> Table | None:
     )
 
 
-def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tuple[Entry, ...]:
+def _row(results: Results, variant: Variant, comparison: ClipComparison) -> Row:
     found, _ = results.differences.get(variant.cell, (None, None))
     over_clips = comparison.difference
     over_seeds, p = "one seed: no interval", NONE
     if found and found.n > 1:
-        over_seeds, p = NO_SPREAD, NONE if found.p is None else p_value(found.p)
-    if found and found.low is not None and found.high is not None and found.p is not None:
-        over_seeds, p = _interval(found.low, found.high), p_value(found.p)
+        over_seeds, p = _interval(found.low, found.high), p_words(found.p)
     seeds = comparison.seeds
     if len(seeds) <= MOST_LISTED:
         by_seed = ", ".join(p_value(one.p_mid) for one in seeds)
@@ -60,18 +57,16 @@ def _row(results: Results, variant: Variant, comparison: ClipComparison) -> tupl
         notes = (f"predictions of {len(seeds)} of {found.n} seeds",)
     return (
         Entry(variant.label, notes=notes),
-        Entry(signed(over_clips.value, 1)),
-        Entry(over_seeds),
-        Entry(p),
-        Entry(
-            NO_SPREAD
-            if over_clips.low is None or over_clips.high is None
-            else _interval(over_clips.low, over_clips.high)
-        ),
-        Entry(by_seed),
-        Entry(counts),
+        signed(over_clips.value, 1),
+        over_seeds,
+        p,
+        _interval(over_clips.low, over_clips.high),
+        by_seed,
+        counts,
     )
 
 
-def _interval(low: float, high: float) -> str:
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return NO_SPREAD
     return f"[{signed(low, 1)}, {signed(high, 1)}]"

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.results.results import Results, Variant
-from analysis.stats.format import NONE, decimals_for, fixed, interval
+from analysis.stats.format import NONE, decimals_for, fixed
 from analysis.tables.notes import (
     absent,
     aside_notes,
     cost_notes,
     eager_remarks,
     model_entry,
-    spread_notes,
+    timing_entry,
     views_remarks,
 )
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 
 HEADER = (
     "cell", "batch", "rounds", "latency (ms)", "p90", "p99", "throughput (clips/s)",
@@ -28,18 +28,14 @@ METRICS = ("latency", "throughput", "peak_memory", "training_memory")
 def cost_table(results: Results) -> Table:
     """One row a model and batch size; a cell that was not timed has one row that says why."""
     batches = sorted({batch for metric in METRICS for batch in results.batch_sizes(metric)})
-    rows = [row for cells in results.by_model for row in _rows(results, cells, batches)]
-    header = (*HEADER, *([ENERGY] if has_energy(results) else []))
-    right: Align = "right"
-    return Table(
-        name="cost",
-        header=header,
-        rows=tuple(rows),
-        align=("left", *[right] * (len(header) - 1)),
-        caption="Timings in detail: median over timing rounds [95 % interval], and the "
+    return Table.of(
+        "cost",
+        (*HEADER, *([ENERGY] if has_energy(results) else [])),
+        (row for cells in results.by_model for row in _rows(results, cells, batches)),
+        "Timings in detail: median over timing rounds [95 % interval], and the "
         "slow tail of the latency. Peak memory, of an answer and of a training step with AdamW, is "
         "of a fresh process.",
-        remarks=(*_energy_remarks(results), *eager_remarks(results), *views_remarks(results)),
+        (*_energy_remarks(results), *eager_remarks(results), *views_remarks(results)),
     )
 
 
@@ -56,15 +52,13 @@ def _energy_remarks(results: Results) -> tuple[str, ...]:
     return tuple(f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes))
 
 
-def _rows(
-    results: Results, cells: Sequence[Variant], batches: list[int]
-) -> list[tuple[Entry, ...]]:
+def _rows(results: Results, cells: Sequence[Variant], batches: list[int]) -> list[Row]:
     variant = cells[0]
     label = model_entry(results, cells, cost_notes(results, variant))
-    rows: list[tuple[Entry, ...]] = []
+    rows: list[Row] = []
     for batch in batches:
         rounds = list(results.by_round(variant, "latency", batch).values())
-        entries = [_median(results, variant, metric, batch) for metric in METRICS]
+        entries = [timing_entry(results.cost(variant, metric, batch)) for metric in METRICS]
         if all(entry.text == NONE for entry in entries):
             continue
         tail = [NONE, NONE]
@@ -78,19 +72,11 @@ def _rows(
             training = Entry(NONE, notes=aside_notes(results, variant, *starts))
         others.append(training)
         if has_energy(results):
-            others.append(_median(results, variant, results.in_mode("energy", "eager"), batch))
-        counts = Entry(str(batch)), Entry(str(len(rounds) or NONE))
-        rows.append((first, *counts, latency, Entry(tail[0]), Entry(tail[1]), *others))
+            energy = results.cost(variant, results.in_mode("energy", "eager"), batch)
+            others.append(timing_entry(energy))
+        rows.append((first, str(batch), str(len(rounds) or NONE), latency, *tail, *others))
     if not rows:
         missing = absent(results, variant, "cost", ())
-        empty = [Entry(NONE)] * (len(HEADER) - 4 + has_energy(results))
-        rows.append((label, Entry(NONE), Entry(NONE), missing, *empty))
+        empty = [NONE] * (len(HEADER) - 4 + has_energy(results))
+        rows.append((label, NONE, NONE, missing, *empty))
     return rows
-
-
-def _median(results: Results, variant: Variant, metric: str, batch: int) -> Entry:
-    estimate = results.cost(variant, metric, batch)
-    if estimate is None:
-        return Entry(NONE)
-    text = interval(estimate, min(3, decimals_for([estimate.value])))
-    return Entry(text, notes=spread_notes(estimate, "round"))

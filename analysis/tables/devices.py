@@ -1,6 +1,6 @@
 """The same cells on several devices: a block of columns a device, ratios within each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,9 +9,9 @@ from analysis.results.provenance import machine
 from analysis.results.results import Results, Variant
 from analysis.results.samples import record_rounds
 from analysis.stats.estimates import Estimate, median_interval, median_ratio
-from analysis.stats.format import NONE, decimals_for, interval
-from analysis.tables.notes import quoted_batch, unstable
-from analysis.tables.table import Align, Entry, Table
+from analysis.stats.format import NONE, interval
+from analysis.tables.notes import quoted_batch, timing_words, unstable
+from analysis.tables.table import Entry, Row, Table
 from study.records.record import Elsewhere, Record
 
 
@@ -36,23 +36,20 @@ def devices_table(results: Results) -> Table | None:
     header = ["cell"]
     for device in devices:
         header += [f"{device.label}: latency (ms)", f"{device.label}: / baseline"]
-    rows = [
-        (
-            Entry(variant.label),
-            *(entry for device in devices for entry in _block(results, variant, device, batch)),
-        )
-        for variant in results.variants
-    ]
-    right: Align = "right"
-    machines = [_machines(results, device) for device in devices]
-    return Table(
-        name="devices",
-        header=tuple(header),
-        rows=tuple(rows),
-        align=("left", *[right] * (len(header) - 1)),
-        caption=f"Latency at batch {batch} on {len(devices)} devices: median over timing rounds "
+    rows = (
+        (v.label, *(entry for device in devices for entry in _block(results, v, device, batch)))
+        for v in results.variants
+    )
+    # One sentence on each device, unless its records differ in threads or versions.
+    found = ((device.label, device.find(v)) for device in devices for v in results.variants)
+    machines = [f"{label}: {machine(cost.record)}." for label, cost in found if cost]
+    return Table.of(
+        "devices",
+        header,
+        rows,
+        f"Latency at batch {batch} on {len(devices)} devices: median over timing rounds "
         "[95 % interval]; the ratio to the baseline is paired by round, within each device.",
-        remarks=tuple(dict.fromkeys(one for several in machines for one in several)),
+        dict.fromkeys(machines),
     )
 
 
@@ -84,44 +81,36 @@ def _label(record: Record) -> str:
     return f"{name} {record.device.upper()}" if name else device_label(record)
 
 
-def _block(results: Results, variant: Variant, device: _Device, batch: int) -> tuple[Entry, Entry]:
+def _block(results: Results, variant: Variant, device: _Device, batch: int) -> Row:
     cost = device.find(variant)
     if cost is None:
-        return Entry("not measured"), Entry(NONE)
+        return "not measured", NONE
     if cost.record.status == "failed":
-        return Entry("failed", notes=(cost.record.reason,)), Entry(NONE)
+        return Entry("failed", notes=(cost.record.reason,)), NONE
     rounds = record_rounds(cost.record, "latency", batch, results.mode)
     if not rounds:
-        return Entry(NONE), Entry(NONE)
+        return NONE, NONE
     latency = median_interval(list(rounds.values()))
-    text = interval(latency, min(3, decimals_for([latency.value])))
     notes = unstable(list(rounds.values()), batch)
-    notes += [f"made by {_code(cost.record)}"] if cost.is_other_code else []
+    if cost.is_other_code:
+        made = cost.record.environment
+        commit, torch = made.get("commit", "")[:10] or "unknown", made.get("torch", "unknown")
+        notes.append(f"made by other code or versions: commit {commit}, torch {torch}")
     notes = [f"{device.label}: {note}" for note in notes]
-    return Entry(text, notes=tuple(notes)), _ratio(results, variant, cost, rounds, batch)
+    return Entry(timing_words(latency), notes=tuple(notes)), _ratio(
+        results, variant, cost, rounds, batch
+    )
 
 
 def _ratio(
     results: Results, variant: Variant, cost: Elsewhere, rounds: dict[int, float], batch: int
-) -> Entry:
+) -> str:
     if results.baseline_of(variant) is variant:
-        return Entry("baseline")
+        return "baseline"
     if cost.reference is not None and cost.reference.identity == cost.record.identity:
-        return Entry("same model")
+        return "same model"
     ratio: Estimate | None = None
     if cost.reference is not None and cost.reference.timing_run == cost.record.timing_run:
         theirs = record_rounds(cost.reference, "latency", batch, results.mode)
         ratio = median_ratio(rounds, theirs)
-    return Entry(interval(ratio, 2) if ratio else NONE)
-
-
-def _code(record: Record) -> str:
-    said = record.environment
-    commit = said.get("commit", "")[:10] or "unknown"
-    return f"other code or versions: commit {commit}, torch {said.get('torch', 'unknown')}"
-
-
-def _machines(results: Results, device: _Device) -> Sequence[str]:
-    """Sentences on what a device is: one, unless its records differ in threads or versions."""
-    costs = [cost for v in results.variants if (cost := device.find(v))]
-    return [f"{device.label}: {machine(cost.record)}." for cost in costs]
+    return interval(ratio, 2) if ratio else NONE

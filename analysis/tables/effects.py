@@ -2,9 +2,9 @@
 
 from analysis.findings.effects import Effect, effects_of, most_telling, place_of, title_of
 from analysis.results.results import Results
-from analysis.stats.format import NONE, interval, p_value, signed
-from analysis.tables.notes import spread_notes, untested_words
-from analysis.tables.table import Align, Entry, Table
+from analysis.stats.format import interval, signed
+from analysis.tables.notes import p_words, spread_notes, untested_words
+from analysis.tables.table import Entry, Row, Table
 
 MOST_ROWS = 80
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -30,16 +30,15 @@ def effects_table(results: Results) -> Table | None:
     ]
     if len(shown) < len(effects):
         remarks.append(f"{len(effects) - len(shown)} of {len(effects)} effects are left out.")
-    right: Align = "right"
-    return Table(
-        name="effects",
-        header=("effect on top-1", "at", "points [95 %]", "p (Holm)", "seeds"),
-        rows=tuple(_row(one) for one in shown),
-        align=("left", "left", right, right, right),
-        caption="Effects of the factors on top-1, in points, paired by seed [95 % Student t "
+    return Table.of(
+        "effects",
+        ("effect on top-1", "at", "points [95 %]", "p (Holm)", "seeds"),
+        map(_row, shown),
+        "Effects of the factors on top-1, in points, paired by seed [95 % Student t "
         "interval]. A main effect is the mean over all combinations of the other factors, each "
         f"counted alike. {INTERACTION}.",
-        remarks=tuple(remarks),
+        remarks,
+        align="ll",
     )
 
 
@@ -55,16 +54,15 @@ def effect_name(effect: Effect) -> tuple[str, str]:
     return f"{change} {TIMES} {place_of(effect.at)}", f"against {against}"
 
 
-def _row(effect: Effect) -> tuple[Entry, ...]:
+def _row(effect: Effect) -> Row:
     title, at = effect_name(effect)
     found, total = effect.of
     notes = (f"over {found} of {total} combinations, the others are not in the study",)
     difference = effect.difference
-    p = effect.p_holm
     return (
-        Entry(INDENT + title if effect.kind == "simple" else title),
+        INDENT + title if effect.kind == "simple" else title,
         Entry(at, notes=notes if found < total else ()),
         Entry(interval(difference, 1, signed), notes=spread_notes(difference)),
-        Entry(NONE if p is None else p_value(p)),
-        Entry(str(difference.n)),
+        p_words(effect.p_holm),
+        str(difference.n),
     )

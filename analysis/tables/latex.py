@@ -26,8 +26,6 @@ _SPECIAL = {
     "-": "{-}",  # two in a row stay two
     "`": r"\textasciigrave{}",
     "'": "{'}",
-}
-_SYMBOLS = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "→": r"$\rightarrow$",
@@ -91,8 +89,6 @@ def aligned_latex(text: str, form: str) -> str:
 def _escape(character: str) -> str:
     if character in _SPECIAL:
         return _SPECIAL[character]
-    if character in _SYMBOLS:
-        return _SYMBOLS[character]
     if character.isspace():
         return " "
     if " " <= character <= "~" or ("À" <= character <= "ž" and character not in _NOT_IN_OT1):

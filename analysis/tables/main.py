@@ -1,20 +1,20 @@
 """The answer in one table: what each cell reaches, and what it costs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from analysis.results.provenance import cost_machines
 from analysis.results.results import Results, Variant
+from analysis.stats.estimates import ALPHA
 from analysis.stats.format import (
     NONE,
-    decimals_for,
     interval,
     p_value,
     prefix_for,
     signed,
     significant,
 )
-from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
 from analysis.tables.matched import matched_columns, matched_remarks
 from analysis.tables.notes import (
     absent,
@@ -29,9 +29,10 @@ from analysis.tables.notes import (
     ratio_notes,
     seed_notes,
     spread_notes,
+    timing_entry,
     train_notes,
 )
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Mark, Table
 from study.records.text_table import short_names
 
 HEADS = ("verb", "noun")
@@ -39,11 +40,11 @@ HEADS = ("verb", "noun")
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, its alignment, and what stands in it for a cell."""
+    """A heading, its alignment ("l" or "r"), and what stands in it for a cell."""
 
     header: str
-    show: Callable[[Variant], Entry]
-    align: Align = "right"
+    show: Callable[[Variant], Entry | str]
+    align: str = "r"
 
 
 def main_table(results: Results) -> Table:
@@ -52,41 +53,41 @@ def main_table(results: Results) -> Table:
     A cell without a result keeps its row and shows why.
     """
     columns = _level_columns(results)
-    columns += [Column(name, show, "left") for name, show in matched_columns(results)]
+    columns += [Column(name, show, "l") for name, show in matched_columns(results)]
     if any(one.kind == "train" for one in results.outcomes):
         columns += _accuracy_columns(results)
     columns += [*_view_columns(results), *_count_columns(results), *_cost_columns(results)]
-    return Table(
-        name="table",
-        header=tuple(column.header for column in columns),
-        rows=tuple(tuple(c.show(variant) for c in columns) for variant in results.variants),
-        align=tuple(column.align for column in columns),
-        caption=_caption(results),
-        remarks=(
+    return Table.of(
+        "table",
+        [column.header for column in columns],
+        (tuple(column.show(variant) for column in columns) for variant in results.variants),
+        _caption(results),
+        (
             *main_remarks(results),
             *design_remarks(results),
             *_cost_remarks(results),
             *matched_remarks(results),
         ),
+        align="".join(column.align for column in columns),
     )
 
 
 def _level_columns(results: Results) -> list[Column]:
-    def level(factor: str) -> Callable[[Variant], Entry]:
-        return lambda variant: Entry(variant.levels.get(factor, NONE))
+    def level(factor: str, variant: Variant) -> str:
+        return variant.levels.get(factor, NONE)
 
     names = short_names(results.factors)
-    columns = [Column(names[factor], level(factor), "left") for factor in results.factors]
-    return columns or [Column("cell", lambda variant: Entry(variant.label), "left")]
+    columns = [Column(names[one], partial(level, one), "l") for one in results.factors]
+    return columns or [Column("cell", lambda variant: variant.label, "l")]
 
 
 def _accuracy_columns(results: Results) -> list[Column]:
     marks = mark_accuracy(results)
 
-    def seeds(variant: Variant) -> Entry:
+    def seeds(variant: Variant) -> str:
         planned = sum(one.kind == "train" for one in results.jobs(variant))
         done = len(results.by_seed(variant, "top1"))
-        return Entry(str(done) if done == planned else f"{done} of {planned}")
+        return str(done) if done == planned else f"{done} of {planned}"
 
     def top1(variant: Variant) -> Entry:
         notes = train_notes(results, variant)
@@ -109,20 +110,12 @@ def _accuracy_columns(results: Results) -> list[Column]:
 def _head_columns(results: Results) -> list[Column]:
     """Verb and noun by themselves, where models answer both."""
 
-    def show(metric: str) -> Callable[[Variant], Entry]:
-        def estimate(variant: Variant) -> Entry:
-            found = results.accuracy(variant, metric)
-            if found is None:
-                return Entry(NONE)
-            return Entry(
-                interval(found, 1),
-                notes=seed_notes(results, found),
-            )
-
-        return estimate
+    def show(metric: str, variant: Variant) -> Entry:
+        found = results.accuracy(variant, metric)
+        return Entry(interval(found, 1) if found else NONE, notes=seed_notes(results, found))
 
     return [
-        Column(f"{head} top-1 (%) ↑", show(f"{head}_top1"))
+        Column(f"{head} top-1 (%) ↑", partial(show, f"{head}_top1"))
         for head in HEADS
         if any(results.by_seed(variant, f"{head}_top1") for variant in results.variants)
     ]
@@ -138,10 +131,7 @@ def _difference(results: Results, variant: Variant) -> Entry:
     notes: tuple[str, ...] = ()
     if difference.n < len(results.by_seed(variant, "top1")):
         notes = (f"paired over the {difference.n} of its seeds that the baseline has too",)
-    return Entry(
-        interval(difference, 1, signed),
-        notes=notes + seed_notes(results, difference),
-    )
+    return Entry(interval(difference, 1, signed), notes=notes + seed_notes(results, difference))
 
 
 def _corrected_p(results: Results, variant: Variant) -> Entry:
@@ -158,10 +148,7 @@ def _view_columns(results: Results) -> list[Column]:
     if all(views == 1 for variant in results.variants for views in results.views(variant)):
         return []
 
-    def show(variant: Variant) -> Entry:
-        return Entry(", ".join(map(str, results.views(variant))) or NONE)
-
-    return [Column("views", show)]
+    return [Column("views", lambda variant: ", ".join(map(str, results.views(variant))) or NONE)]
 
 
 def _count_columns(results: Results) -> list[Column]:
@@ -220,10 +207,9 @@ def _timing(results: Results, metric: str, batch: int) -> Callable[[Variant], En
     def show(variant: Variant) -> Entry:
         notes = cost_notes(results, variant) if is_first else ()
         estimate = results.cost(variant, metric, batch)
-        if estimate is None:
-            return absent(results, variant, "cost", notes) if is_first else Entry(NONE)
-        text = interval(estimate, min(3, decimals_for([estimate.value])))
-        return Entry(text, marks.get(variant.cell, ""), notes + spread_notes(estimate, "round"))
+        if estimate is None and is_first:
+            return absent(results, variant, "cost", notes)
+        return timing_entry(estimate, marks.get(variant.cell, ""), notes)
 
     return show
 
@@ -272,3 +258,68 @@ def _caption(results: Results) -> str:
     if machines := cost_machines(results):
         sentences.append(f"Costs measured on {' and on '.join(machines)}.")
     return " ".join(sentences)
+
+
+def mark_counts(counts: Mapping[str, float]) -> dict[str, Mark]:
+    """The smallest of numbers without noise, and the next; equal ones share a place."""
+    ordered = sorted(counts, key=lambda cell: counts[cell])
+    return _marks(ordered, lambda one, other: counts[one] != counts[other])
+
+
+def mark_accuracy(results: Results) -> dict[str, Mark]:
+    """The highest mean top-1; best only if it beats all other cells, second as `_marks`.
+
+    Each p is multiplied by the number of comparisons, as the best was picked by looking. This is
+    never milder than the table's Holm correction, so a mark cannot contradict the p beside it.
+    """
+    means = {v.cell: found for v in results.variants if (found := results.accuracy(v))}
+    by_cell = {v.cell: v for v in results.variants}
+
+    def differs(one: str, other: str) -> bool:
+        difference = results.paired(by_cell[one], by_cell[other])
+        p = None if difference is None else difference.p
+        return p is not None and p * (len(means) - 1) < ALPHA  # untested: not significant
+
+    return _marks(sorted(means, key=lambda cell: -means[cell].value), differs)
+
+
+def mark_costs(results: Results, metric: str, batch: int) -> dict[str, Mark]:
+    """The best median of a timing; ties are those whose ratio to it does not exclude 1."""
+    groups = {cells[0].cell: cells for cells in results.by_model}
+    firsts = (cells[0] for cells in groups.values())
+    medians = {v.cell: found for v in firsts if (found := results.cost(v, metric, batch))}
+    sign = -1 if metric == "throughput" else 1
+    variants = {v.cell: v for v in results.variants}
+
+    def differs(one: str, other: str) -> bool:
+        ratio = results.ratio(variants[other], variants[one], metric, batch)
+        if ratio is None or ratio.low is None or ratio.high is None:
+            return False  # of two timing runs, or one sample each: not testable
+        return not ratio.low <= 1 <= ratio.high
+
+    marks = _marks(sorted(medians, key=lambda cell: sign * medians[cell].value), differs)
+    return {one.cell: mark for cell, mark in marks.items() for one in groups[cell]}
+
+
+def _marks(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> dict[str, Mark]:
+    """Marks of cells from the best value to the worst.
+
+    Cells that are not significantly different from the best share the first place ("tie"). A
+    second place exists only where the first is one cell's; cells that are not significantly
+    different from the best of the rest share it.
+    """
+    first = _leaders(ordered, differs)
+    if len(first) == len(ordered):  # no significant difference, or one cell alone
+        return {}
+    if len(first) > 1:
+        return dict.fromkeys(first, "tie")
+    rest = ordered[1:]
+    second = _leaders(rest, differs)
+    found: dict[str, Mark] = {first[0]: "best"}
+    if len(second) < len(rest):
+        found.update(dict.fromkeys(second, "second"))
+    return found
+
+
+def _leaders(ordered: Sequence[str], differs: Callable[[str, str], bool]) -> list[str]:
+    return [cell for cell in ordered if cell == ordered[0] or not differs(ordered[0], cell)]

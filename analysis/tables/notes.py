@@ -1,16 +1,24 @@
 """Notes beside numbers: failures, mixtures, and the meaning of marks."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from analysis.findings.tuning import edge_notes
 from analysis.results.frame import device_model
 from analysis.results.results import BASELINE, Results, Variant, short_label
 from analysis.stats.anytime import half_width
 from analysis.stats.estimates import Difference, Estimate, correlation_time, median_interval
-from analysis.stats.format import decimals_for, interval, plural, prefix_for, significant
-from analysis.tables.table import Entry
+from analysis.stats.format import (
+    NONE,
+    Spread,
+    decimals_for,
+    interval,
+    p_value,
+    plural,
+    prefix_for,
+    significant,
+)
+from analysis.tables.table import Entry, Mark
 from study.records.record import Kind, Outcome
 
 UNSTABLE = 0.1  # half an interval, as a share of the median
@@ -37,8 +45,7 @@ def absent(results: Results, variant: Variant, kind: Kind, notes: tuple[str, ...
     jobs = [one for one in results.jobs(variant) if one.kind == kind]
     for status in ("failed", "not run", "skipped"):
         if job := next((one for one in jobs if one.status == status), None):
-            reason = job.reason or (job.record.reason if job.record else "")
-            text = f"{status}: {reason}" if reason else status
+            text = status_words(job)
             if len(text) <= REASON_LENGTH:
                 return Entry(text, notes=notes if kind == "cost" or len(jobs) > 1 else ())
             return Entry(text[: REASON_LENGTH - 1].rstrip() + "…", notes=notes or (text,))
@@ -51,7 +58,7 @@ def train_notes(results: Results, variant: Variant) -> tuple[str, ...]:
     notes = [f"{_seeds(group)} {text}" for text, group in _missing(jobs).items()]
     if len(notes) == 1 and len(next(iter(_missing(jobs).values()))) == len(jobs):
         notes = []  # the entry says it already
-    finished = [one for one in jobs if one.status in ("done", "reused")]
+    finished = [one for one in jobs if one.is_done]
     records = [one.record for one in finished if one.record]
     notes += [note for record in records for note in record.notes]
     notes += [one.reason for one in finished if one.reason]
@@ -78,7 +85,9 @@ def cost_notes(results: Results, variant: Variant) -> tuple[str, ...]:
         return ()
     elsewhere = (*COUNTED.values(), *ASIDES)
     notes = [note for note in record.notes if not note.startswith(elsewhere)]
-    notes = [*_unstable(results, variant), *notes]
+    batch = quoted_batch(results)
+    rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
+    notes = [*unstable(rounds, batch or 0), *notes]
     job = next(one for one in results.jobs(variant) if one.kind == "cost" and one.record is record)
     if job.reason:
         notes.append(job.reason)
@@ -94,15 +103,8 @@ def aside_notes(results: Results, variant: Variant, *starts: str) -> tuple[str, 
     return tuple(note for note in (record.notes if record else ()) if note.startswith(starts))
 
 
-def _unstable(results: Results, variant: Variant) -> list[str]:
-    """Whether the quoted latency's rounds disagree too much to be printed as if they did not."""
-    batch = quoted_batch(results)
-    rounds = list(results.by_round(variant, "latency", batch).values()) if batch else []
-    return unstable(rounds, batch or 0)
-
-
 def unstable(rounds: Sequence[float], batch: int) -> list[str]:
-    """One note if a latency's rounds disagree too much, or none."""
+    """One note if a latency's rounds disagree too much to be printed as if they did not."""
     if not rounds:
         return []
     independent = len(rounds) / correlation_time(rounds)
@@ -161,8 +163,7 @@ def one_model_words(results: Results) -> str:
             words.append(f"{significant(value / factor)} {prefix}".rstrip() + f" {name}")
     batch = quoted_batch(results)
     if batch is not None and (latency := results.cost(first, "latency", batch)):
-        digits = min(3, decimals_for([latency.value]))
-        words.append(f"latency {interval(latency, digits)} ms at batch {batch}")
+        words.append(f"latency {timing_words(latency)} ms at batch {batch}")
     costs = f": {', '.join(words)}" if words else ""
     return f"All cells are the same model, so their costs are the same{costs}."
 
@@ -175,6 +176,23 @@ def model_entry(results: Results, cells: Sequence[Variant], notes: tuple[str, ..
         return Entry(cells[0].label, notes=notes)
     others = "; ".join(variant.label for variant in cells[1:])
     return Entry(cells[0].label, notes=(*notes, f"also the model of: {others}"))
+
+
+def timing_words(found: Spread) -> str:
+    """A median to three significant digits, with its interval."""
+    return interval(found, min(3, decimals_for([found.value])))
+
+
+def timing_entry(found: Estimate | None, mark: Mark = "", notes: tuple[str, ...] = ()) -> Entry:
+    """The entry of a median over timing rounds."""
+    if found is None:
+        return Entry(NONE)
+    return Entry(timing_words(found), mark, notes + spread_notes(found, "round"))
+
+
+def p_words(p: float | None) -> str:
+    """A p value, or a dash where nothing could be tested."""
+    return NONE if p is None else p_value(p)
 
 
 def spread_notes(found: Estimate | Difference | None, unit: str = "seed") -> tuple[str, ...]:
@@ -258,7 +276,9 @@ def design_remarks(results: Results) -> tuple[str, ...]:
     for key, words in DESIGN.items():
         cells: dict[str, list[str]] = {}
         for variant in results.variants:
-            for model in _models(results, variant):
+            records = [one.record for one in results.jobs(variant) if one.kind == "train"]
+            configs = [record.config for record in records if record and "model" in record.config]
+            for model in (config["model"] for config in configs[:1]):
                 if key in model and not (key == "attention_init" and model.get("weights")):
                     cells.setdefault(words[model[key]], []).append(variant.label)
         if key not in named and len(cells) > 1:
@@ -268,20 +288,22 @@ def design_remarks(results: Results) -> tuple[str, ...]:
     return (f"The models differ in more than their names say. {'. '.join(groups)}.",)
 
 
-def _models(results: Results, variant: Variant) -> list[Mapping[str, Any]]:
-    """The model section of a cell's first training record that has any; at most one."""
-    records = [job.record for job in results.jobs(variant) if job.kind == "train" and job.record]
-    return [record.config["model"] for record in records if "model" in record.config][:1]
-
-
 def _missing(jobs: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for job in jobs:
-        if job.status not in ("done", "reused"):
-            reason = job.reason or (job.record.reason if job.record else "")
-            text = f"{job.status}: {reason}" if reason else job.status
-            groups.setdefault(text, []).append(job)
+        if not job.is_done:
+            groups.setdefault(status_words(job), []).append(job)
     return groups
+
+
+def reason_of(job: Outcome) -> str:
+    """Reason of an outcome, or of its record."""
+    return job.reason or (job.record.reason if job.record else "")
+
+
+def status_words(job: Outcome) -> str:
+    """Text such as "failed: out of memory"."""
+    return ": ".join(filter(None, (job.status, reason_of(job))))
 
 
 def _seeds(jobs: Sequence[Outcome]) -> str:

@@ -3,7 +3,7 @@
 from analysis.results.results import Results
 from analysis.stats.format import NONE, prefix_for, significant
 from analysis.tables.notes import count_notes, model_entry
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 
 PARTS = ("f", "g", "h", "head")  # as the data flow; parts of other names follow
 METRICS = (("parameters", "parameters"), ("macs", "MACs"))
@@ -29,7 +29,7 @@ def parts_table(results: Results) -> Table:
         unit = f" ({prefix})" if prefix else ""
         for part in ("", *ordered_parts(results, metric)) if totals else ():
             columns.append((f"{name} {part}".rstrip() + unit, metric, part, factor))
-    rows = []
+    rows: list[Row] = []
     for cells in results.by_model:
         variant, row = cells[0], [model_entry(results, cells)]
         for _, metric, part, factor in columns:
@@ -37,12 +37,10 @@ def parts_table(results: Results) -> Table:
             notes = () if part else count_notes(results, variant, metric)
             row.append(Entry(NONE if value is None else significant(value / factor), notes=notes))
         rows.append(tuple(row))
-    right: Align = "right"
-    return Table(
-        name="parts",
-        header=("cell", *(column[0] for column in columns)),
-        rows=tuple(rows),
-        align=("left", *[right] * len(columns)),
-        caption="Parameters, and multiply-accumulates (MACs) of one clip and one view, by part: "
+    return Table.of(
+        "parts",
+        ("cell", *(column[0] for column in columns)),
+        rows,
+        "Parameters, and multiply-accumulates (MACs) of one clip and one view, by part: "
         "f backbone, g spatial transformer, h spatiotemporal transformer, head.",
     )

@@ -6,7 +6,7 @@ from analysis.results.results import Results, Variant
 from analysis.stats.format import NONE, fixed, significant
 from analysis.tables.notes import aside_notes, cost_notes, quoted_batch
 from analysis.tables.parts import ordered_parts
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 
 PART_TIME = "part_latency"
 ARITHMETIC = {"bf16": "bf16", "fp16": "fp16", "medium": ""}  # mode -> its own; "" has no peak
@@ -21,34 +21,36 @@ def peak_table(results: Results) -> Table | None:
     peaks = {v.cell: p for v in results.variants if (p := _peak(results, v))}
     if batch is None or not peaks:
         return None
-    parts = [p for p in ordered_parts(results, "macs") if _is_timed(results, p, batch)]
+    parts = [
+        part
+        for part in ordered_parts(results, "macs")
+        if any(_times(results, variant, part, batch) for variant in results.variants)
+    ]
     header = ["cell", "latency (ms)", "GMAC/s", "of the peak (%)"]
     for part in parts:
         header += [f"{part}: time (%)", f"{part}: of the peak (%)"]
     if parts:
         header.append("between parts: time (%)")
-    rows = [
+    rows = (
         (
-            Entry(variant.label),
+            variant.label,
             *_whole(results, variant, batch),
             *(e for part in parts for e in _part(results, variant, part, batch)),
             *((_between(results, variant, parts, batch),) if parts else ()),
         )
         for variant in results.variants
-    ]
-    right: Align = "right"
+    )
     low, high = min(peaks.values()), max(peaks.values())
     peak = significant(high) if low == high else f"{significant(low)} to {significant(high)}"
-    return Table(
-        name="peak",
-        header=tuple(header),
-        rows=tuple(rows),
-        align=("left", *[right] * (len(header) - 1)),
-        caption=f"Achieved share of the machine's own peak at batch {batch}: multiply-accumulates "
+    return Table.of(
+        "peak",
+        header,
+        rows,
+        f"Achieved share of the machine's own peak at batch {batch}: multiply-accumulates "
         f"over median latency, against the fastest large matrix product beside it ({peak} GMAC/s). "
         "Parts are timed by hooks in eager calls of their own; their shares of the time are "
         "medians of shares within a call.",
-        remarks=(
+        (
             "A high share computes; a low one waits for memory, small shapes or launches. More "
             "than 100 % is possible where a convolution needs fewer multiplications than it is "
             "counted for (Winograd).",
@@ -65,34 +67,34 @@ def _peak(results: Results, variant: Variant, mode: str = "") -> float | None:
     return max(rates, default=None)
 
 
-def _whole(results: Results, variant: Variant, batch: int) -> tuple[Entry, Entry, Entry]:
+def _whole(results: Results, variant: Variant, batch: int) -> Row:
     macs, latency = results.count(variant, "macs"), results.cost(variant, "latency", batch)
     peak = _peak(results, variant)
     if macs is None or latency is None:
-        return Entry(NONE), Entry(NONE), Entry(NONE)
+        return NONE, NONE, NONE
     rate = macs * batch / latency.value / 1e6  # MAC a ms -> GMAC/s
     share = fixed(100 * rate / peak, 1) if peak else NONE
     notes = () if peak else aside_notes(results, variant, "machine's peak")
     shown = Entry(significant(latency.value), notes=cost_notes(results, variant))
-    return shown, Entry(significant(rate)), Entry(share, notes=notes)
+    return shown, significant(rate), Entry(share, notes=notes)
 
 
-def _part(results: Results, variant: Variant, part: str, batch: int) -> tuple[Entry, Entry]:
+def _part(results: Results, variant: Variant, part: str, batch: int) -> Row:
     times, shares = _times(results, variant, part, batch), _shares(results, variant, part, batch)
     macs, peak = results.count(variant, "macs", part), _peak(results, variant, "eager")
     if not times or not shares:
-        return Entry(NONE), Entry(NONE)
+        return NONE, NONE
     rate = (macs or 0.0) * batch / median(times) / 1e6
     share = fixed(100 * rate / peak, 1) if macs and peak else NONE
-    return Entry(fixed(100 * median(shares), 1)), Entry(share)
+    return fixed(100 * median(shares), 1), share
 
 
-def _between(results: Results, variant: Variant, parts: list[str], batch: int) -> Entry:
+def _between(results: Results, variant: Variant, parts: list[str], batch: int) -> str:
     """Share of a call outside of its parts: 1 less the parts' shares."""
     found = [s for part in parts if (s := _shares(results, variant, part, batch))]
     if not found:
-        return Entry(NONE)
-    return Entry(fixed(100 * median(1 - sum(call) for call in zip(*found, strict=True)), 1))
+        return NONE
+    return fixed(100 * median(1 - sum(call) for call in zip(*found, strict=True)), 1)
 
 
 def _shares(results: Results, variant: Variant, part: str, batch: int) -> list[float]:
@@ -103,7 +105,3 @@ def _shares(results: Results, variant: Variant, part: str, batch: int) -> list[f
 
 def _times(results: Results, variant: Variant, part: str, batch: int) -> list[float]:
     return results.values(variant, results.in_mode(PART_TIME, "eager"), part, batch)
-
-
-def _is_timed(results: Results, part: str, batch: int) -> bool:
-    return any(_times(results, variant, part, batch) for variant in results.variants)

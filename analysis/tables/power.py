@@ -9,7 +9,7 @@ from analysis.results.results import Results
 from analysis.stats.estimates import ALPHA, CONFIDENCE
 from analysis.stats.format import NONE, fixed, plural, significant
 from analysis.stats.power import MOST_SEEDS, POWER, seeds_needed, smallest_effect
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Row, Table
 
 SIZES = (0.5, 1.0, 2.0, 5.0, 10.0)  # points of top-1
 MOST_ROWS = 24
@@ -45,33 +45,26 @@ def power_table(results: Results) -> Table | None:
     shown = spreads[:MOST_ROWS]
     if tested > 1:
         shown = [_pooled(spreads), *shown]
-    rows = tuple(_row(spread, alpha) for spread in shown)
-    right: Align = "right"
-    header = ("cell", "seeds", "SD of Δ [95 %]", "visible now", *[f"{_size(x)}" for x in SIZES])
     remarks = [
         "Read it as a plan for a next study: the spread is itself known from a few seeds only (its "
         "interval is for normal differences), and a study that adds seeds after having looked "
         "owes a correction (docs/statistics.md)."
     ]
+    sizes = [f"for {points:g} point{'' if points == 1 else 's'}" for points in SIZES]
     if tested > MOST_ROWS:
         remarks.append(f"The first {MOST_ROWS} of {tested} cells.")
-    return Table(
-        name="power",
-        header=header,
-        rows=rows,
-        align=("left", *[right] * (len(header) - 1)),
-        caption="Seeds needed to see a difference in top-1 to the baseline, given the spread of "
+    return Table.of(
+        "power",
+        ("cell", "seeds", "SD of Δ [95 %]", "visible now", *sizes),
+        (_row(spread, alpha) for spread in shown),
+        "Seeds needed to see a difference in top-1 to the baseline, given the spread of "
         f"the paired differences (SD, points): {100 * POWER:g} % power, two-sided paired t test "
         f"at {100 * ALPHA:g} % over {plural(tested, 'comparison')}"
         + (" (Holm's first step)" if tested > 1 else "")
         + ". Visible now: the smallest true difference that the seeds that were run would show "
         "with this power.",
-        remarks=tuple(remarks),
+        remarks,
     )
-
-
-def _size(points: float) -> str:
-    return f"for {points:g} point{'' if points == 1 else 's'}"
 
 
 def _spreads(results: Results) -> list[Spread]:
@@ -92,7 +85,7 @@ def _pooled(spreads: list[Spread]) -> Spread:
     return Spread(POOLED, math.sqrt(square), degrees, min(one.seeds for one in spreads))
 
 
-def _row(spread: Spread, alpha: float) -> tuple[Entry, ...]:
+def _row(spread: Spread, alpha: float) -> Row:
     visible = smallest_effect(spread.seeds, alpha) * spread.deviation
     text = significant(spread.deviation)
     if spread.label != POOLED:
@@ -100,9 +93,9 @@ def _row(spread: Spread, alpha: float) -> tuple[Entry, ...]:
         text += f" [{significant(low, 2)}, {significant(high, 2)}]"
     needed = [seeds_needed(size / spread.deviation, alpha) for size in SIZES]
     return (
-        Entry(spread.label),
-        Entry(str(spread.seeds)),
-        Entry(text),
-        Entry(f"{fixed(visible, 1)} points" if visible < 100 else NONE),
-        *[Entry(f"> {MOST_SEEDS}" if n is None else str(n)) for n in needed],
+        spread.label,
+        str(spread.seeds),
+        text,
+        f"{fixed(visible, 1)} points" if visible < 100 else NONE,
+        *[f"> {MOST_SEEDS}" if n is None else str(n) for n in needed],
     )

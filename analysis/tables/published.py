@@ -5,7 +5,7 @@ import re
 from analysis.results.published import Published, published_of
 from analysis.results.results import Results, Variant
 from analysis.stats.format import NONE, fixed, interval, prefix_for, significant
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 from study.records.record import Record
 
 HEADER = (
@@ -21,24 +21,22 @@ def published_table(results: Results) -> Table | None:
     for variant in results.variants:
         if record := _record(results, variant):
             ours.setdefault(record.config["model"]["name"], []).append((variant, record))
-    rows = []
+    rows: list[Row] = []
     for name, cells in ours.items():
-        found = published_of({name})
-        if found:
-            rows += [_published(entry) for entry in found]
+        if found := published_of({name}):
+            rows += map(_published, found)
             rows += [_our(results, variant, record) for variant, record in cells]
     if not rows:
         return None
-    right: Align = "right"
-    return Table(
-        name="published",
-        header=HEADER,
-        rows=tuple(rows),
-        align=("left", "left", "left", "left", right, right, right, "left"),
-        caption="Published numbers of the same architectures, and ours. Accuracies on different "
+    return Table.of(
+        "published",
+        HEADER,
+        rows,
+        "Published numbers of the same architectures, and ours. Accuracies on different "
         "data do not compare; parameters and MACs compare at equal backbone, width, depth, classes "
         "and clip only.",
-        remarks=("MACs of one view; the accuracy is over the views that are told.",),
+        ("MACs of one view; the accuracy is over the views that are told.",),
+        align="llllrrrl",
     )
 
 
@@ -48,21 +46,23 @@ def _record(results: Results, variant: Variant) -> Record | None:
     return next((record for record in found if "name" in record.config.get("model", {})), None)
 
 
-def _published(entry: Published) -> tuple[Entry, ...]:
-    notes = (_short(entry.source), entry.counts, entry.note)
+def _published(entry: Published) -> Row:
+    # As "github.com/owner/name at 0123abc, folder/file", short enough for a line.
+    source = _COMMIT.sub(r" at \1, ", entry.source.removeprefix("https://"))
+    notes = (source, entry.counts, entry.note)
     return (
         Entry(entry.label, notes=("; ".join(filter(None, notes)),)),
-        Entry(entry.data),
-        Entry(_clip(entry.frames, entry.size)),
-        Entry(entry.views.replace("x", f" {TIMES} ") or NONE),
-        Entry(NONE if entry.parameters is None else f"{entry.parameters:g} M"),
-        Entry(NONE if entry.macs is None else f"{entry.macs:g} G"),
-        Entry(NONE if entry.top1 is None else f"{entry.top1:g}"),
-        Entry("published"),
+        entry.data,
+        _clip(entry.frames, entry.size),
+        entry.views.replace("x", f" {TIMES} ") or NONE,
+        NONE if entry.parameters is None else f"{entry.parameters:g} M",
+        NONE if entry.macs is None else f"{entry.macs:g} G",
+        NONE if entry.top1 is None else f"{entry.top1:g}",
+        "published",
     )
 
 
-def _our(results: Results, variant: Variant, record: Record) -> tuple[Entry, ...]:
+def _our(results: Results, variant: Variant, record: Record) -> Row:
     # Where it was trained the record tells the dataset; a cost record has the clip alone.
     trained = next(
         (o.record for o in results.jobs(variant) if o.record and o.kind == "train"), None
@@ -75,20 +75,15 @@ def _our(results: Results, variant: Variant, record: Record) -> tuple[Entry, ...
         if m.metric == "top1" and "views" in m.conditions
     }
     return (
-        Entry(variant.label),
-        Entry(trained.config["data"]["name"] if trained else NONE),
-        Entry(_clip(shape["frames"], shape["size"]) if "frames" in shape else NONE),
-        Entry(", ".join(map(str, sorted(views, key=str))) or NONE),
-        Entry(_scaled(results.count(variant, "parameters"))),
-        Entry(_scaled(results.count(variant, "macs"))),
-        Entry(NONE if accuracy is None else interval(accuracy, 1)),
-        Entry("this study"),
+        variant.label,
+        trained.config["data"]["name"] if trained else NONE,
+        _clip(shape["frames"], shape["size"]) if "frames" in shape else NONE,
+        ", ".join(map(str, sorted(views, key=str))) or NONE,
+        _scaled(results.count(variant, "parameters")),
+        _scaled(results.count(variant, "macs")),
+        NONE if accuracy is None else interval(accuracy, 1),
+        "this study",
     )
-
-
-def _short(source: str) -> str:
-    """Text such as "github.com/owner/name at 0123abc, folder/file", short enough for a line."""
-    return _COMMIT.sub(r" at \1, ", source.removeprefix("https://"))
 
 
 def _clip(frames: int, size: int) -> str:

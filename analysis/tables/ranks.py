@@ -5,7 +5,7 @@ import numpy as np
 from analysis.findings.ranks import Rank, concordance, rank_cells
 from analysis.results.results import Results
 from analysis.stats.format import NONE, fixed, plain, plural
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Row, Table
 
 MOST_LISTED = 5  # seeds whose ranks stand in an entry one by one
 
@@ -16,7 +16,6 @@ def ranks_table(results: Results) -> Table | None:
     if not ranks:
         return None
     seeds = list(ranks[0].by_seed)
-    right: Align = "right"
     remarks = [
         f"Ranks over the {plural(len(seeds), 'seed')} that all these cells have; equal values "
         "share the mean of their ranks."
@@ -35,23 +34,16 @@ def ranks_table(results: Results) -> Table | None:
         )
     else:
         remarks.append("One seed: nothing is known of how stable this order is.")
-    return Table(
-        name="ranks",
-        header=(
-            "cell",
-            "rank by mean",
-            "rank in each seed",
-            "alone first in",
-            "ranks the data allow",
-        ),
-        rows=tuple(_row(one) for one in ranks),
-        align=("left", *[right] * 4),
-        caption="How stable the order by top-1 is (1 is the highest).",
-        remarks=tuple(remarks),
+    return Table.of(
+        "ranks",
+        ("cell", "rank by mean", "rank in each seed", "alone first in", "ranks the data allow"),
+        map(_row, ranks),
+        "How stable the order by top-1 is (1 is the highest).",
+        remarks,
     )
 
 
-def _row(rank: Rank) -> tuple[Entry, ...]:
+def _row(rank: Rank) -> Row:
     each = list(rank.by_seed.values())
     listed = ", ".join(map(plain, each))
     if len(each) > MOST_LISTED:
@@ -61,9 +53,9 @@ def _row(rank: Rank) -> tuple[Entry, ...]:
     else:
         allowed = str(rank.low) if rank.low == rank.high else f"{rank.low} to {rank.high}"
     return (
-        Entry(rank.variant.label),
-        Entry(plain(rank.by_mean)),
-        Entry(listed),
-        Entry(f"{sum(one == 1 for one in each)} of {len(each)}"),
-        Entry(allowed),
+        rank.variant.label,
+        plain(rank.by_mean),
+        listed,
+        f"{sum(one == 1 for one in each)} of {len(each)}",
+        allowed,
     )

@@ -4,7 +4,7 @@ from analysis.findings.scaling import FEWEST_CELLS, Fit, fit_exponents, scaled_f
 from analysis.results.results import Results, short_name
 from analysis.stats.format import fixed, interval, plain
 from analysis.tables.notes import quoted_batch, spread_notes
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 
 
 def scaling_table(results: Results) -> Table | None:
@@ -19,24 +19,23 @@ def scaling_table(results: Results) -> Table | None:
     if not fits:
         return None
     size = short_name(factor)
-    right: Align = "right"
-    return Table(
-        name="scaling",
-        header=("series", "cost", "exponent [95 %]", "between neighbours", size, "rounds"),
-        rows=tuple(_row(name, fit, factor) for name, fit in fits),
-        align=("left", "left", right, right, right, right),
-        caption=f"How costs grow with {size}: the exponent of a power law fitted to "
+    return Table.of(
+        "scaling",
+        ("series", "cost", "exponent [95 %]", "between neighbours", size, "rounds"),
+        (_row(name, fit, factor) for name, fit in fits),
+        f"How costs grow with {size}: the exponent of a power law fitted to "
         f"{FEWEST_CELLS} or more cells. Latency: median over timing rounds of each round's own "
         "exponent [95 % interval].",
-        remarks=(
+        (
             "The interval is of the timing's noise alone. Where the slopes between neighbours lie "
             "far apart the cost follows no power law, and the exponent is an average over these "
             f"levels of {size}, not to be carried beyond them.",
         ),
+        align="ll",
     )
 
 
-def _row(name: str, fit: Fit, factor: str) -> tuple[Entry, ...]:
+def _row(name: str, fit: Fit, factor: str) -> Row:
     low, high = (fixed(one, 2) for one in fit.local)
     sizes = [cell.numbers[factor] for cell in fit.cells]
     exact = name == "MACs"
@@ -44,10 +43,10 @@ def _row(name: str, fit: Fit, factor: str) -> tuple[Entry, ...]:
     if not exact and fit.exponent.n == 1:
         notes = ("no interval: not all timed in one timing run",)
     return (
-        Entry(fit.label or "all cells"),
-        Entry(name),
+        fit.label or "all cells",
+        name,
         Entry(interval(fit.exponent, 2), notes=notes),
-        Entry(f"{low} to {high}" if low != high else low),
-        Entry(f"{plain(sizes[0])} to {plain(sizes[-1])}"),
-        Entry("exact" if exact else str(fit.exponent.n)),
+        f"{low} to {high}" if low != high else low,
+        f"{plain(sizes[0])} to {plain(sizes[-1])}",
+        "exact" if exact else str(fit.exponent.n),
     )

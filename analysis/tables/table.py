@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import textwrap
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,9 @@ class Entry:
     notes: tuple[str, ...] = ()
 
 
+Row = tuple[Entry | str, ...]
+
+
 @dataclass(frozen=True)
 class Table:
     """Header and rows of display strings; every row is as long as the header.
@@ -67,6 +71,27 @@ class Table:
     align: tuple[Align, ...]
     caption: str
     remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        header: Sequence[str],
+        rows: Iterable[Row],
+        caption: str,
+        remarks: Iterable[str] = (),
+        align: str = "l",
+    ) -> "Table":
+        """A table of entries and plain texts.
+
+        `align` has a letter a column, "l" or "r"; columns that it has none for are right-aligned.
+        """
+        entries = (
+            tuple(Entry(one) if isinstance(one, str) else one for one in row) for row in rows
+        )
+        sides: list[Align] = ["left" if letter == "l" else "right" for letter in align]
+        sides += ["right"] * (len(header) - len(sides))
+        return cls(name, tuple(header), tuple(entries), tuple(sides), caption, tuple(remarks))
 
     def __post_init__(self) -> None:
         widths = {len(self.header), len(self.align), *(len(row) for row in self.rows)}
@@ -112,7 +137,10 @@ class Table:
     def to_html(self) -> str:
         """A `<figure>` with the table, its caption and footnotes; every text is escaped."""
         letters = self.footnotes
-        head = "".join(f'<th class="{a}">{html.escape(h)}</th>' for h, a in self._columns())
+        head = "".join(
+            f'<th class="{align}">{html.escape(heading)}</th>'
+            for heading, align in zip(self.header, self.align, strict=True)
+        )
         body = "\n".join(
             "<tr>"
             + "".join(
@@ -182,9 +210,6 @@ class Table:
             number_format([row[i].text for row in self.rows]) if align == "right" else ""
             for i, align in enumerate(self.align)
         ]
-
-    def _columns(self) -> list[tuple[str, Align]]:
-        return list(zip(self.header, self.align, strict=True))
 
 
 def escape_markdown(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from analysis.results.results import Results, Variant
 from analysis.stats.format import NONE, fixed, significant
 from analysis.tables.notes import aside_notes, eager_remarks, model_entry
-from analysis.tables.table import Align, Entry, Table
+from analysis.tables.table import Entry, Row, Table
 
 RATE, MEMORY = "sweep_throughput", "sweep_memory"
 
@@ -15,30 +15,28 @@ def throughput_table(results: Results) -> Table | None:
     batches = results.batch_sizes(RATE)
     if not batches:
         return None
-    right: Align = "right"
-    return Table(
-        name="throughput",
-        header=("cell", *(f"batch {batch}" for batch in batches), "largest batch"),
-        rows=tuple(_row(results, cells, batches) for cells in results.by_model),
-        align=("left", *[right] * (len(batches) + 1)),
-        caption="Clips a second (and peak memory in MiB) over batch sizes: median of up to 3 calls "
+    return Table.of(
+        "throughput",
+        ("cell", *(f"batch {batch}" for batch in batches), "largest batch"),
+        (_row(results, cells, batches) for cells in results.by_model),
+        "Clips a second (and peak memory in MiB) over batch sizes: median of up to 3 calls "
         "in a fresh process each, not paired with other cells.",
-        remarks=eager_remarks(results),
+        eager_remarks(results),
     )
 
 
-def _row(results: Results, cells: Sequence[Variant], batches: list[int]) -> tuple[Entry, ...]:
+def _row(results: Results, cells: Sequence[Variant], batches: list[int]) -> Row:
     variant = cells[0]
-    entries = [model_entry(results, cells)]
-    entries += [_entry(results, variant, batch) for batch in batches]
+    rates = [_rate(results, variant, batch) for batch in batches]
     measured = [batch for batch in batches if results.values(variant, RATE, batch=batch)]
     why = aside_notes(results, variant, "throughput sweep", "memory at batch")
-    return (*entries, Entry(str(max(measured)) if measured else NONE, notes=why))
+    largest = Entry(str(max(measured)) if measured else NONE, notes=why)
+    return (model_entry(results, cells), *rates, largest)
 
 
-def _entry(results: Results, variant: Variant, batch: int) -> Entry:
+def _rate(results: Results, variant: Variant, batch: int) -> str:
     rate = results.cost(variant, RATE, batch)
     if rate is None:
-        return Entry(NONE)
+        return NONE
     memory = results.values(variant, MEMORY, batch=batch)
-    return Entry(significant(rate.value) + (f" ({fixed(memory[0], 0)})" if memory else ""))
+    return significant(rate.value) + (f" ({fixed(memory[0], 0)})" if memory else "")

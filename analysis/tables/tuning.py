@@ -6,8 +6,8 @@ from itertools import product
 from analysis.findings.tuning import budget_words, choice_of, edge_notes, method_words
 from analysis.results.results import Results, Variant, short_name
 from analysis.stats.format import NONE, fixed
-from analysis.tables.table import Align, Entry, Table
-from study.records.record import Outcome
+from analysis.tables.notes import reason_of
+from analysis.tables.table import Entry, Row, Table
 from study.spec.study import Tuning
 
 
@@ -21,30 +21,25 @@ def tuning_table(results: Results) -> Table | None:
     if tune is None or not variants:
         return None
     first, *others = tune.values
+    seeds = f"tuning seed{'' if len(tune.seeds) == 1 else 's'} {', '.join(map(str, tune.seeds))}"
     columns = [f"{short_name(first)} {level.label}" for level in tune.values[first]]
-    left: Align = "left"
-    right: Align = "right"
-    return Table(
-        name="tuning",
-        header=("cell", *map(short_name, others), *columns, "choice"),
-        rows=tuple(row for variant in variants for row in _rows(results, tune, variant)),
-        align=(left, *[left] * len(others), *[right] * len(columns), left),
-        caption=f"Tuning: top-1 (%) on the validation split, mean over {_count(tune)}. The budget "
+    return Table.of(
+        "tuning",
+        ("cell", *map(short_name, others), *columns, "choice"),
+        (row for variant in variants for row in _rows(results, tune, variant)),
+        f"Tuning: top-1 (%) on the validation split, mean over {seeds}. The budget "
         f"is {budget_words(tune)} of {', '.join(tune.values)}, the same for every cell. "
         "Bold: chosen, for all seeds that count. No accuracy elsewhere has a part of these runs.",
-        remarks=(
+        (
             method_words(tune),
             "An equal budget is no equal chance: values that suit one cell better than another "
             "favour it, and a choice at the edge of its range may not be the best one.",
         ),
+        align="l" + "l" * len(others) + "r" * len(columns) + "l",
     )
 
 
-def _count(tune: Tuning) -> str:
-    return f"tuning seed{'' if len(tune.seeds) == 1 else 's'} {', '.join(map(str, tune.seeds))}"
-
-
-def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[tuple[Entry, ...]]:
+def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[Row]:
     """The rows of one cell: a combination of the other keys each."""
     first, *others = tune.values
     chosen = choice_of(results, variant)
@@ -59,9 +54,8 @@ def _rows(results: Results, tune: Tuning, variant: Variant) -> Iterator[tuple[En
             choice = Entry(f"{chosen[first]}, at the edge" if notes else chosen[first], notes=notes)
         elif not chosen and not number:
             choice = Entry("none", notes=(tune.decide(results.tuning(variant)).reason,))
-        name = Entry(variant.label if not number else "")
         scores = (shown.entry(one, one == chosen) for one in tried)
-        yield (name, *map(Entry, labels), *scores, choice)
+        yield (variant.label if not number else "", *labels, *scores, choice)
 
 
 class _Entries:
@@ -75,18 +69,14 @@ class _Entries:
         score = next(one for one in self.scores if one.tried == tried)
         own = [one for one in self.outcomes if one.tried == tried]
         if score.missing:
-            reasons = tuple(dict.fromkeys(filter(None, map(_reason, score.missing))))
+            reasons = tuple(dict.fromkeys(filter(None, map(reason_of, score.missing))))
             return Entry(score.missing[0].status, notes=reasons)
         if score.mean is None:
             return Entry("diverged" if score.diverged else NONE)
         text = fixed(score.mean, 1)
         if score.diverged:
             text += f" ({score.diverged} of {len(own)} diverged)"
-        ended = [one for one in own if one.status in ("done", "reused")]
+        ended = [one for one in own if one.is_done]
         notes = [note for one in ended if one.record for note in one.record.notes]
         notes += [one.reason for one in ended if one.reason]
         return Entry(text, "best" if is_chosen else "", tuple(dict.fromkeys(notes)))
-
-
-def _reason(outcome: Outcome) -> str:
-    return outcome.reason or (outcome.record.reason if outcome.record else "")

@@ -1,4 +1,4 @@
-"""What the jobs of benchmarks/overhead.py do; a module that their processes find by name."""
+"""What the jobs of benchmarks/overhead.py do: nothing. Their processes find it by name."""
 
 
 def nothing(number: int) -> int:

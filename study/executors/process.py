@@ -115,20 +115,14 @@ def _start(
     scratch = scratch_folder()
     # Not a daemon: those may not start the processes of a data-parallel run. `_stop` ends it.
     process = context.Process(target=_work, args=(run_job, task, sender, scratch), daemon=False)
-    with set_environment({**variables(placement.threads), **_import_path()}):
+    # By itself the fork server imports from the working directory and what is installed: another
+    # copy of this project, perhaps, whose code would train under our fingerprint.
+    path = os.pathsep.join(place or os.getcwd() for place in sys.path)
+    imports = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    with set_environment({**variables(placement.threads), **imports}):
         process.start()  # the first job starts the fork server, which keeps this environment
     sender.close()
     return _Running(task, process, receiver, Clock())
-
-
-def _import_path() -> dict[str, str]:
-    """Makes the fork server import what this process would.
-
-    By itself it looks into the working directory and at what is installed: another copy of this
-    project, perhaps, whose code would train under our fingerprint.
-    """
-    places = [one or os.getcwd() for one in sys.path]
-    return {"PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1"}
 
 
 def _work(run_job: RunJob, task: Task, sender: Connection, scratch: str) -> None:
@@ -185,7 +179,10 @@ def _ended(
                 job.process.kill()
         elif placement.timeout_s is not None and job.clock.seconds() > placement.timeout_s:
             job.timed_out = time.monotonic()
-            _ask_where_it_hangs(job)
+            assert job.process.pid is not None
+            # The stacks of its threads go into its log, whatever it is at, in C code too.
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(job.process.pid, STACK_SIGNAL)
         elif queue.is_lost(job.task):
             job.taken_over = True
             job.process.kill()
@@ -206,13 +203,6 @@ def _listen(job: _Running, notify: Notify) -> None:
                 notify(message)
     except (EOFError, ConnectionError):
         job.is_silent = True  # the sentinel tells how it ended
-
-
-def _ask_where_it_hangs(job: _Running) -> None:
-    """The stacks of its threads go into its log, whatever it is at, in C code too."""
-    assert job.process.pid is not None
-    with contextlib.suppress(ProcessLookupError):  # it has just ended
-        os.kill(job.process.pid, STACK_SIGNAL)
 
 
 def _write_death(job: _Running, placement: Placement) -> Record:

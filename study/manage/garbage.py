@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from study.executors import executor_folders
-from study.manage.in_use import AtWork, Traces, look_who_is_at_work, traces_of
+from study.executors import EXECUTORS, executor_class, executor_folders
+from study.executors.executor import Submitted
 from study.manage.reachable import Needs, Verdicts
 from study.plan.known_studies import known_studies, load_known, read_since, report_parts
 from study.records.files import is_quiet
+from study.records.lease import survey_leases
 from study.records.record import Record, RecordError
 from study.records.schema import NewerSchemaError
 from study.records.store import STORE_FOLDERS
@@ -29,6 +30,7 @@ OURS = re.compile(r"(latency-)?[0-9a-f]{64}(\.[0-9a-f]{16}(\..+)?)?(\.json)?")  
 DRAFT = re.compile(r".*\.draft|\..*\.going|\.[0-9a-f]{12}|\.[0-9a-f]{32}|\.import-[0-9a-f]{12}")
 NO_STUDY = "no study known here needs it"
 SET_ASIDE = "damaged"
+Traces = set[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,23 @@ class Leftover:
     why: str
     path: Path
     is_debris: bool = True
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """Users of a results folder.
+
+    Attributes:
+        who: In words, none if nobody is.
+        stems: `identity.variant` of jobs that are held or submitted.
+        dead_leases: Files of leases that are over.
+        submitted: What each executor has submitted.
+    """
+
+    who: tuple[str, ...] = ()
+    stems: frozenset[str] = frozenset()
+    dead_leases: tuple[Path, ...] = ()
+    submitted: tuple[Submitted, ...] = ()
 
 
 @dataclass
@@ -256,3 +275,33 @@ def _submissions(
         for path in _listed(submitted.code) if submitted.code else ():
             if path.name[0] != "." and is_quiet(path):
                 yield Leftover("code of jobs", "no job of it is queued", path, False)
+
+
+def look_who_is_at_work(root: Path) -> AtWork:
+    """Look at the leases and the submissions of a results folder."""
+    held, dead = survey_leases(root)
+    who = [f"{holder}, at {name[:20]}" for name, holder in sorted(held.items())]
+    stems = {name.partition("-")[2] for name in held}
+    submitted = [executor_class(name).survey(root) for name in EXECUTORS]
+    return AtWork(
+        (*who, *(line for one in submitted for line in one.who)),
+        frozenset(stems).union(*(one.stems for one in submitted)),
+        tuple(dead),
+        tuple(submitted),
+    )
+
+
+def traces_of(root: Path) -> Traces:
+    """Files that a starting run adds: studies, leases, submissions."""
+    found: Traces = set()
+    for name in ("studies", "leases", *executor_folders()):
+        try:
+            with os.scandir(root / name) as entries:
+                paths = [entry for entry in entries if not entry.name.startswith(".")]
+                found |= {
+                    (f"{name}/{one.name}", one.stat().st_mtime_ns * (name == "studies"))
+                    for one in paths
+                }
+        except FileNotFoundError:
+            continue
+    return found

@@ -1,14 +1,13 @@
 """`--gc`: show what no study of a results folder needs, and with `--yes` remove it."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from study.manage.garbage import GOING, Leftover, Survey, survey
-from study.manage.in_use import Traces, traces_of
+from study.manage.garbage import GOING, Leftover, Survey, Traces, survey, traces_of
+from study.records.files import sync_entries
 from study.records.text_table import print_rows
 from study.records.units import size
 from study.spec.study import Study
@@ -100,7 +99,8 @@ def remove(root: Path, leftovers: Sequence[Leftover], traces: Traces) -> int:
         if not one.is_debris and not traces_of(root) <= traces:
             return number
         if one.what != "records" and not synced:
-            _sync(root / "records")
+            if (root / "records").is_dir():
+                sync_entries(root / "records")  # names that are gone are gone on disk too
             synced = True
         _remove(one.path)
     return len(leftovers)
@@ -115,13 +115,3 @@ def _remove(path: Path) -> None:
         path.rename(going)
         path = going
     shutil.rmtree(path)
-
-
-def _sync(folder: Path) -> None:
-    """Wait until the names that are gone are gone on disk too."""
-    if folder.is_dir():
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -66,7 +67,10 @@ def import_study(
             unpack(stream, archive, stage)
         kept, records = read_study(archive, stage), read_records(archive, stage)
         if CLAIMS in archive.files:
-            _check_claims(check_claims, stage / "report")
+            try:
+                check_claims(stage / "report")
+            except OSError:  # LedgerError, of a room that this one does not know
+                raise StudyError("its history of claims is not whole") from None
         _settle(archive, kept, records, stage, root, console)
     except StudyError as error:
         raise StudyError(f"--import: {path}: {error}") from None
@@ -79,13 +83,6 @@ def import_study(
         if not was_there:
             with contextlib.suppress(OSError):  # not empty: all went well
                 root.rmdir()
-
-
-def _check_claims(check_claims: Callable[[Path], object], folder: Path) -> None:
-    try:
-        check_claims(folder)
-    except OSError:  # LedgerError, of a room that this one does not know
-        raise StudyError("its history of claims is not whole") from None
 
 
 def _settle(
@@ -103,39 +100,33 @@ def _settle(
 
     path = _place_study(kept, stage, root)
     store = Store(root)
-    counts = {"new": 0, "here already": 0, "other than those here, which stay": 0}
-    different = []
+    new, known, different = 0, 0, []
     for name, record in records.items():
-        own = _read_own(root / name)
-        if own is None or own == record:
+        here = _read_own(root / name)
+        if here is None or here == record:
             _place_artifacts(archive, record, stage, root)
-        if own is None:
-            key = Key(record.kind, record.identity, record.fingerprint, record.config)
-            own = store.add(key, record)
-            counts["new" if own == record else "other than those here, which stay"] += 1
-        else:
-            word = "here already" if own == record else "other than those here, which stay"
-            counts[word] += 1
-        if own != record:
+        key = Key(record.kind, record.identity, record.fingerprint, record.config)
+        if (here or store.add(key, record)) != record:
             different.append(name)
+        elif here is None:
+            new += 1
+        else:
+            known += 1
     for name in archive.files:
         if SCALED.fullmatch(name):
             _place(stage / name, root / name)
     _place_claims(archive, kept, stage, root, say)
-    told = ", ".join(f"{count:,} {word}" for word, count in counts.items())
-    say(f"{len(records):,} records: {told}")
+    told = f"{new:,} new, {known:,} here already, {len(different):,} other than those here"
+    say(f"{len(records):,} records: {told}, which stay")
     for name in different[:20]:
         say(f"different: {name}")
-    here = versions()
-    for name in sorted(here.keys() & archive.versions.keys()):
-        if archive.versions[name] != here[name]:
-            say(f"{name}: {_shown(archive.versions[name])} there, {here[name]} here")
+    own = versions()
+    for name in sorted(own.keys() & archive.versions.keys()):
+        if archive.versions[name] != own[name]:
+            # Without control characters, which a terminal would execute.
+            there = "".join(filter(str.isprintable, str(archive.versions[name])[:80]))
+            say(f"{name}: {there} there, {own[name]} here")
     say(f"its study file: {path}")
-
-
-def _shown(value: object) -> str:
-    """Text from an archive without control characters, which a terminal would execute."""
-    return "".join(char for char in str(value)[:80] if char.isprintable())
 
 
 def _read_own(path: Path) -> Record | None:
@@ -176,8 +167,7 @@ def _place_study(kept: Kept, stage: Path, root: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         os.replace(stage / "study", folder)
     path = folder / kept.main
-    values = {**vars(kept), "path": str(path.resolve())}
-    write_kept(Kept(**values), root)
+    write_kept(replace(kept, path=str(path.resolve())), root)
     return path
 
 

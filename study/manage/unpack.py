@@ -81,7 +81,8 @@ def read_archive(stream: BinaryIO) -> Archive:
     check_names(sums)
     found = {}
     for name, (size, sha) in sums.items():
-        _check_name(name)
+        if not any(one.fullmatch(name) for one in (RECORD, ARTIFACT, SCALED, INSIDE)):
+            raise StudyError(f"{name[:200]!r} is no name of a file of a study")
         member = members.get(name)
         if member is None or member.size != size:
             raise StudyError(f"{name!r} is not in it, or not as large as it says")
@@ -93,11 +94,6 @@ def read_archive(stream: BinaryIO) -> Archive:
     if extra:
         raise StudyError(f"{min(extra)!r} is not named by its {MANIFEST}")
     return Archive(found, study, told)
-
-
-def _check_name(name: str) -> None:
-    if not any(one.fullmatch(name) for one in (RECORD, ARTIFACT, SCALED, INSIDE)):
-        raise StudyError(f"{name[:200]!r} is no name of a file of a study")
 
 
 def check_room(archive: Archive, root: Path) -> None:
@@ -151,37 +147,24 @@ def read_study(archive: Archive, stage: Path) -> Kept:
     Raises:
         StudyError: If it is none that this version reads.
     """
-    said = {name: archive.study.get(name) for name in ("main", "digest", "overrides", "device")}
-    names = [name.removeprefix("study/") for name in archive.files if name.startswith("study/")]
+    names = ("main", "digest", "overrides", "device", "quick")
+    said = {name: archive.study.get(name) for name in names}
     texts = {}
-    for name in names:
+    for name in (name for name in archive.files if name.startswith("study/")):
         try:
-            texts[name] = (stage / "study" / name).read_bytes().decode()
+            texts[name.removeprefix("study/")] = (stage / name).read_bytes().decode()
         except UnicodeDecodeError:
-            raise StudyError(f"study/{name} is not UTF-8 text") from None
-    values = {
-        "schema": KEPT_SCHEMA,
-        "path": "",
-        "quick": archive.study.get("quick"),
-        "files": texts,
-        **said,
-    }
-    kept = kept_from(values, MANIFEST)
-    parts, suffix = kept.parts, PurePosixPath(kept.main).suffix
-    if (
-        parts[0] in (*STORE_FOLDERS, *executor_folders())
-        or kept.main != f"{_above(kept.main)}{'/'.join(parts)}{suffix}"
-    ):
+            raise StudyError(f"{name} is not UTF-8 text") from None
+    kept = kept_from({"schema": KEPT_SCHEMA, "path": "", "files": texts, **said}, MANIFEST)
+    parts = kept.parts
+    above, tree, _ = kept.main.rpartition(f"{TREE}/")
+    main = f"{above}{tree}{'/'.join(parts)}{PurePosixPath(kept.main).suffix}"
+    if parts[0] in (*STORE_FOLDERS, *executor_folders()) or kept.main != main:
         raise StudyError(f"{kept.main!r} is no name of a study file")
     study = kept.load(stage / "read")
     if any(not path.is_relative_to(stage) for path in study.texts):
         raise StudyError(f"{kept.main} extends a file that is not in the archive")
     return kept
-
-
-def _above(main: str) -> str:
-    head, tree, _ = main.rpartition(f"{TREE}/")
-    return head + tree
 
 
 def read_records(archive: Archive, stage: Path) -> dict[str, Record]:

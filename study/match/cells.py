@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.match.counted import (
+    Scaling,
     Target,
     choose_values,
     counted_path,
@@ -20,7 +21,7 @@ from study.match.search import whole_fields, with_field
 from study.spec.grid import Cell, Matched
 from study.spec.match import Matching, Scale
 from study.spec.study import Study
-from vlf.config import ModelConfig, RunConfig
+from vlf.config import RunConfig
 
 
 def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
@@ -37,7 +38,7 @@ def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
     """
     if study.match is None:
         return list(cells)
-    scales, targets = scales_and_targets(study, study.match, cells)
+    scaling = scaling_of(study, study.match, cells)
     if study.match.is_timed:
         out = study.path.with_name(f"{study.path.stem}_resolved.yaml")
         command = f"python run_study.py {study.path} --resolve {out}"
@@ -45,26 +46,21 @@ def match_cells(study: Study, cells: Sequence[Cell], root: Path) -> list[Cell]:
             ("match", "metric"),
             f"a latency is matched before the study is run: {command}; then run {out.name}",
         )
-    values = read_counted(counted_path(study.match, cells, root), cells, scales)
-    if values is None:
-        values = choose_values(study, study.match, cells, scales, targets)
-    return with_values(study, cells, scales, targets, values)
+    values = read_counted(counted_path(study.match, cells, root), cells, scaling.scales)
+    return with_values(scaling, choose_values(scaling) if values is None else values)
 
 
-def with_values(
-    study: Study,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-    values: Mapping[str, int],
-) -> list[Cell]:
+def with_values(scaling: Scaling, values: Mapping[str, int]) -> list[Cell]:
     """Scale cells to the values that were chosen, by name.
 
     Raises:
         StudyError: If two cells come to the same run.
     """
-    matched = [_scale(cell, scales[cell.name], targets[cell.name], values) for cell in cells]
-    _check_distinct(study, matched)
+    matched = [
+        _scale(cell, scaling.scales[cell.name], scaling.targets[cell.name], values)
+        for cell in scaling.cells
+    ]
+    _check_distinct(scaling.study, matched)
     return matched
 
 
@@ -79,21 +75,21 @@ def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
     return [counted_path(study.match, cells, root)]
 
 
-def scales_and_targets(
-    study: Study, match: Matching, cells: Sequence[Cell]
-) -> tuple[dict[str, Scale | None], dict[str, Target]]:
-    """By cell name: what of it may be scaled, and to which cost.
+def scaling_of(study: Study, match: Matching, cells: Sequence[Cell]) -> Scaling:
+    """What of each cell may be scaled, and to which cost.
 
     Raises:
         StudyError: If an entry names no cell, or a cell has no target or no such key.
     """
-    _check_used(study, match, cells)
+    for scale in match.by:  # an entry that names no cell does not say what its author thinks
+        if not any(scale.covers(cell.levels, cell.config.model.name) for cell in cells):
+            raise study.error(("match", "by", scale.name), "names no cell of the study")
     scales = {cell.name: _scale_of(study, match, cell) for cell in cells}
     targets = _targets(match, cells)
     for cell in cells:
         if scales[cell.name] is not None and targets[cell.name] is None:
             raise _no_target(study, match, cell)
-    return scales, targets
+    return Scaling(study, match, cells, scales, targets)
 
 
 def keep_values(study: Study, cells: Sequence[Cell], matched: Sequence[Cell], root: Path) -> None:
@@ -108,13 +104,6 @@ def keep_values(study: Study, cells: Sequence[Cell], matched: Sequence[Cell], ro
     if not path.exists():
         chosen = {cell.name: cell.matched.value for cell in matched if cell.matched}
         write_counted(path, {name: value for name, value in chosen.items() if value is not None})
-
-
-def _check_used(study: Study, match: Matching, cells: Sequence[Cell]) -> None:
-    """An entry that names no cell does not say what its author thinks."""
-    for scale in match.by:
-        if not any(scale.covers(cell.levels, cell.config.model.name) for cell in cells):
-            raise study.error(("match", "by", scale.name), "names no cell of the study")
 
 
 def _scale_of(study: Study, match: Matching, cell: Cell) -> Scale | None:
@@ -158,22 +147,16 @@ def _scale(cell: Cell, scale: Scale | None, target: Target, values: Mapping[str,
         return dataclasses.replace(cell, matched=Matched("", None, name))
     value = values[cell.name]
     model = with_field(cell.config.model, scale.field, value)
+
+    def changed(config: RunConfig) -> RunConfig:
+        return config.model_copy(update={"model": model})
+
     trials = tuple(
-        dataclasses.replace(
-            one, short=_with_model(one.short, model), full=_with_model(one.full, model)
-        )
+        dataclasses.replace(one, short=changed(one.short), full=changed(one.full))
         for one in cell.trials  # none of them changes the model
     )
-    return dataclasses.replace(
-        cell,
-        config=_with_model(cell.config, model),
-        trials=trials,
-        matched=Matched(f"model.{scale.field}", value, name),
-    )
-
-
-def _with_model(config: RunConfig, model: ModelConfig) -> RunConfig:
-    return config.model_copy(update={"model": model})
+    matched = Matched(f"model.{scale.field}", value, name)
+    return dataclasses.replace(cell, config=changed(cell.config), trials=trials, matched=matched)
 
 
 def _check_distinct(study: Study, cells: Sequence[Cell]) -> None:

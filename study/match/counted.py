@@ -10,8 +10,10 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from study.match.search import around, nearest_value, valid_values, with_field
 from study.match.words import amount, count_of
@@ -20,48 +22,81 @@ from study.plan.identity import architecture_digests
 from study.records.files import write_atomic
 from study.spec.grid import Cell
 from study.spec.match import Matching, Scale
-from study.spec.study import Study, locate
+from study.spec.study import Study, StudyError, locate
 from vlf.config import ConfigError, DataConfig, ModelConfig
 
 VERSION = 1
+T = TypeVar("T")
 
 CostOf = Callable[[ModelConfig, DataConfig], float]  # raises ConfigError
 Target = Cell | float | None  # None: not in the study
 
 
-def choose_values(
-    study: Study,
-    match: Matching,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-) -> dict[str, int]:
+@dataclass(frozen=True)
+class Scaling:
+    """Cells of a study with `match`, before they are scaled.
+
+    Attributes:
+        study: Of the cells.
+        match: Its section.
+        cells: As `expand` gives them.
+        scales: Cell name -> what of it may be scaled.
+        targets: Cell name -> the cell that sets its cost, perhaps itself, or the cost.
+    """
+
+    study: Study
+    match: Matching
+    cells: Sequence[Cell]
+    scales: Mapping[str, Scale | None]
+    targets: Mapping[str, Target]
+
+    def choose(self, find: Callable[[Cell, Scale, Cell | float], T]) -> dict[str, T]:
+        """Cell name -> what `find` gives for a cell, its scale and its target, where both exist.
+
+        Thousands of cells may share an architecture: it is asked once for each.
+        """
+        chosen: dict[str, T] = {}
+        known: dict[str, T] = {}
+        for cell in self.cells:
+            scale, target = self.scales[cell.name], self.targets[cell.name]
+            if scale is None or target is None:
+                continue
+            rest = {**cell.config.model.model_dump(mode="json"), scale.field: None}
+            goal = target.name if isinstance(target, Cell) else target
+            key = json.dumps([rest, _clip(cell.config.data), scale.name, goal], sort_keys=True)
+            if key not in known:
+                known[key] = find(cell, scale, target)
+            chosen[cell.name] = known[key]
+        return chosen
+
+    def error(self, scale: Scale, text: str) -> StudyError:
+        """An error at the key of a scale."""
+        return self.study.error(("match", "by", scale.name), text)
+
+
+def choose_values(scaling: Scaling) -> dict[str, int]:
     """Cell name -> value, of each cell that is scaled.
 
     Raises:
         StudyError: If no value is within the tolerance, or none can be built.
     """
-    cost_of = counter_of(match)
-    values = {}
-    chosen: dict[str, int] = {}  # thousands of cells may share an architecture
-    for cell in cells:
-        scale, target = scales[cell.name], targets[cell.name]
-        if scale is None or target is None:
-            continue
-        wanted = target if isinstance(target, float) else _cost_of_cell(study, target, cost_of)
-        rest = {**cell.config.model.model_dump(mode="json"), scale.field: None}
-        key = json.dumps([rest, _clip(cell.config.data), scale.name, wanted], sort_keys=True)
-        if key not in chosen:
-            chosen[key] = _solve(study, match, cell, scale, wanted, cost_of)
-        values[cell.name] = chosen[key]
-    return values
+    cost_of = counter_of(scaling.match)
+
+    def find(cell: Cell, scale: Scale, target: Cell | float) -> int:
+        if isinstance(target, float):
+            return _solve(scaling, cell, scale, target, cost_of)
+        try:
+            wanted = cost_of(target.config.model, target.config.data)
+        except ConfigError as error:
+            raise locate(scaling.study, target, error) from None
+        return _solve(scaling, cell, scale, wanted, cost_of)
+
+    return scaling.choose(find)
 
 
 def counter_of(match: Matching) -> CostOf:
     """Counts each architecture once."""
-    from study.plan.preflight import (
-        count_model,  # loads torch, so not before something is to be counted
-    )
+    from study.plan.preflight import count_model  # loads torch: not before something is counted
 
     seen: dict[str, float] = {}
 
@@ -74,28 +109,20 @@ def counter_of(match: Matching) -> CostOf:
     return cost_of
 
 
-def _cost_of_cell(study: Study, cell: Cell, cost_of: CostOf) -> float:
+def cost_with(cost_of: CostOf, cell: Cell, scale: Scale, value: int) -> float | None:
+    """Cost of a cell with another value; None if it cannot be built."""
+    with contextlib.suppress(ConfigError):
+        return cost_of(with_field(cell.config.model, scale.field, value), cell.config.data)
+    return None
+
+
+def _solve(scaling: Scaling, cell: Cell, scale: Scale, target: float, cost_of: CostOf) -> int:
     try:
-        return cost_of(cell.config.model, cell.config.data)
-    except ConfigError as error:
-        raise locate(study, cell, error) from None
-
-
-def _solve(
-    study: Study, match: Matching, cell: Cell, scale: Scale, target: float, cost_of: CostOf
-) -> int:
-    key, model = ("match", "by", scale.name), cell.config.model
-
-    def cost(value: int) -> float | None:
-        with contextlib.suppress(ConfigError):
-            return cost_of(with_field(model, scale.field, value), cell.config.data)
-        return None
-
-    try:
-        values = valid_values(model, scale.field, scale.low, scale.high)
-        best, costs = nearest_value(values, cost, target)
+        values = valid_values(cell.config.model, scale.field, scale.low, scale.high)
+        best, costs = nearest_value(values, partial(cost_with, cost_of, cell, scale), target)
     except ValueError as error:
-        raise study.error(key, f"model.{scale.field}: {error} (cell {cell.name})") from None
+        raise scaling.error(scale, f"model.{scale.field}: {error} (cell {cell.name})") from None
+    match = scaling.match
     if not match.is_near(costs[best] / target):
         told = " and ".join(
             f"{value} has {amount(costs[value])} ({costs[value] / target:.3f} times)"
@@ -103,7 +130,7 @@ def _solve(
         )
         wanted = f"{100 * match.within:g} % of {amount(target)} {match.metric_words}"
         message = f"no model.{scale.field} brings {cell.name} within {wanted}; nearest: {told}"
-        raise study.error(key, message)
+        raise scaling.error(scale, message)
     return best
 
 

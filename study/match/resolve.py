@@ -5,7 +5,6 @@ comment of how near its cost came. MACs and parameters are counted. A latency is
 beside their target in a process of their own (study/measure/timing.py), as costs are measured.
 """
 
-import contextlib
 import functools
 import json
 import os
@@ -13,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
 import yaml
 
-from study.match.cells import scales_and_targets, with_values
-from study.match.counted import Target, choose_values, counter_of
+from study.match.cells import scaling_of, with_values
+from study.match.counted import CostOf, Scaling, choose_values, cost_with, counter_of
 from study.match.search import around, valid_values, with_field
 from study.match.timed_search import Tried, find_value
 from study.match.words import amount, ratio_words
@@ -27,31 +25,16 @@ from study.records.environment import device_model, resolve_device
 from study.records.files import write_synced
 from study.records.store import new_attempt
 from study.spec.grid import Cell, expand
-from study.spec.match import Matching, Scale
+from study.spec.match import Scale
 from study.spec.settings import CostConfig
 from study.spec.study import Study, StudyError, load_study
-from vlf.config import ConfigError
 
 TARGET = "target"
 Notify = Callable[[str], None]
 
 
-class Ratio(Protocol):
-    """A median with its interval, as `analysis.stats.estimates.median_ratio` gives it."""
-
-    @property
-    def value(self) -> float:
-        """The median."""
-
-    @property
-    def low(self) -> float | None:
-        """Lower end of its interval; None where there is none."""
-
-    @property
-    def high(self) -> float | None:
-        """Upper end of its interval; None where there is none."""
-
-
+# Median, ends of its interval and rounds, as `analysis.stats.estimates.median_ratio` gives them.
+Ratio = tuple[float, float | None, float | None, int]
 RatioOf = Callable[[Mapping[int, float], Mapping[int, float]], Ratio | None]  # by timing round
 
 
@@ -88,86 +71,50 @@ def resolve_study(
         raise StudyError(f"{study.path}: --resolve: the study has no match, nothing is to resolve")
     if out.exists():
         raise StudyError(f"--resolve: {out} exists; name another file, or remove it first")
-    cells = expand(study)
-    scales, targets = scales_and_targets(study, study.match, cells)
+    scaling = scaling_of(study, study.match, expand(study))
+    cost_of = counter_of(study.match)
     if study.match.is_timed:
-        chosen = _time_values(study, cells, scales, targets, ratio_of, notify)
+        device = resolve_device(study.run.device)
+
+        def find(cell: Cell, scale: Scale, target: Cell | float) -> Chosen:
+            assert isinstance(target, Cell)
+            return _Search(scaling, cell, scale, target, ratio_of, notify, cost_of, device).find()
+
+        chosen = scaling.choose(find)
     else:
-        chosen = _count_values(study, study.match, cells, scales, targets)
-    values = {name: choice.value for name, choice in chosen.items()}
-    wanted = with_values(study, cells, scales, targets, values)
-    _write(study, out, _levels_of(study, cells, scales, chosen), wanted)
+        chosen = _count_values(scaling, cost_of)
+    wanted = with_values(scaling, {name: choice.value for name, choice in chosen.items()})
+    _write(study, out, _levels_of(scaling, chosen), wanted)
     return chosen
 
 
-def _count_values(
-    study: Study,
-    match: Matching,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-) -> dict[str, Chosen]:
-    cost_of, chosen = counter_of(match), {}
-    values = choose_values(study, match, cells, scales, targets)
-    for cell in cells:
-        scale, target = scales[cell.name], targets[cell.name]
-        if scale is None or target is None:
-            continue
-        model, data = cell.config.model, cell.config.data
-        ours = cost_of(with_field(model, scale.field, values[cell.name]), data)
+def _count_values(scaling: Scaling, cost_of: CostOf) -> dict[str, Chosen]:
+    cells, chosen = {cell.name: cell for cell in scaling.cells}, {}
+    for name, value in choose_values(scaling).items():
+        cell, scale, target = cells[name], scaling.scales[name], scaling.targets[name]
+        assert scale is not None
+        ours = cost_of(with_field(cell.config.model, scale.field, value), cell.config.data)
+        theirs, whose = 0.0 if isinstance(target, Cell) else target or 0.0, ""
         if isinstance(target, Cell):
             theirs, whose = cost_of(target.config.model, target.config.data), f" of {target.name}"
-        else:
-            theirs, whose = target, ""
-        comment = f"{ours / theirs:.3f} times the {amount(theirs)} {match.metric_words}{whose}"
-        chosen[cell.name] = Chosen(values[cell.name], comment)
+        what = f"{amount(theirs)} {scaling.match.metric_words}{whose}"
+        chosen[name] = Chosen(value, f"{ours / theirs:.3f} times the {what}")
     return chosen
 
 
-def _time_values(
-    study: Study,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    targets: Mapping[str, Target],
-    ratio_of: RatioOf,
-    notify: Notify,
-) -> dict[str, Chosen]:
-    """One search for each architecture and target, which several cells may share."""
-    chosen: dict[str, Chosen] = {}
-    known: dict[str, Chosen] = {}
-    for cell in cells:
-        scale, target = scales[cell.name], targets[cell.name]
-        if scale is None or not isinstance(target, Cell):
-            continue
-        rest = {**cell.config.model.model_dump(mode="json"), scale.field: None}
-        clip = cell.config.data
-        question = [rest, scale.name, target.name, clip.frames, clip.size, clip.classes]
-        key = json.dumps(question, sort_keys=True)
-        if key not in known:
-            known[key] = _Search(study, cell, scale, target, ratio_of, notify).find()
-        chosen[cell.name] = known[key]
-    return chosen
-
-
+@dataclass
 class _Search:
     """The value of one cell whose latency is nearest to its target's."""
 
-    def __init__(
-        self,
-        study: Study,
-        cell: Cell,
-        scale: Scale,
-        target: Cell,
-        ratio_of: RatioOf,
-        notify: Notify,
-    ) -> None:
-        assert study.match is not None
-        self.study, self.match = study, study.match
-        self.cell, self.scale, self.target = cell, scale, target
-        self.ratio_of, self.notify = ratio_of, notify
-        self.cost_of = counter_of(study.match)
-        self.device = resolve_device(study.run.device)
-        self.runs = 0
+    scaling: Scaling
+    cell: Cell
+    scale: Scale
+    target: Cell
+    ratio_of: RatioOf
+    notify: Notify
+    cost_of: CostOf
+    device: str
+    runs: int = 0
 
     def find(self) -> Chosen:
         """Time candidates until neighbours enclose the target.
@@ -176,33 +123,28 @@ class _Search:
             StudyError: If none can be run, or the nearest is too far.
         """
         model, field = self.cell.config.model, self.scale.field
-        key = ("match", "by", self.scale.name)
+        count = functools.partial(cost_with, self.cost_of, self.cell, self.scale)
         try:
             values = valid_values(model, field, self.scale.low, self.scale.high)
             macs = self.cost_of(self.target.config.model, self.target.config.data)
-            best, tried = find_value(values, self._count, macs, self._time)
+            best, tried = find_value(values, count, macs, self._time)
         except ValueError as error:
             message = f"model.{field}: {error} (cell {self.cell.name})"
-            raise self.study.error(key, message) from None
+            raise self.scaling.error(self.scale, message) from None
         assert best.ratio is not None
-        cost = self.study.cost
+        cost, match = self.scaling.study.cost, self.scaling.match
         device = device_model(self.device)
-        if not self.match.is_near(best.ratio):
-            wanted = f"{100 * self.match.within:g} % of the latency of {self.target.name}"
+        if not match.is_near(best.ratio):
+            wanted = f"{100 * match.within:g} % of the latency of {self.target.name}"
             message = f"no model.{field} brings {self.cell.name} within {wanted} on {device}"
-            raise self.study.error(key, f"{message}; nearest: {_around(tried)}; widen within")
+            text = f"{message}; nearest: {_around(tried)}; widen within"
+            raise self.scaling.error(self.scale, text)
         return Chosen(
             best.value,
             f"{ratio_words(best.ratio, best.low, best.high)} the latency of {self.target.name}, "
             f"batch {cost.batch_sizes[0]}, {cost.modes[0]}, {cost.threads} threads, {device}, "
             f"torch {version('torch')}",
         )
-
-    def _count(self, value: int) -> float | None:
-        with contextlib.suppress(ConfigError):
-            model = with_field(self.cell.config.model, self.scale.field, value)
-            return self.cost_of(model, self.cell.config.data)
-        return None
 
     def _time(self, values: Sequence[int]) -> dict[int, Tried]:
         """One timing run of candidates beside the target.
@@ -220,7 +162,7 @@ class _Search:
         for value in values:
             model = with_field(cell.model, self.scale.field, value)
             builders.append((str(value), functools.partial(build_for_cost, model, cell.data)))
-        timings = time_latency(builders, _protocol(self.study.cost), self.device)
+        timings = time_latency(builders, _protocol(self.scaling.study.cost), self.device)
         if reason := timings[TARGET].reason:
             raise ValueError(f"its target, {self.target.name}, cannot be timed: {reason}")
         theirs = _by_round(timings[TARGET])
@@ -234,7 +176,7 @@ class _Search:
         ratio = self.ratio_of(_by_round(timing), theirs)
         if ratio is None:
             return Tried(value, None, run=run, reason="shares no timing round with its target")
-        return Tried(value, ratio.value, ratio.low, ratio.high, run)
+        return Tried(value, *ratio[:3], run)
 
 
 def _protocol(cost: CostConfig) -> CostConfig:
@@ -260,21 +202,18 @@ def _around(tried: Sequence[Tried]) -> str:
 
 
 def _levels_of(
-    study: Study,
-    cells: Sequence[Cell],
-    scales: Mapping[str, Scale | None],
-    chosen: Mapping[str, Chosen],
+    scaling: Scaling, chosen: Mapping[str, Chosen]
 ) -> tuple[str, dict[str, tuple[str, Chosen]]]:
     """The factor whose levels decide on the values; label -> field and value.
 
     Raises:
         StudyError: If there is none.
     """
-    for factor, levels in study.factors.items():
+    for factor, levels in scaling.study.factors.items():
         by_label: dict[str, set[tuple[str, int] | None]] = {}
         held: dict[str, tuple[str, Chosen]] = {}
-        for cell in cells:
-            label, scale = cell.levels[factor], scales[cell.name]
+        for cell in scaling.cells:
+            label, scale = cell.levels[factor], scaling.scales[cell.name]
             field = scale.field if scale else ""
             value = (field, chosen[cell.name].value) if scale else None
             by_label.setdefault(label, set()).add(value)
@@ -286,7 +225,7 @@ def _levels_of(
         is_labelled = all(factor not in level.patch for level in levels)
         if is_labelled and all(len(values) == 1 for values in by_label.values()):
             return factor, held
-    raise study.error(
+    raise scaling.study.error(
         ("match", "by"),
         "--resolve: no factor with labelled levels decides on the values alone, so no level can "
         "hold them; write a study for each level of the other factors",

@@ -90,7 +90,8 @@ def nearest_value(
             continue
         found[left[middle]] = known
         low, high = (middle, high) if (known < target) == is_rising else (low, middle)
-    if not _is_monotone(found):
+    costs = [found[value] for value in sorted(found)]
+    if costs not in (sorted(costs), sorted(costs, reverse=True)):
         if len(left) > MOST_COUNTED:
             raise ValueError("the cost neither rises nor falls with it; say min and max")
         counted = {value: cost(value) for value in left}
@@ -104,8 +105,3 @@ def around(costs: Mapping[int, float], target: float) -> list[int]:
     below = sum(cost < target for cost in costs.values())
     start = max(0, min(below - 1, len(ordered) - 2))
     return ordered[start : start + 2]
-
-
-def _is_monotone(found: Mapping[int, float]) -> bool:
-    costs = [found[value] for value in sorted(found)]
-    return costs == sorted(costs) or costs == sorted(costs, reverse=True)

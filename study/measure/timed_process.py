@@ -19,9 +19,19 @@ from typing import Any
 
 import torch
 
-from study.measure.metrics import METRICS, Metric, Reading, Subject, Watch
+from study.measure.metrics import METRICS
 from study.measure.metrics.latency import forward
-from study.measure.metrics.subject import Count, Derived, Isolated, SideBySide
+from study.measure.metrics.subject import (
+    Count,
+    Derived,
+    Isolated,
+    Metric,
+    Reading,
+    SideBySide,
+    Subject,
+    Watch,
+    first_line,
+)
 from study.measure.supervision import Ended, end_with_parent, fork
 from study.measure.timing import ACTIVITIES, Environment, Failed, Measured, Stage
 from study.records.environment import snapshot
@@ -153,7 +163,9 @@ def measure_isolated(
         )
         readings: list[Reading] = []
         if not isinstance(answer, Failed):
-            _import_all(answer)
+            for module in answer:
+                with contextlib.suppress(ImportError):  # made at run time by another of them
+                    importlib.import_module(module)
             ask = functools.partial(_ask, name)
             for metric in isolated:
                 answer = _measure_sizes(metric, build, protocol, device, ask)
@@ -224,12 +236,6 @@ def _list_imports(build: Callable[[], Subject], protocol: CostConfig) -> tuple[s
     return tuple(name for name in sys.modules if name not in before)
 
 
-def _import_all(names: Sequence[str]) -> None:
-    for name in names:
-        with contextlib.suppress(ImportError):  # made at run time by a module that is in the list
-            importlib.import_module(name)
-
-
 def build_subject(name: str, pickled: bytes, device: str) -> Subject:
     """Build a cell's model with weights from a fixed seed, in eval mode, and a clip for it."""
     torch.manual_seed(0)
@@ -240,14 +246,10 @@ def build_subject(name: str, pickled: bytes, device: str) -> Subject:
 
 def reason_of(error: Exception, activity: str) -> str:
     """One line for the table: "RuntimeError while timing: out of memory"."""
-    first = (str(error).splitlines() or ["no message"])[0]
-    return f"{type(error).__name__} while {activity}: {first[:200]}"
+    return f"{type(error).__name__} while {activity}: {first_line(error)}"
 
 
 def measured(name: str, readings: Sequence[Reading]) -> Measured:
     """Join what several metrics say of one cell."""
-    return Measured(
-        name,
-        tuple(m for reading in readings for m in reading.measurements),
-        tuple(note for reading in readings for note in reading.notes),
-    )
+    joined = Reading.join(readings)
+    return Measured(name, joined.measurements, joined.notes)

@@ -19,8 +19,7 @@ from vlf.config import BackboneOptions, ConfigError, DataConfig, ModelConfig, Ru
 from vlf.data import open_clips
 from vlf.models import build_model
 from vlf.models.backbones import check_pretrained
-from vlf.models.freeze import find_backbone, freeze
-from vlf.models.norms import norms_to_keep
+from vlf.models.freeze import find_backbone, freeze, norms_to_keep
 from vlf.weights import fit_weights
 
 

@@ -2,8 +2,7 @@ import itertools
 
 import numpy as np
 
-from analysis.figures.errorbars import Gathered
-from analysis.figures.pareto import draw_accuracy_latency
+from analysis.figures.pareto import Gathered, draw_accuracy_latency
 from analysis.figures.style import new_figure
 from analysis.results.results import Results
 

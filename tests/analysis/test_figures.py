@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import FIGURES
-from analysis.figures.confusion import confusion_matrix, name_classes, panel_grid
+from analysis.figures.confusion import confusion_matrix, draw_matrices
 from analysis.figures.labels import label_points
 from analysis.figures.pareto import pareto_front
 from analysis.figures.save import FORMATS, save_figure
@@ -212,11 +212,8 @@ def test_names_of_classes_leave_room_for_titles_when_the_last_row_of_panels_is_n
 ):
     names = ["turn counter-clockwise"] * 10
     with house_style():
-        figure, grid, columns, _ = panel_grid(seven, panels, names)
-        for i, axes in enumerate(grid[:panels]):
-            axes.imshow(np.eye(10))
-            axes.set_title("VLF")
-            name_classes(axes, names, is_left=i % columns == 0, is_bottom=i + columns >= panels)
+        drawn = [("VLF", np.eye(10), names)] * panels
+        figure, grid, _ = draw_matrices(seven, drawn, "Share", "Blues", (0, 1))
         freeze_layout(figure)
         figure.draw_without_rendering()  # squares and titles get their places when they are drawn
 

@@ -349,11 +349,12 @@ def test_a_claim_that_hangs_on_stuck_runs_is_not_decided(maker):
     near, far = judge(results_of(maker, claims, {**runs, "TSN": [x + 18 for x in LOW]})).verdicts
 
     # TSM lost 54 points once in 8 runs. TSN, 1.8 points below VLF in each of 8 runs, has shown no
-    # such run, but up to 31 % of them could be (1 - 0.05^(1/8)), which would move it by 17 points.
+    # such run, but up to 44 % of them could be (1 - 0.01^(1/8)), which would move it by 24 points.
     assert (near.word, far.word) == ("undecided", "undecided")
     assert near.reason.startswith("1 of 8 runs got stuck, 54 points below or above the others")
-    (clear, _) = judge(results_of(maker, claims, runs)).verdicts
-    assert clear.word == "supported"  # 19 points are more than that
+    lower = {**runs, "TSN": [x - 10 for x in LOW]}
+    (clear, _) = judge(results_of(maker, claims, lower)).verdicts
+    assert clear.word == "supported"  # 29 points are more than that
 
 
 def test_a_study_without_claims_has_no_table_of_them(maker, seven_study):

@@ -3,8 +3,7 @@ import dataclasses
 import pytest
 
 from analysis.results.results import Results
-from analysis.tables.main import main_table
-from analysis.tables.marks import mark_accuracy, mark_costs, mark_counts
+from analysis.tables.main import main_table, mark_accuracy, mark_costs, mark_counts
 
 
 def trained(maker, runs):

@@ -8,8 +8,7 @@ from analysis.report.page.measures import measures
 from analysis.results.results import Results
 from analysis.tables.claims import claims_table
 from analysis.tables.cost import cost_table
-from analysis.tables.main import main_table
-from analysis.tables.marks import mark_costs
+from analysis.tables.main import main_table, mark_costs
 from analysis.tables.modes import modes_table
 from analysis.tables.parts import parts_table
 from study.records.record import Measurement

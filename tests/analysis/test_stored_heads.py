@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.findings.claims import compare
 from analysis.findings.clips import compare_with_baselines
-from analysis.results.predictions import read_heads
+from analysis.results.artifacts import read_heads
 from analysis.results.results import Results
 from analysis.tables.main import main_table
 from study.records.record import Measurement

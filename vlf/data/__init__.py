@@ -10,17 +10,17 @@ from vlf.config import DataConfig, load_object
 
 Split = Literal["train", "val", "test"]
 
-DATASETS: dict[str, str] = {  # name -> "module:Class"; importing one imports no other
+DATASETS: dict[str, str] = {  # name -> "module:function or class"; importing one imports no other
     "motion": "vlf.data.datasets.motion:Motion",
     "packed": "vlf.data.datasets.packed:Packed",
     "video_list": "vlf.data.datasets.video_list:VideoList",
-    "frames": "vlf.data.datasets.frames:FrameFolders",
-    "something": "vlf.data.datasets.something:Something",
-    "jester": "vlf.data.datasets.jester:Jester",
-    "kinetics": "vlf.data.datasets.kinetics:Kinetics",
-    "ucf101": "vlf.data.datasets.ucf101:UCF101",
-    "hmdb51": "vlf.data.datasets.hmdb51:HMDB51",
-    "epic_kitchens": "vlf.data.datasets.epic_kitchens:EpicKitchens",
+    "frames": "vlf.data.datasets.frames:open_frames",
+    "something": "vlf.data.datasets.something:open_something",
+    "jester": "vlf.data.datasets.jester:open_jester",
+    "kinetics": "vlf.data.datasets.kinetics:open_kinetics",
+    "ucf101": "vlf.data.datasets.ucf101:open_ucf101",
+    "hmdb51": "vlf.data.datasets.hmdb51:open_hmdb51",
+    "epic_kitchens": "vlf.data.datasets.epic_kitchens:open_epic_kitchens",
 }
 
 

@@ -10,7 +10,6 @@ The exit code is 0 if nothing is missing or broken, 1 if something is, 2 if a li
 """
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -32,9 +31,9 @@ from rich.progress import (
 
 from vlf.config import ConfigError, DataConfig, ListedData
 from vlf.config.output import end_quietly
-from vlf.data import Clips, Split, open_clips
-from vlf.data.datasets.listed_clips import TELL, Item, ListedClips, find_fault, name_of
-from vlf.data.prefetch import load_ahead
+from vlf.data import Split, open_clips
+from vlf.data.datasets.listed_clips import TELL, ListedClips, find_fault, name_of
+from vlf.data.prefetch import CORES, load_ahead
 from vlf.data.preparation.contact_sheet import draw_sheet
 from vlf.data.preparation.split_check import compare_splits
 from vlf.data.preparation.study_data import StudyDataError, read_all_data
@@ -91,13 +90,9 @@ def look(clips: ListedClips) -> Findings:
     return Findings(
         len(every),
         missing=[f"{item.where}: {item.path}" for item in clips.lost],
-        labels=Counter(label for item in every for label in _labels_of(item)),
+        labels=Counter(label for item in every for label in item.labels),
         notes=tuple(note for note in clips.notes if "missing and left out" not in note),
     )
-
-
-def _labels_of(item: Item) -> tuple[int, ...]:
-    return item.label if isinstance(item.label, tuple) else (item.label,)
 
 
 def open_films(
@@ -170,7 +165,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 print(f"{label}: {config.name}: made from a seed, no file to open", flush=True)
         if args.sheet:
-            draw_sheet(_shown(datasets), args.sheet, args.seed)
+            shown = {
+                label: open_to_tell(config, "test")
+                if isinstance(config, ListedData)
+                else open_clips(config, "test")
+                for label, config in datasets.items()
+            }
+            draw_sheet(shown, args.sheet, args.seed)
             print(f"{args.sheet}: test clips with their labels")
     except (StudyDataError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -179,14 +180,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted: the rest was not opened", file=sys.stderr)
         return INTERRUPTED
     return 0 if good else 1
-
-
-def _shown(datasets: dict[str, DataConfig]) -> dict[str, Clips]:
-    """Label -> the clips of a sheet."""
-    return {
-        label: open_to_tell(one, "test") if isinstance(one, ListedData) else open_clips(one, "test")
-        for label, one in datasets.items()
-    }
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -198,8 +191,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sample", type=int, metavar="N", help="open so many files a split (all)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and the sheet (0)")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw clips with labels")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    parser.add_argument("--workers", type=int, default=cores, help=f"files at a time ({cores})")
+    parser.add_argument("--workers", type=int, default=CORES, help=f"files at a time ({CORES})")
     args = parser.parse_args(argv)
     for name, low in (("sample", 1), ("workers", 1), ("seed", 0)):
         value = getattr(args, name)

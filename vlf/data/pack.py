@@ -17,12 +17,10 @@ that `packed` reads and that names what is packed in a study's identity, is writ
 
 import argparse
 import hashlib
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import get_args
 
@@ -43,6 +41,7 @@ from vlf.data.datasets.packed import (
     write_index,
     write_pack,
 )
+from vlf.data.prefetch import CORES, load_ahead
 from vlf.data.preparation.pack_source import PackError, Source, find_source
 from vlf.data.readers.container import VideoError
 
@@ -87,17 +86,26 @@ def pack(
     """
     videos = source.videos()
     found = Progressed(_what_is_there(out, packing))
-    waiting = {
-        name: one for name, one in videos.items() if not _is_done(out, name, one.path, found)
-    }
+    waiting = {}
+    for name, item in videos.items():
+        # Done as far as sizes tell; `--check` reads it all.
+        entry, path = found.entries.get(name), pack_path(out, name)
+        is_packed = entry and path.is_file() and path.stat().st_size == entry.bytes
+        if not (entry and is_packed and item.path.stat().st_size == entry.source_bytes):
+            waiting[name] = item
     out.mkdir(parents=True, exist_ok=True)
     columns = TextColumn("packing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+
+    def pack_one(name: str) -> Entry | str:
+        return _pack_one(source, waiting[name], pack_path(out, name), packing)
+
     with (
+        closing(load_ahead(pack_one, waiting, workers, 2 * workers)) as packed,
         (out / JOURNAL).open("a", encoding="utf-8") as journal,
         Progress(*columns, console=console, disable=console is None) as progress,
     ):
         task = progress.add_task("", total=len(videos), completed=len(videos) - len(waiting))
-        for name, made in _pack_all(source, waiting, out, packing, workers):
+        for name, made in zip(waiting, packed, strict=True):
             if isinstance(made, Entry):
                 journal.write(index_line(name, made))
                 journal.flush()
@@ -108,7 +116,10 @@ def pack(
                 found.entries.pop(name, None)
             progress.advance(task)
     if not found.broken or skip_broken:
-        _finish(source, out, packing, found)
+        if not source.has_own_lists:
+            _write_lists(source, out, found)
+        write_index(out / INDEX, packing, found.entries)
+        (out / JOURNAL).unlink()
     return found
 
 
@@ -141,36 +152,8 @@ def _words(packing: Packing) -> str:
     return f"--size {packing.size} --quality {packing.quality} --chroma {packing.chroma}"
 
 
-def _is_done(out: Path, name: str, path: Path, found: Progressed) -> bool:
-    """Whether a video is packed, as far as sizes tell; `--check` reads it all."""
-    entry, packed = found.entries.get(name), pack_path(out, name)
-    if entry is None or not packed.is_file() or packed.stat().st_size != entry.bytes:
-        return False
-    return path.stat().st_size == entry.source_bytes
-
-
-def _pack_all(
-    source: Source, waiting: Mapping[str, Item], out: Path, packing: Packing, workers: int
-) -> Iterator[tuple[str, Entry | str]]:
-    """Each video as it is done, with its entry or what is wrong with it."""
-    queue = iter(waiting.items())
-    running: dict[Future[Entry | str], str] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                for name, item in islice(queue, 2 * workers - len(running)):
-                    target = pack_path(out, name)
-                    running[pool.submit(_pack_one, source, item, target, packing)] = name
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for one in done:
-                    yield running.pop(one), one.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _pack_one(source: Source, item: Item, target: Path, packing: Packing) -> Entry | str:
+    """The entry of a packed video, or what is wrong with it."""
     path = item.path
     try:
         film = source.open_film(item)  # by time, where its dataset takes frames by time
@@ -180,13 +163,6 @@ def _pack_one(source: Source, item: Item, target: Path, packing: Packing) -> Ent
         target.with_name(f"{target.name}.part").unlink(missing_ok=True)
         text = str(error)
         return text if str(path) in text else f'"{path}" {text}'
-
-
-def _finish(source: Source, out: Path, packing: Packing, found: Progressed) -> None:
-    if not source.has_own_lists:
-        _write_lists(source, out, found)
-    write_index(out / INDEX, packing, found.entries)
-    (out / JOURNAL).unlink()
 
 
 def _write_lists(source: Source, out: Path, found: Progressed) -> None:
@@ -266,8 +242,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quality", type=int, default=90, help="of the JPEGs (90)")
     help_ = 'resolution of colour: "full" for small or synthetic pictures (half)'
     parser.add_argument("--chroma", choices=get_args(Chroma), default="half", help=help_)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    parser.add_argument("--workers", type=int, default=cores, help=f"videos at a time ({cores})")
+    parser.add_argument("--workers", type=int, default=CORES, help=f"videos at a time ({CORES})")
     parser.add_argument("--skip-broken", action="store_true", help="leave broken videos out")
     parser.add_argument("--check", action="store_true", help="then compare all digests")
     args = parser.parse_args(argv)

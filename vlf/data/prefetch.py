@@ -8,11 +8,14 @@ A clip depends on the generator it is handed alone, never on which clip was load
 the number of threads cannot change a number, and how many there are is a setting of `run`.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")

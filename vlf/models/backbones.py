@@ -13,7 +13,7 @@ from vlf.config import BackboneOptions, ConfigError, nearest
 from vlf.config.extras import EXTRAS
 from vlf.models.pixels import IMAGENET, Pixels, set_pixels
 from vlf.weights.backbone import fit_backbone, is_counter
-from vlf.weights.convert import name_keys, printable
+from vlf.weights.convert import name_keys, one_line
 from vlf.weights.files import read_weights
 from vlf.weights.normalisation import check_normalisation
 
@@ -60,22 +60,6 @@ class Tiny(nn.Sequential):
         return x
 
 
-class TimmFeatures(nn.Module):
-    """One feature map of a timm model, without the layers behind it: (B, 3, S, S) -> (B, C, H, W).
-
-    timm's HRNet keeps some layers that its feature maps do not need; they are counted with it.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """(B, 3, S, S) -> (B, C, H, W)."""
-        features: Tensor = self.net(frames)[-1]
-        return features
-
-
 class TimmVectors(nn.Module):
     """A whole timm model up to its classifier: (B, 3, S, S) -> (B, C), pooled as it pools.
 
@@ -90,6 +74,17 @@ class TimmVectors(nn.Module):
         """(B, 3, S, S) -> (B, C)."""
         vectors: Tensor = self.net(frames)
         return vectors
+
+
+class TimmFeatures(TimmVectors):
+    """One feature map of a timm model, without the layers behind it: (B, 3, S, S) -> (B, C, H, W).
+
+    timm's HRNet keeps some layers that its feature maps do not need; they are counted with it.
+    """
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 3, S, S) -> (B, C, H, W)."""
+        return super().forward(frames)[-1]
 
 
 def build_backbone(config: BackboneOptions, size: int) -> tuple[nn.Module, FeatureMap]:
@@ -162,7 +157,7 @@ def _probe(backbone: nn.Module, name: str, size: int) -> torch.Size:
             # eval: the probe must not move the running statistics of BatchNorm
             shape: torch.Size = backbone.eval()(frame).shape
     except (RuntimeError, AssertionError, ValueError) as error:
-        message = f'"{name}" cannot take frames of {size}x{size}: {_one_line(error)}'
+        message = f'"{name}" cannot take frames of {size}x{size}: {one_line(error)}'
         raise ConfigError("model.backbone", message) from error
     finally:
         backbone.train(training)
@@ -177,7 +172,7 @@ def _build_tiny(config: BackboneOptions) -> nn.Module:
         message = '"tiny" has no published weights; allowed: false or the path of a weight file'
         raise ConfigError("model.pretrained", message)
     backbone = Tiny(stage)
-    if isinstance(config.pretrained, str) and not _on_meta():
+    if isinstance(config.pretrained, str) and not on_meta():
         backbone.load_state_dict(_read(config, backbone, "tiny", (), IMAGENET), strict=False)
     return backbone
 
@@ -201,12 +196,12 @@ def _timm_net(config: BackboneOptions, size: int, options: dict[str, Any]) -> nn
     if config.pretrained is True and not published.has_weights:
         message = f'timm has no weights of "{name}"; allowed: false or the path of a weight file'
         raise ConfigError("model.pretrained", message)
-    fetch = config.pretrained is True and not _on_meta()
+    fetch = config.pretrained is True and not on_meta()
     try:
         net: nn.Module = timm.create_model(name, pretrained=fetch, **options)
     except Exception as error:  # whatever timm, its hub client or a model's own code raise
         raise _why_not_built(config, name, options, error) from error
-    if isinstance(config.pretrained, str) and not _on_meta():
+    if isinstance(config.pretrained, str) and not on_meta():
         _load_file(net, config, name, pixels)
     if config.pretrained:
         set_pixels(net, pixels)
@@ -276,22 +271,19 @@ def _why_not_built(
             net = timm.create_model(name, **sound)
         except Exception as reason:
             wanted = "feature maps" if "out_indices" in options else "vector"
-            message = f'timm\'s "{name}" gives no {wanted}: {_one_line(reason)}'
+            message = f'timm\'s "{name}" gives no {wanted}: {one_line(reason)}'
             return ConfigError("model.backbone", message)
     known: Any = net.feature_info
     if config.stage is not None and config.stage >= len(known.info):
         allowed = f'must be 0 to {len(known.info) - 1} for "timm:{name}"'
         return ConfigError("model.stage", f"{allowed}, got {config.stage}")
-    why = f"{type(error).__name__}: {_one_line(error)}"
+    why = f"{type(error).__name__}: {one_line(error)}"
     fix = "go online once, or give model.pretrained the path of a weight file"
     return ConfigError(
         "model.pretrained", f'cannot fetch the weights of "timm:{name}" ({why}); {fix}'
     )
 
 
-def _on_meta() -> bool:
+def on_meta() -> bool:
+    """Whether new tensors are on the meta device, where a model is planned and not built."""
     return torch.empty(0).device.type == "meta"
-
-
-def _one_line(error: Exception) -> str:
-    return printable(str(error)) or type(error).__name__

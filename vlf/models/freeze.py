@@ -1,12 +1,14 @@
-"""Keep a backbone, or its first stages, as it starts: no gradients, and no moving statistics."""
+"""Keep a backbone, its first stages or its norms as they start: no gradients, no statistics."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from vlf.config import ConfigError
-from vlf.models.backbones import TimmFeatures, TimmVectors, Tiny
+from vlf.models.backbones import TimmVectors, Tiny
 
 Freeze = Literal["none", "f"] | int
 TINY_LAYERS = 3  # of a stage: convolution, norm, ReLU
@@ -19,7 +21,7 @@ def find_backbone(model: nn.Module) -> tuple[str, nn.Module]:
         ConfigError: If there is none.
     """
     for name, module in model.named_modules():
-        if isinstance(module, Tiny | TimmFeatures | TimmVectors):
+        if isinstance(module, Tiny | TimmVectors):
             return name, module
     raise ConfigError("train.freeze", "the model has no backbone to freeze; say none")
 
@@ -65,6 +67,21 @@ def hold(frozen: list[nn.Module]) -> None:
     """Put what is frozen into eval mode, after `model.train()`: its BatchNorm does not move."""
     for module in frozen:
         module.eval()
+
+
+def norms_to_keep(model: nn.Module) -> Sequence[nn.Module]:
+    """Norms that partial BatchNorm keeps (TSN, Wang et al. 2016, arXiv:1608.00859).
+
+    Every one of f's backbone but the first; that of a projection behind it is new.
+
+    Raises:
+        ConfigError: If the backbone has no BatchNorm.
+    """
+    backbones = (m for m in model.modules() if isinstance(m, Tiny | TimmVectors))
+    norms = [m for backbone in backbones for m in backbone.modules() if isinstance(m, _BatchNorm)]
+    if not norms:
+        raise ConfigError("train.partial_bn", "the backbone has no BatchNorm to keep")
+    return norms[1:]
 
 
 def _first_layers(backbone: nn.Module, stages: int) -> list[nn.Module]:

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, TSMConfig
-from vlf.models.backbones import Tiny, build_vectors
-from vlf.models.blocks import check_clip, classifier, split_frames
+from vlf.models.backbones import Tiny
+from vlf.models.blocks import split_frames
+from vlf.models.tsn import TSN
 
 LONG_STAGE = 23  # blocks; a network with such a stage shifts in every second block, as published
 
 
-class TSM(nn.Module):
+class TSM(TSN):
     """TSN whose CNN sees a share of the channels of the frames before and after.
 
     Shifts stand before the first convolution of residual blocks, so that the shortcut keeps each
@@ -26,17 +27,8 @@ class TSM(nn.Module):
     """
 
     def __init__(self, config: TSMConfig, data: DataConfig) -> None:
-        super().__init__()
-        self.frames, self.size = data.frames, data.size
-        self.f, width = build_vectors(config, data.size)
+        super().__init__(config, data)
         _insert_shifts(self.f, config, data.frames)
-        self.head = classifier(width, data.classes, config.dropout)
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """Classify clips: (B, T, 3, size, size) -> logits (B, K)."""
-        check_clip(clip, self.frames, self.size)
-        logits = split_frames(self.head(self.f(clip.flatten(0, 1))), self.frames)  # (B, T, K)
-        return logits.mean(dim=1)
 
 
 class Shift(nn.Module):

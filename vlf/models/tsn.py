@@ -5,7 +5,7 @@ Shapes: B clips, T frames, C channels, K classes.
 
 from torch import Tensor, nn
 
-from vlf.config import DataConfig, TSNConfig
+from vlf.config import DataConfig, TSMConfig, TSNConfig
 from vlf.models.backbones import build_vectors
 from vlf.models.blocks import check_clip, classifier, split_frames
 
@@ -17,7 +17,7 @@ class TSN(nn.Module):
         ConfigError: If the backbone cannot be built for these clips.
     """
 
-    def __init__(self, config: TSNConfig, data: DataConfig) -> None:
+    def __init__(self, config: TSNConfig | TSMConfig, data: DataConfig) -> None:
         super().__init__()
         self.frames, self.size = data.frames, data.size
         self.f, width = build_vectors(config, data.size)

@@ -13,9 +13,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, ModelConfig
-from vlf.weights.convert import Converter, name_keys, unwrapped
+from vlf.weights.convert import Converter, key_faults, name_keys, unwrapped
 from vlf.weights.described import check_described, check_said
-from vlf.weights.files import Stored, read_weights
+from vlf.weights.files import read_weights
 from vlf.weights.known import explain
 from vlf.weights.normalisation import IMAGENET, check_normalisation, without_buffers
 from vlf.weights.vtn import heads_of
@@ -71,7 +71,10 @@ def fit_weights(
     try:
         stored = read_weights(Path(path))
         state = _convert(config, without_buffers(stored.state))
-        _check_values(config, stored)
+        described = stored.described or {"num_attention_heads": heads_of(stored.state)}
+        check_described(config, described)  # what the file says and no shape shows
+        check_said(config, stored.config)
+        check_normalisation(config, stored, IMAGENET)
         kept = _kept_values(own, state, config.new_head)
         state = {k: v for k, v in state.items() if not (config.new_head and k.startswith(HEAD))}
         fix = explain(stored.state, config.name) or _advice(config)
@@ -112,14 +115,6 @@ def _convert(config: ModelConfig, stored: Mapping[str, Tensor]) -> dict[str, Ten
     )
 
 
-def _check_values(config: ModelConfig, stored: Stored) -> None:
-    """Compare what the file says and no shape shows."""
-    heads = heads_of(stored.state)
-    check_described(config, stored.described or {"num_attention_heads": heads})
-    check_said(config, stored.config)
-    check_normalisation(config, stored, IMAGENET)
-
-
 def _advice(config: ModelConfig) -> str:
     *most, last = [key for key in type(config).model_fields if key not in SHAPELESS]
     keys = f"{', '.join(most)} and {last}" if most else last
@@ -148,11 +143,9 @@ def _check_classes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], class
 def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:
     missing = [key for key in own if key not in state]
     extra = [key for key in state if key not in own]
-    faults = [f"lacks {name_keys(missing)}"] if missing else []
-    faults += [f"has {name_keys(extra)}, which the model has not"] if extra else []
-    if faults:
+    if faults := key_faults(missing, extra, "the model"):
         headless = not extra and all(key.startswith(HEAD) for key in missing)
-        raise ValueError(f"{', and '.join(faults)}; {NEW_HEAD if headless else fix}")
+        raise ValueError(f"{faults}; {NEW_HEAD if headless else fix}")
 
 
 def _check_shapes(own: Mapping[str, Tensor], state: Mapping[str, Tensor], fix: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from vlf.weights.convert import name_keys, unwrapped
+from vlf.weights.convert import key_faults, name_keys, unwrapped
 from vlf.weights.files import Stored
 from vlf.weights.normalisation import without_buffers
 
@@ -82,11 +82,9 @@ def _without(state: Mapping[str, Tensor], heads: Sequence[str]) -> dict[str, Ten
 def _check(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], arch: str) -> None:
     missing = [key for key in wanted if key not in state and not is_counter(key)]
     extra = [key for key in state if key not in wanted]
-    faults = [f"lacks {name_keys(missing)}"] if missing else []
-    faults += [f"has {name_keys(extra)}, which {arch} has not"] if extra else []
     other = "is it of another model.backbone?"
-    if faults:
-        raise ValueError(f"{', and '.join(faults)}; {other}")
+    if faults := key_faults(missing, extra, arch):
+        raise ValueError(f"{faults}; {other}")
     wrong = [key for key, value in state.items() if value.shape != wanted[key].shape]
     if wrong:
         shapes = f"{tuple(state[wrong[0]].shape)} where {arch} has {tuple(wanted[wrong[0]].shape)}"

@@ -1,13 +1,26 @@
 """Parts of layout converters: their type, renaming by a table, keys in an error."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
 Converter = Callable[[Mapping[str, Tensor]], dict[str, Tensor] | None]
 SHOWN = 3  # keys named in an error
 LONGEST = 120  # characters of a key in an error
+
+# Names that transformers' video transformers share, theirs -> ours; `{i}` is the number of a block.
+TRANSFORMERS = {
+    "embeddings.cls_token": "h.class_token",
+    "embeddings.patch_embeddings.projection": "f",
+    "encoder.layer.{i}.layernorm_before": "h.blocks.{i}.attention_norm",
+    "encoder.layer.{i}.attention.output.dense": "h.blocks.{i}.attention.out",
+    "encoder.layer.{i}.layernorm_after": "h.blocks.{i}.mlp_norm",
+    "encoder.layer.{i}.intermediate.dense": "h.blocks.{i}.mlp.0",
+    "encoder.layer.{i}.output.dense": "h.blocks.{i}.mlp.3",
+    "layernorm": "h.norm",
+    "classifier": "head.1",
+}
 
 
 def rename(state: Mapping[str, Tensor], table: Mapping[str, str]) -> dict[str, Tensor]:
@@ -54,6 +67,18 @@ def printable(text: str) -> str:
     """Text of a file or a library on one line, without what a terminal would obey."""
     text = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def key_faults(missing: Sequence[str], extra: Sequence[str], whose: str) -> str:
+    """What is wrong with the keys of a file, of which a model lacks the extra ones; "" if none."""
+    faults = [f"lacks {name_keys(missing)}"] if missing else []
+    faults += [f"has {name_keys(extra)}, which {whose} has not"] if extra else []
+    return ", and ".join(faults)
+
+
+def one_line(error: BaseException) -> str:
+    """Message of an exception, or its type, on one line."""
+    return printable(str(error)) or type(error).__name__
 
 
 def name_keys(keys: Iterable[str]) -> str:

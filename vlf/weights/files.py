@@ -132,7 +132,11 @@ def _find_state(content: Any) -> Mapping[str, Any]:
     for _ in range(DEEPEST):
         if not isinstance(content, Mapping):
             break
-        held = {name: value for name, value in content.items() if _is_mapping(value)}
+        held = {
+            name: value
+            for name, value in content.items()
+            if isinstance(value, Mapping) and (value or isinstance(value, Inert))
+        }
         inner = [name for name in WRAPPERS if name in held]
         if not inner and not _holds_tensors(content):
             inner = [name for name, value in held.items() if _holds_tensors(value)]
@@ -142,10 +146,6 @@ def _find_state(content: Any) -> Mapping[str, Any]:
             break
         content = held[inner[0]]
     return content if isinstance(content, Mapping) else {}
-
-
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, Mapping) and (isinstance(value, Inert) or len(value) > 0)
 
 
 def _holds_tensors(values: Mapping[str, Any]) -> bool:

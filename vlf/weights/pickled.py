@@ -13,7 +13,7 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, cast
 
 import torch
 from torch import Tensor
@@ -66,16 +66,93 @@ class Inert(dict[str, Any]):
         self.state: Any = None
 
 
-class Unpickler(pickle._Unpickler):
-    """Python's own unpickler (protocols 0 to 5), with every instruction that makes an object inert.
+def _extend(target: Any, items: list[Any]) -> None:
+    if type(target) is list:
+        target.extend(items)
+
+
+def _fill(target: Any, items: list[Any]) -> Any:
+    if isinstance(target, dict):
+        pairs = zip(items[::2], items[1::2], strict=True)
+        target.update({key: value for key, value in pairs if isinstance(key, str)})
+    return target
+
+
+class _Unpickler(pickle._Unpickler):
+    """Python's own unpickler (protocols 0 to 5); what its instructions make is inert."""
+
+    stack: list[Any]
+
+    def load_reduce(self: Any) -> None:
+        args = self.stack.pop()
+        self.stack.append(_make(self.stack.pop(), args))
+
+    load_newobj = load_reduce
+
+    def load_newobj_ex(self: Any) -> None:
+        self.stack.pop()  # keywords
+        self.load_reduce()
+
+    def load_inst(self: Any) -> None:
+        path = ".".join(self.readline()[:-1].decode("utf-8", "replace") for _ in range(2))
+        args = tuple(self.pop_mark())  # changes what self.append appends to
+        self.append(_make(Name(path), args))
+
+    def load_obj(self: Any) -> None:
+        made, *args = self.pop_mark()
+        self.append(_make(made, tuple(args)))
+
+    def load_build(self: Any) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Inert):
+            self.stack[-1].state = state
+
+    def load_append(self: Any) -> None:
+        _extend(self.stack[-2], [self.stack.pop()])
+
+    def load_appends(self: Any) -> None:
+        items = self.pop_mark()
+        _extend(self.stack[-1], items)
+
+    def load_setitem(self: Any) -> None:
+        pair = self.stack[-2:]
+        del self.stack[-2:]
+        _fill(self.stack[-1], pair)
+
+    def load_setitems(self: Any) -> None:
+        items = self.pop_mark()
+        _fill(self.stack[-1], items)
+
+    def load_dict(self: Any) -> None:
+        items = self.pop_mark()
+        self.append(_fill({}, items))
+
+    def load_additems(self: Any) -> None:
+        self.pop_mark()  # members of a set are left out
+
+    def load_frozenset(self: Any) -> None:
+        self.pop_mark()
+        self.append(Inert("builtins.frozenset"))
+
+    def load_bytearray8(self: Any) -> None:
+        # Python's makes room for as many bytes as the file claims, before it reads any.
+        self.append(self.read(int.from_bytes(self.read(8), "little")))
+
+
+# Instruction -> the method of the same name as Python's own, ours where there is one.
+_Unpickler.dispatch = {
+    opcode: getattr(_Unpickler, method.__name__)
+    for opcode, method in pickle._Unpickler.dispatch.items()
+}
+
+
+class Unpickler(_Unpickler):
+    """Reads a pickle without importing or calling anything that it names.
 
     Args:
         file: Open at the first byte of a pickle.
         load_storage: Gives the elements that a tensor is a view of.
     """
-
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
-    stack: list[Any]
 
     def __init__(self, file: IO[bytes], load_storage: LoadStorage) -> None:
         super().__init__(file, encoding="utf-8", errors="replace")
@@ -104,105 +181,6 @@ class Unpickler(pickle._Unpickler):
     def get_extension(self, code: int) -> None:
         """A global by its number in a registry that no file can fill."""
         self.stack.append(Inert(f"extension {code}"))
-
-
-def _pop_reduce(self: Any) -> None:
-    args = self.stack.pop()
-    self.stack.append(_make(self.stack.pop(), args))
-
-
-def _pop_reduce_with_keywords(self: Any) -> None:
-    self.stack.pop()
-    _pop_reduce(self)
-
-
-def _pop_inst(self: Any) -> None:
-    path = ".".join(self.readline()[:-1].decode("utf-8", "replace") for _ in range(2))
-    args = tuple(self.pop_mark())  # changes what self.append appends to
-    self.append(_make(Name(path), args))
-
-
-def _pop_obj(self: Any) -> None:
-    made, *args = self.pop_mark()
-    self.append(_make(made, tuple(args)))
-
-
-def _build(self: Any) -> None:
-    state = self.stack.pop()
-    if isinstance(self.stack[-1], Inert):
-        self.stack[-1].state = state
-
-
-def _append(self: Any) -> None:
-    _extend(self.stack[-2], [self.stack.pop()])
-
-
-def _appends(self: Any) -> None:
-    items = self.pop_mark()
-    _extend(self.stack[-1], items)
-
-
-def _setitem(self: Any) -> None:
-    pair = self.stack[-2:]
-    del self.stack[-2:]
-    _fill(self.stack[-1], pair)
-
-
-def _setitems(self: Any) -> None:
-    items = self.pop_mark()
-    _fill(self.stack[-1], items)
-
-
-def _dict(self: Any) -> None:
-    items = self.pop_mark()
-    self.append(_fill({}, items))
-
-
-def _leave_out(self: Any) -> None:
-    self.pop_mark()  # members of a set
-
-
-def _frozenset(self: Any) -> None:
-    self.pop_mark()
-    self.append(Inert("builtins.frozenset"))
-
-
-def _bytearray(self: Any) -> None:
-    # Python's makes room for as many bytes as the file claims, before it reads any.
-    self.append(self.read(int.from_bytes(self.read(8), "little")))
-
-
-def _extend(target: Any, items: list[Any]) -> None:
-    if type(target) is list:
-        target.extend(items)
-
-
-def _fill(target: Any, items: list[Any]) -> Any:
-    if isinstance(target, dict):
-        pairs = zip(items[::2], items[1::2], strict=True)
-        target.update({key: value for key, value in pairs if isinstance(key, str)})
-    return target
-
-
-Unpickler.dispatch |= {
-    opcode[0]: function
-    for opcode, function in {
-        pickle.REDUCE: _pop_reduce,
-        pickle.NEWOBJ: _pop_reduce,
-        pickle.NEWOBJ_EX: _pop_reduce_with_keywords,
-        pickle.INST: _pop_inst,
-        pickle.OBJ: _pop_obj,
-        pickle.BUILD: _build,
-        pickle.APPEND: _append,
-        pickle.APPENDS: _appends,
-        pickle.SETITEM: _setitem,
-        pickle.SETITEMS: _setitems,
-        pickle.DICT: _dict,
-        pickle.ADDITEMS: _leave_out,
-        pickle.FROZENSET: _frozenset,
-        pickle.BYTEARRAY8: _bytearray,
-    }.items()
-}
 
 
 def _make(called: Any, args: Any) -> Any:
@@ -258,10 +236,6 @@ def _parameter(data: Any = None, *rest: Any) -> Any:
     return data
 
 
-def _tensor_with_attributes(function: Any, kind: Any, args: Any, state: Any = None) -> Any:
-    return _make(function, args)
-
-
 MAKERS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _mapping,
     "collections.defaultdict": _mapping,
@@ -271,5 +245,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch.nn.parameter.Parameter": _parameter,
-    "torch._tensor._rebuild_from_type_v2": _tensor_with_attributes,
+    "torch._tensor._rebuild_from_type_v2": lambda function, kind, args, state=None: _make(
+        function, args
+    ),
 }

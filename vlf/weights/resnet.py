@@ -49,11 +49,8 @@ def _paired_resnet(name: str) -> str:
     name = re.sub(r"downsample\.conv\.", "downsample.0.", name)
     name = re.sub(r"downsample\.bn\.", "downsample.1.", name)
     name = re.sub(r"conv(\d)\.bn\.", r"bn\1.", name)
-    return re.sub(r"conv(\d)\.conv\.(net\.)?", _shifted, name)
-
-
-def _shifted(found: re.Match[str]) -> str:
-    return f"conv{found[1]}." + ("1." if found[2] else "")
+    name = re.sub(r"conv(\d)\.conv\.net\.", r"conv\1.1.", name)
+    return re.sub(r"conv(\d)\.conv\.", r"conv\1.", name)
 
 
 def _paired_mobile(name: str) -> str:

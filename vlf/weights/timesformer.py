@@ -9,26 +9,18 @@ from typing import Any
 from torch import Tensor
 
 from vlf.config import DataConfig, ModelConfig, TimeSformerConfig
-from vlf.weights.convert import rename, strip
+from vlf.weights.convert import TRANSFORMERS, rename, strip
 from vlf.weights.positions import behind_class_token, resize_places, resize_times
 
-TRANSFORMERS = {
-    "embeddings.cls_token": "h.class_token",
+NAMES = {
+    **TRANSFORMERS,
     "embeddings.position_embeddings": "h.space_position",
     "embeddings.time_embeddings": "h.time_position",
-    "embeddings.patch_embeddings.projection": "f",
-    "encoder.layer.{i}.layernorm_before": "h.blocks.{i}.attention_norm",
     "encoder.layer.{i}.attention.attention.qkv": "h.blocks.{i}.attention.qkv",
-    "encoder.layer.{i}.attention.output.dense": "h.blocks.{i}.attention.out",
     "encoder.layer.{i}.temporal_layernorm": "h.blocks.{i}.time_norm",
     "encoder.layer.{i}.temporal_attention.attention.qkv": "h.blocks.{i}.time_attention.qkv",
     "encoder.layer.{i}.temporal_attention.output.dense": "h.blocks.{i}.time_attention.out",
     "encoder.layer.{i}.temporal_dense": "h.blocks.{i}.time_dense",
-    "encoder.layer.{i}.layernorm_after": "h.blocks.{i}.mlp_norm",
-    "encoder.layer.{i}.intermediate.dense": "h.blocks.{i}.mlp.0",
-    "encoder.layer.{i}.output.dense": "h.blocks.{i}.mlp.3",
-    "layernorm": "h.norm",
-    "classifier": "head.1",
 }
 
 OFFICIAL = {
@@ -58,7 +50,7 @@ def from_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
         return None
     if "encoder.layer.0.attention.attention.qkv.weight" not in state:  # as a ViT's or ViViT's
         return None
-    return _drop_batch(rename(state, TRANSFORMERS))
+    return _drop_batch(rename(state, NAMES))
 
 
 def from_official(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:

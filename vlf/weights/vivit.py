@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from vlf.config import DataConfig, ModelConfig, ViViTConfig
-from vlf.weights.convert import rename, strip
+from vlf.weights.convert import TRANSFORMERS, rename, strip
 from vlf.weights.positions import behind_class_token, resize_places, resize_times
 
-TRANSFORMERS = {  # as its modules are named, and as its files name them
-    "embeddings.cls_token": "h.class_token",
+NAMES = {  # as its modules are named, and as its files name them
+    **TRANSFORMERS,
     "embeddings.position_embeddings": "h.position",
-    "embeddings.patch_embeddings.projection": "f",
     "layers.{i}.attention.o_proj": "h.blocks.{i}.attention.out",
     "layers.{i}.mlp.fc1": "h.blocks.{i}.mlp.0",
     "layers.{i}.mlp.fc2": "h.blocks.{i}.mlp.3",
@@ -26,16 +25,9 @@ TRANSFORMERS = {  # as its modules are named, and as its files name them
     "layers.{i}.attention.v_proj": "h.blocks.{i}.attention.v",
     "layers.{i}.layernorm_before": "h.blocks.{i}.attention_norm",
     "layers.{i}.layernorm_after": "h.blocks.{i}.mlp_norm",
-    "encoder.layer.{i}.attention.output.dense": "h.blocks.{i}.attention.out",
-    "encoder.layer.{i}.intermediate.dense": "h.blocks.{i}.mlp.0",
-    "encoder.layer.{i}.output.dense": "h.blocks.{i}.mlp.3",
     "encoder.layer.{i}.attention.attention.query": "h.blocks.{i}.attention.q",
     "encoder.layer.{i}.attention.attention.key": "h.blocks.{i}.attention.k",
     "encoder.layer.{i}.attention.attention.value": "h.blocks.{i}.attention.v",
-    "encoder.layer.{i}.layernorm_before": "h.blocks.{i}.attention_norm",
-    "encoder.layer.{i}.layernorm_after": "h.blocks.{i}.mlp_norm",
-    "layernorm": "h.norm",
-    "classifier": "head.1",
 }
 
 
@@ -47,7 +39,7 @@ def from_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
         return None
     # The pooler of a bare `VivitModel` takes no part in classification.
     state = {key: value for key, value in state.items() if not key.startswith("pooler.")}
-    renamed = _join_qkv(rename(state, TRANSFORMERS))
+    renamed = _join_qkv(rename(state, NAMES))
     if "h.position" in renamed:
         renamed["h.position"] = renamed["h.position"].squeeze(0)  # (1, 1 + L*N, D)
     return renamed

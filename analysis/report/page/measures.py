@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from analysis.figures.style import looks, series_factor
+from analysis.figures.style import looks
 from analysis.results.frame import device_label
 from analysis.results.results import SAME, Results, Variant, short_name
 from analysis.results.samples import record_rounds
@@ -93,7 +93,7 @@ def measures(results: Results) -> dict[str, Any]:
             {"name": name, "title": short_name(name), "levels": levels}
             for name, levels in factors.items()
         ],
-        "series": series_factor(results),
+        "series": results.series_factor,
         "looks": {name: [look.color, look.marker] for name, look in looks(results).items()},
         "cells": cells,
     }

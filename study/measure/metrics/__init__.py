@@ -5,23 +5,13 @@ Not aware of studies, cells or architectures: a metric takes an nn.Module and a 
 
 from study.measure.metrics.energy import measure_energy
 from study.measure.metrics.latency import measure_latency
-from study.measure.metrics.macs import count, measure_macs
+from study.measure.metrics.macs import measure_macs
 from study.measure.metrics.memory import measure_peak_memory, measure_training_memory
 from study.measure.metrics.parameters import measure_parameters
 from study.measure.metrics.part_latency import measure_part_latency
 from study.measure.metrics.peak import measure_peak
 from study.measure.metrics.second_count import measure_second_count
-from study.measure.metrics.subject import (
-    Count,
-    Counts,
-    Derived,
-    Isolated,
-    Metric,
-    Reading,
-    SideBySide,
-    Subject,
-    Watch,
-)
+from study.measure.metrics.subject import Count, Derived, Isolated, Metric, SideBySide
 from study.measure.metrics.throughput import (
     derive_throughput,
     measure_at_batch,
@@ -44,13 +34,3 @@ METRICS: dict[str, Metric] = {
         measure_at_batch, "throughput sweep", sweep_sizes, why_stop, is_needed=False
     ),
 }
-
-__all__ = [
-    "METRICS",
-    "Counts",
-    "Metric",
-    "Reading",
-    "Subject",
-    "Watch",
-    "count",
-]

@@ -126,15 +126,9 @@ def _reading(
         return Reading(
             notes=(f"energy not measured: the counter of {meter.name} stood still or wrapped",)
         )
-    at: dict[str, str | int | float] = {
-        "batch_size": protocol.batch_sizes[0],
-        "clip": subject.clip_label,
-        "precision": protocol.precision,
-        "mode": "eager",
-        "meter": meter.name,
-    }
-    rounds = tuple(range(len(samples)))
-    return Reading((measured("energy", samples, None, at, rounds),))
+    more = {"mode": "eager", "meter": meter.name}
+    at = subject.conditions(protocol.batch_sizes[0], protocol.precision, **more)
+    return Reading((measured("energy", samples, None, at, range(len(samples))),))
 
 
 def _text(path: Path) -> str:

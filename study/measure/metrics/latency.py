@@ -2,7 +2,7 @@
 
 import random
 import resource
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
@@ -17,7 +17,7 @@ from study.measure.metrics.modes import (
     precision_of,
     prepare,
 )
-from study.measure.metrics.subject import Reading, Subject, Watch
+from study.measure.metrics.subject import Reading, Subject, Watch, first_line
 from study.records.record import measured
 from study.spec.settings import CostConfig
 
@@ -70,13 +70,7 @@ def measure_latency(
     for batch_size in protocol.batch_sizes:
         for name, several in _sweep(subjects, batch_size, protocol, order, watch).items():
             readings[name] += several
-    return {
-        name: Reading(
-            tuple(m for reading in several for m in reading.measurements),
-            tuple(note for reading in several for note in reading.notes),
-        )
-        for name, several in readings.items()
-    }
+    return {name: Reading.join(several) for name, several in readings.items()}
 
 
 def _sweep(
@@ -130,8 +124,7 @@ def _open(subject: Subject, clip: Tensor, mode: str, protocol: CostConfig) -> _L
     except Exception as error:  # compilers and exporters raise anything
         if mode == protocol.modes[0]:
             raise
-        first = next(iter(str(error).strip().splitlines()), "")
-        return f"{mode}: not measured: {type(error).__name__}: {first[:200]}"
+        return f"{mode}: not measured: {type(error).__name__}: {first_line(error, '')}"
     notes = _mode_notes(prepared, clip, mode)
     is_exact = protocol.precision == "fp32" and mode not in ("bf16", "fp16")
     if difference > (AGREE if is_exact else AGREE_CAST):
@@ -255,12 +248,8 @@ def clips_of(subject: Subject, batch_size: int) -> Tensor:
 
 
 def _reading(lane: _Lane, batch_size: int, protocol: CostConfig) -> Reading:
-    conditions: Mapping[str, str | int | float] = {
-        "batch_size": batch_size,
-        "clip": lane.subject.clip_label,
-        "precision": lane.mode if lane.mode in ("bf16", "fp16") else protocol.precision,
-        "mode": lane.mode,
-    }
+    precision = lane.mode if lane.mode in ("bf16", "fp16") else protocol.precision
+    conditions = lane.subject.conditions(batch_size, precision, mode=lane.mode)
     if lane.interrupted > MOST_INTERRUPTED * len(lane.samples_ms):
         lane.notes.append(
             f"latency in mode {lane.mode} at batch {batch_size}: other processes interrupted "

@@ -20,11 +20,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from study.measure.metrics.operators import is_free
 from study.measure.metrics.parameters import count_parameters
 from study.measure.metrics.subject import (
+    Conditions,
     Counts,
     ModuleCount,
     Reading,
     Subject,
     measure_parts,
+    named_tensors,
     parts_of,
 )
 
@@ -37,7 +39,7 @@ def measure_macs(subject: Subject) -> Reading:
     independently, by `measure_second_count`.
     """
     macs, notes = count_macs(subject.model, subject.clip.shape)
-    conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
+    conditions: Conditions = {"clip": subject.clip_label, "views": 1}
     return Reading(measure_parts("macs", macs, conditions), notes)
 
 
@@ -87,55 +89,43 @@ def count_macs(model: nn.Module, shape: Sequence[int]) -> tuple[dict[str, int], 
 
 def _count(model: nn.Module, shape: Sequence[int]) -> tuple["_Tally", tuple[str, ...]]:
     model.eval()
+    # Detached: the counter hooks the gradients of what a module is called with, and under no_grad
+    # fails for one that is called with a parameter.
+    tensors = named_tensors(model)
+    on_meta = {name: tensor.to("meta") for name, tensor in tensors.items()}
     try:
-        tally = _count_on_meta(model, shape)
+        tally = _run(model, on_meta, torch.empty(tuple(shape), device="meta"))
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        if _device(model).type == "meta":
+        device = next((tensor.device for tensor in tensors.values()), torch.device("cpu"))
+        if device.type == "meta":
             raise
-        tally = _count_on_values(model, shape)
+        with sdpa_kernel(SDPBackend.MATH):
+            tally = _run(model, tensors, torch.randn(tuple(shape), device=device))
         why = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         note = f"MACs counted on real tensors, the meta device refused ({why})"
         return tally, (note, *tally.notes())
     return tally, tally.notes()
 
 
-def _count_on_meta(model: nn.Module, shape: Sequence[int]) -> "_Tally":
-    # Detached: the counter hooks the gradients of what a module is called with, and under no_grad
-    # fails for one that is called with a parameter.
-    on_meta = {name: tensor.to("meta") for name, tensor in _tensors(model).items()}
-    clip = torch.empty(tuple(shape), device="meta")
-    with _counting() as tally:
-        functional_call(model, on_meta, (clip,))
+def _run(model: nn.Module, tensors: dict[str, Tensor], clip: Tensor) -> "_Tally":
+    counter = FlopCounterMode(display=False, custom_mapping=_EXTRA_FORMULAS)
+    tally = _Tally(counter)
+    # The tally is outside the counter: it sees what is left after the counter has decomposed.
+    with without_fast_path(), torch.no_grad(), tally, counter:
+        functional_call(model, tensors, (clip,))
     tally.read(model)
     return tally
-
-
-def _count_on_values(model: nn.Module, shape: Sequence[int]) -> "_Tally":
-    clip = torch.randn(tuple(shape), device=_device(model))
-    with sdpa_kernel(SDPBackend.MATH), _counting() as tally:
-        functional_call(model, _tensors(model), (clip,))
-    tally.read(model)
-    return tally
-
-
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager
-def _counting() -> Iterator["_Tally"]:
-    counter = FlopCounterMode(display=False, custom_mapping=_EXTRA_FORMULAS)
-    tally = _Tally(counter)
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    # The fast path is one fused operator for a whole encoder layer, and no counter has its formula.
+def without_fast_path() -> Iterator[None]:
+    """Switch off the one fused operator for a whole encoder layer: no counter has its formula."""
+    before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        # The tally is outside the counter: it sees what is left after the counter has decomposed.
-        with torch.no_grad(), tally, counter:
-            yield tally
+        yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -185,28 +175,11 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return (f"MACs leave out operators without a formula: {names}",)
 
 
-def _matrix_vector_flops(a: Sequence[int], b: Sequence[int], **_: object) -> int:
-    return 2 * prod(a)
-
-
-def _add_matrix_vector_flops(y: object, a: Sequence[int], b: Sequence[int], **_: object) -> int:
-    return 2 * prod(a)
-
-
-def _add_matrix_flops(y: object, a: Sequence[int], b: Sequence[int], **_: object) -> int:
-    return 2 * prod(a) * b[-1]
-
-
-_EXTRA_FORMULAS = {  # products with a vector and into a matrix, which PyTorch's table lacks
-    torch.ops.aten.mv: _matrix_vector_flops,
-    torch.ops.aten.dot: _matrix_vector_flops,
-    torch.ops.aten.addmv: _add_matrix_vector_flops,
-    torch.ops.aten.addmv_: _add_matrix_vector_flops,
-    torch.ops.aten.addmm_: _add_matrix_flops,
-    torch.ops.aten.baddbmm_: _add_matrix_flops,
+_EXTRA_FORMULAS: dict[Any, Any] = {  # by shapes; those which PyTorch's table lacks
+    torch.ops.aten.mv: lambda a, b, **_: 2 * prod(a),
+    torch.ops.aten.dot: lambda a, b, **_: 2 * prod(a),
+    torch.ops.aten.addmv: lambda y, a, b, **_: 2 * prod(a),
+    torch.ops.aten.addmv_: lambda y, a, b, **_: 2 * prod(a),
+    torch.ops.aten.addmm_: lambda y, a, b, **_: 2 * prod(a) * b[-1],
+    torch.ops.aten.baddbmm_: lambda y, a, b, **_: 2 * prod(a) * b[-1],
 }
-
-
-def _device(model: nn.Module) -> torch.device:
-    tensors: Iterator[Tensor] = iter((*model.parameters(), *model.buffers()))
-    return next((tensor.device for tensor in tensors), torch.device("cpu"))

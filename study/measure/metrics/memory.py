@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from study.measure.metrics.latency import forward, synchronize
 from study.measure.metrics.modes import precision_of
-from study.measure.metrics.subject import Reading, Subject
+from study.measure.metrics.subject import Reading, Subject, first_line
 from study.records.record import measured
 from study.spec.settings import CostConfig
 
@@ -42,12 +42,8 @@ def measure_peak_memory(
     subject, found = peak_growth(build, batch_size, work, lambda: touch_libraries(protocol))
     if isinstance(found, str):
         return Reading(notes=(f"peak memory not measured: {found}",))
-    conditions: dict[str, str | int | float] = {
-        "batch_size": batch_size,
-        "clip": subject.clip_label,
-        "precision": protocol.precision,
-    }
-    return Reading((measured("peak_memory", (found,), None, conditions),))
+    at = subject.conditions(batch_size, protocol.precision)
+    return Reading((measured("peak_memory", (found,), None, at),))
 
 
 def peak_growth(
@@ -66,7 +62,10 @@ def peak_growth(
     """
     touch()
     before = resident_mib()
-    _forget_peak()
+    # 5 sets the peak to the current value (proc(5)). A system may forbid it: the peak then is that
+    # of the process so far, which is checked against below.
+    with contextlib.suppress(OSError):
+        CLEAR_REFS.write_text("5")
     start = peak_resident_mib()
     subject = build()
     clip = torch.randn((batch_size, *subject.clip.shape[1:])).to(subject.clip.device)
@@ -92,19 +91,10 @@ def touch_libraries(protocol: CostConfig) -> None:
 
 def small_model() -> nn.Module:
     """The usual layers, small: (B, 3, 8, 8) -> (B, 16, 16)."""
-    layers = (
-        nn.Conv2d(3, 16, 3, padding=1),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        nn.Conv2d(16, 16, 3, stride=2, padding=1),
-        nn.Flatten(2),
-        nn.LayerNorm(16),
-        nn.Linear(16, 32),
-        nn.GELU(),
-        _Attention(),
-        nn.Linear(32, 16),
-    )
-    return nn.Sequential(*layers).eval()
+    first = nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()
+    second = nn.Conv2d(16, 16, 3, stride=2, padding=1), nn.Flatten(2), nn.LayerNorm(16)
+    last = nn.Linear(16, 32), nn.GELU(), _Attention(), nn.Linear(32, 16)
+    return nn.Sequential(*first, *second, *last).eval()
 
 
 class _Attention(nn.Module):
@@ -128,13 +118,6 @@ def _status_mib(field: str) -> float | None:
             if line.startswith(field):
                 return int(line.split()[1]) / KIB_PER_MIB
     return None
-
-
-def _forget_peak() -> None:
-    # 5 sets the peak to the current value (proc(5)). A system may forbid it: the peak then is that
-    # of the process so far, which `measure_peak_memory` checks against.
-    with contextlib.suppress(OSError):
-        CLEAR_REFS.write_text("5")
 
 
 def available_mib() -> float | None:
@@ -187,16 +170,11 @@ def measure_training_memory(
     except _TooLongError as error:
         return _note(batch_size, str(error))
     except (RuntimeError, ValueError, NotImplementedError) as error:
-        first = next(iter(str(error).splitlines()), "no message")
-        return _note(batch_size, f"{type(error).__name__}: {first[:200]}")
+        return _note(batch_size, f"{type(error).__name__}: {first_line(error)}")
     if isinstance(found, str):
         return _note(batch_size, found)
-    conditions: dict[str, str | int | float] = {
-        "batch_size": batch_size,
-        "clip": subject.clip_label,
-        "precision": protocol.precision,
-    }
-    return Reading((measured("training_memory", (found,), None, conditions),))
+    at = subject.conditions(batch_size, protocol.precision)
+    return Reading((measured("training_memory", (found,), None, at),))
 
 
 class _TooLongError(RuntimeError):

@@ -9,9 +9,10 @@ import contextlib
 import copy
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,15 @@ def precision_of(device: str, precision: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, TYPES[precision]) if precision in TYPES else nullcontext()
 
 
-def _eager(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
-    return Prepared(_cast(model, clip, protocol.precision))
+@contextlib.contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    """Let products of fp32 compute in "medium" (bf16) or "high" (TF32) where the device can."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _cast(run: Forward, clip: Tensor, precision: str) -> Forward:
@@ -105,12 +113,8 @@ def _cast(run: Forward, clip: Tensor, precision: str) -> Forward:
     return forward
 
 
-def _bf16(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
-    return Prepared(_cast(model, clip, "bf16"), _cast_notes(model, clip, "bf16"))
-
-
-def _fp16(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
-    return Prepared(_cast(model, clip, "fp16"), _cast_notes(model, clip, "fp16"))
+def _autocast(precision: str, model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
+    return Prepared(_cast(model, clip, precision), _cast_notes(model, clip, precision))
 
 
 def _cast_notes(model: nn.Module, clip: Tensor, precision: str) -> tuple[str, ...]:
@@ -128,12 +132,8 @@ def _medium(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
     """On CPU this sends linear layers through oneDNN, which on some processors is faster."""
 
     def forward(x: Tensor) -> Any:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("medium")
-        try:
+        with matmul_precision("medium"):
             return model(x)
-        finally:
-            torch.set_float32_matmul_precision(before)
 
     run, as_it_is = (_cast(one, clip, protocol.precision) for one in (forward, model))
     if logit_difference(run, as_it_is, clip) <= logit_difference(as_it_is, as_it_is, clip):
@@ -181,9 +181,8 @@ def _onnx(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
         raise RuntimeError("onnxruntime is missing; pip install '.[onnx]'") from None
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = f"{folder}/model.onnx"
-        torch.onnx.export(
-            model, (clip,), path, dynamo=True, external_data=False
-        )  # it prints its steps
+        # It prints its steps.
+        torch.onnx.export(model, (clip,), path, dynamo=True, external_data=False)
         content = Path(path).read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = protocol.threads, 1
@@ -203,11 +202,10 @@ def _onnx(model: nn.Module, clip: Tensor, protocol: CostConfig) -> Prepared:
 
 
 MODES: dict[str, Callable[[nn.Module, Tensor, CostConfig], Prepared]] = {
-    "eager": _eager,
+    "eager": lambda model, clip, protocol: Prepared(_cast(model, clip, protocol.precision)),
     "channels_last": _channels_last,
     "medium": _medium,
-    "bf16": _bf16,
-    "fp16": _fp16,
+    **{precision: partial(_autocast, precision) for precision in TYPES},
     "compile": _compile,
     "freeze": _freeze,
     "onnx": _onnx,

@@ -140,18 +140,8 @@ arange range linspace logspace eye scalar_tensor bartlett_window blackman_window
 hann_window kaiser_window tril_indices triu_indices
 """
 
-FREE = frozenset(
-    name
-    for names in (
-        _NORMALISATION,
-        _POOLING_AND_RESIZING,
-        _ELEMENT_WISE_WITHOUT_A_TAG,
-        _SEARCHING,
-        _MOVING,
-        _MAKING,
-    )
-    for name in names.split()
-)
+_COMPUTING = _NORMALISATION + _POOLING_AND_RESIZING + _ELEMENT_WISE_WITHOUT_A_TAG
+FREE = frozenset((_COMPUTING + _SEARCHING + _MOVING + _MAKING).split())
 
 
 @cache

@@ -6,7 +6,14 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from study.measure.metrics.subject import Reading, Subject, measure_parts, part_of, parts_of
+from study.measure.metrics.subject import (
+    Reading,
+    Subject,
+    measure_parts,
+    named_tensors,
+    part_of,
+    parts_of,
+)
 
 
 def measure_parameters(subject: Subject) -> Reading:
@@ -26,8 +33,7 @@ def count_unreached(model: nn.Module, shape: Sequence[int]) -> int:
     By gradients on the meta device; 0 for a model that cannot be traced there.
     """
     model.eval()
-    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-    on_meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
+    on_meta = {name: tensor.to("meta") for name, tensor in named_tensors(model).items()}
     learned = [name for name, p in model.named_parameters() if p.requires_grad]
     values = [on_meta[name].requires_grad_() for name in learned]
     clip = torch.empty(tuple(shape), device="meta", requires_grad=True)
@@ -35,9 +41,7 @@ def count_unreached(model: nn.Module, shape: Sequence[int]) -> int:
         with torch.enable_grad():
             scores = functional_call(model, on_meta, (clip,))
             _, *gradients = torch.autograd.grad(scores.sum(), (clip, *values), allow_unused=True)
-    except (
-        Exception
-    ):  # as in study/measure/metrics/macs.py a model may refuse in any way; then no remark
+    except Exception:  # as in metrics/macs.py a model may refuse in any way; then no remark
         return 0
     return sum(v.numel() for v, g in zip(values, gradients, strict=True) if g is None)
 

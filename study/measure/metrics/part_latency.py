@@ -7,7 +7,7 @@ no latency.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
@@ -71,13 +71,8 @@ class _Lane:
         self.seen.append(time_parts(self._call, self.subject.model))
 
     def reading(self) -> Reading:
-        at: Mapping[str, str | int | float] = {
-            "batch_size": len(self.clip),
-            "clip": self.subject.clip_label,
-            "precision": self.protocol.precision,
-            "mode": "eager",
-        }
-        rounds = tuple(range(len(self.seen)))
+        at = self.subject.conditions(len(self.clip), self.protocol.precision, mode="eager")
+        rounds = range(len(self.seen))
         return Reading(
             tuple(
                 measured("part_latency", [s[part] for s in self.seen], part or None, at, rounds)
@@ -96,7 +91,7 @@ def time_parts(call: Callable[[], None], model: nn.Module) -> dict[str, float]:
     A part that the call never enters as a module is left out.
     """
     device = next((p.device.type for p in model.parameters()), "cpu")
-    stopwatch = _Events() if device == "cuda" else _Clock()
+    stopwatch = _Stopwatch(device == "cuda")
     synchronize(device)
     with _hooks(model, stopwatch):
         start = perf_counter()
@@ -106,41 +101,31 @@ def time_parts(call: Callable[[], None], model: nn.Module) -> dict[str, float]:
     return {"": whole, **stopwatch.read()}
 
 
-class _Clock:
-    """Sums the time between starts and stops by part, on a device that is done when a call is."""
+class _Stopwatch:
+    """Sums the time between starts and stops by part.
 
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
-        self.started = 0.0
+    By the clock on a device that is done when a call is; on CUDA by events on the stream, which let
+    the launches run ahead as they do unwatched.
+    """
 
-    def start(self, part: str) -> None:
-        self.started = perf_counter()
-
-    def stop(self, part: str) -> None:
-        self.ms[part] = self.ms.get(part, 0.0) + (perf_counter() - self.started) * 1e3
-
-    def read(self) -> dict[str, float]:
-        return self.ms
-
-
-class _Events(_Clock):
-    """The same by events on the stream, which let the launches run ahead as they do unwatched."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[tuple[str, Any, Any]] = []
+    def __init__(self, on_stream: bool) -> None:
+        self.on_stream = on_stream
+        self.stamp: Callable[[], Any] = _recorded_event if on_stream else perf_counter
+        self.spans: list[tuple[str, Any, Any]] = []
         self.first: Any = None
 
-    def start(self, part: str) -> None:
-        self.first = _recorded_event()
+    def start(self) -> None:
+        self.first = self.stamp()
 
     def stop(self, part: str) -> None:
-        self.events.append((part, self.first, _recorded_event()))
+        self.spans.append((part, self.first, self.stamp()))
 
     def read(self) -> dict[str, float]:
-        for part, first, last in self.events:
-            self.ms[part] = self.ms.get(part, 0.0) + first.elapsed_time(last)
-        return self.ms
+        ms: dict[str, float] = {}
+        for part, first, last in self.spans:
+            took = first.elapsed_time(last) if self.on_stream else (last - first) * 1e3
+            ms[part] = ms.get(part, 0.0) + took
+        return ms
 
 
 def _recorded_event() -> Any:
@@ -150,16 +135,14 @@ def _recorded_event() -> Any:
 
 
 @contextmanager
-def _hooks(model: nn.Module, stopwatch: _Clock) -> Iterator[None]:
-    def starter(part: str) -> Callable[..., None]:
-        return lambda module, args: stopwatch.start(part)
-
+def _hooks(model: nn.Module, stopwatch: _Stopwatch) -> Iterator[None]:
     def stopper(part: str) -> Callable[..., None]:
         return lambda module, args, output: stopwatch.stop(part)
 
     with ExitStack() as stack:
         for part in parts_of(model):
             child = model.get_submodule(part)
-            stack.callback(child.register_forward_pre_hook(starter(part)).remove)
+            start = child.register_forward_pre_hook(lambda module, args: stopwatch.start())
+            stack.callback(start.remove)
             stack.callback(child.register_forward_hook(stopper(part)).remove)
         yield

@@ -1,25 +1,22 @@
 """Peak rate of the machine: large matrix products, by arithmetic."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from time import perf_counter
 
 import torch
 
 from study.measure.metrics.latency import synchronize
-from study.measure.metrics.subject import Reading, Subject, Watch
+from study.measure.metrics.modes import TYPES as CAST_TYPES
+from study.measure.metrics.modes import matmul_precision
+from study.measure.metrics.subject import Conditions, Reading, Subject, Watch, first_line
 from study.records.record import measured
 from study.spec.settings import CostConfig
 
 SIDES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
 TIME_S = 0.25  # at each side
 MIN_CALLS = 3
-TYPES = {
-    "fp32": torch.float32,
-    "tf32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+TYPES = {"fp32": torch.float32, "tf32": torch.float32, **CAST_TYPES}
 
 
 def measure_peak(
@@ -41,26 +38,23 @@ def measure_peak(
     arithmetics: list[str] = list(dict.fromkeys([protocol.precision, *modes]))
     if device == "cuda" and "fp32" in arithmetics and torch.backends.cudnn.allow_tf32:
         arithmetics.append("tf32")
-    readings = [_measure(arithmetic, device, protocol) for arithmetic in arithmetics]
-    joined = Reading(
-        tuple(m for reading in readings for m in reading.measurements),
-        tuple(note for reading in readings for note in reading.notes),
-    )
+    joined = Reading.join(_measure(arithmetic, device, protocol) for arithmetic in arithmetics)
     return {subject.name: joined for subject in subjects}
 
 
 def _measure(arithmetic: str, device: str, protocol: CostConfig) -> Reading:
     measurements = []
+    how = matmul_precision("high") if arithmetic == "tf32" else nullcontext()
     try:
-        with torch.inference_mode(), _tf32(arithmetic == "tf32"):
+        with torch.inference_mode(), how:
             for side in SIDES[device]:
                 rates = time_products(side, TYPES[arithmetic], device)
-                at: Mapping[str, str | int | float] = {"side": side, "threads": protocol.threads}
+                at: Conditions = {"side": side, "threads": protocol.threads}
                 name = f"peak_rate_{arithmetic}"
                 measurements.append(measured(name, rates, conditions=at))
     except (RuntimeError, MemoryError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        return Reading(notes=(f"machine's peak in {arithmetic} not measured: {first[:200]}",))
+        why = first_line(error, type(error).__name__)
+        return Reading(notes=(f"machine's peak in {arithmetic} not measured: {why}",))
     return Reading(tuple(measurements))
 
 
@@ -82,16 +76,3 @@ def time_products(side: int, dtype: torch.dtype, device: str) -> list[float]:
         synchronize(device)
         rates.append(side**3 / (perf_counter() - start) / 1e9)
     return rates
-
-
-@contextmanager
-def _tf32(wanted: bool) -> Iterator[None]:
-    if not wanted:
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -6,9 +6,8 @@ resizing is kept apart, because it is no multiply-accumulate of a layer with wei
 the graph that torch's own tracer records; it replaces nothing in torch.
 """
 
-import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from study.measure.metrics.macs import count_macs
-from study.measure.metrics.subject import Reading, Subject
+from study.measure.metrics.macs import count_macs, without_fast_path
+from study.measure.metrics.subject import Conditions, Reading, Subject
 from study.records.record import measured
 
 TOLERANCE = 1e-3
@@ -62,7 +61,7 @@ def measure_second_count(subject: Subject) -> Reading:
         "fvcore_extras": second.extras,
         "activations": second.activations,
     }
-    conditions: dict[str, str | int | float] = {"clip": subject.clip_label, "views": 1}
+    conditions: Conditions = {"clip": subject.clip_label, "views": 1}
     measurements = tuple(
         measured(metric, (value,), conditions=conditions) for metric, value in values.items()
     )
@@ -82,7 +81,8 @@ def recount(model: nn.Module, clip: Tensor) -> SecondCount:
     Raises:
         Exception: Whatever tracing raises.
     """
-    with _quiet():
+    with without_fast_path(), warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torch deprecates the tracer that fvcore stands on
         # Imported here: the plan counts once only, and must not wait for this.
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
@@ -101,18 +101,6 @@ def _sums(analysis: Any, handlers: Mapping[str, Any]) -> Mapping[str, float]:
     return found
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # torch deprecates the tracer that fvcore stands on
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
-
-
 def _shape(value: Any) -> list[int]:
     return list(value.type().sizes())
 
@@ -128,16 +116,10 @@ def _product_macs(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
     return prod(_shape(outputs[0])) * _shape(inputs[0])[-1]
 
 
-def _added_product_macs(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    return prod(_shape(outputs[0])) * _shape(inputs[1])[-1]
-
-
 _HANDLERS = {
     "aten::scaled_dot_product_attention": _attention_macs,
-    "aten::matmul": _product_macs,
-    "aten::mv": _product_macs,
-    "aten::dot": _product_macs,
-    "aten::baddbmm": _added_product_macs,
+    **dict.fromkeys(("aten::matmul", "aten::mv", "aten::dot"), _product_macs),
+    "aten::baddbmm": lambda inputs, outputs: _product_macs(inputs[1:], outputs),
 }
 
 
@@ -146,14 +128,10 @@ def _attention_activations(inputs: Sequence[Any], outputs: Sequence[Any]) -> int
     return prod(batch) * queries * _shape(inputs[1])[-2] + prod(_shape(outputs[0]))
 
 
-def _output_values(inputs: Sequence[Any], outputs: Sequence[Any]) -> int:
-    return prod(_shape(outputs[0]))
-
-
 _ACTIVATION_HANDLERS = {
     "aten::scaled_dot_product_attention": _attention_activations,
-    "aten::baddbmm": _output_values,
-    "aten::mm": _output_values,
-    "aten::mv": _output_values,
-    "aten::dot": _output_values,
+    **dict.fromkeys(
+        ("aten::baddbmm", "aten::mm", "aten::mv", "aten::dot"),
+        lambda inputs, outputs: prod(_shape(outputs[0])),
+    ),
 }

@@ -1,12 +1,14 @@
 """Inputs and outputs of a metric, and the ways in which metrics are run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from study.records.record import Measurement, measured
 from study.spec.settings import CostConfig
+
+Conditions = dict[str, str | int | float]
 
 PARTS = ("f", "g", "h", "head")  # names of a model's children; what is in none of them is "other"
 
@@ -28,7 +30,12 @@ class Subject:
     @property
     def clip_label(self) -> str:
         """The clip's shape as conditions show it: "8x3x32x32"."""
-        return label_clip(self.clip.shape[1:])
+        return "x".join(map(str, self.clip.shape[1:]))
+
+    def conditions(self, batch_size: int, precision: str, **more: str) -> Conditions:
+        """What a number of calls of this subject holds under."""
+        at: Conditions = {"batch_size": batch_size, "clip": self.clip_label}
+        return at | {"precision": precision, **more}
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,15 @@ class Reading:
 
     measurements: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def join(cls, readings: Iterable["Reading"]) -> "Reading":
+        """All measurements and notes, in their order."""
+        several = list(readings)
+        return cls(
+            tuple(one for reading in several for one in reading.measurements),
+            tuple(note for reading in several for note in reading.notes),
+        )
 
 
 class Watch:
@@ -130,9 +146,15 @@ class ModuleCount:
     macs: int
 
 
-def label_clip(shape: Sequence[int]) -> str:
-    """(8, 3, 32, 32) -> "8x3x32x32"."""
-    return "x".join(map(str, shape))
+def first_line(error: BaseException, empty: str = "no message") -> str:
+    """The first line of an error's text, cut at 200 characters."""
+    return next(iter(str(error).strip().splitlines()), empty)[:200]
+
+
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, detached."""
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: tensor.detach() for name, tensor in tensors.items()}
 
 
 def part_of(name: str, model: nn.Module) -> str:
@@ -152,9 +174,5 @@ def measure_parts(
     metric: str, by_part: Mapping[str, int], conditions: Mapping[str, str | int | float]
 ) -> tuple[Measurement, ...]:
     """A total and its parts, as one `Measurement` each."""
-
-    def measurement(value: int, part: str | None) -> Measurement:
-        return measured(metric, (value,), part, conditions)
-
-    total = measurement(sum(by_part.values()), None)
-    return (total, *(measurement(value, part) for part, value in by_part.items()))
+    values: dict[str | None, int] = {None: sum(by_part.values())} | dict(by_part)
+    return tuple(measured(metric, (n,), part, conditions) for part, n in values.items())

@@ -19,23 +19,13 @@ def derive_throughput(measurements: Sequence[Measurement]) -> Reading:
     What is inside and outside the number is as for latency: one call after the other, no overlap of
     calls and no loading of data.
     """
-    return Reading(
-        tuple(
-            measured(
-                "throughput",
-                [_clips_per_second(timing, ms) for ms in timing.samples],
-                None,
-                timing.conditions,
-                timing.rounds,
-            )
-            for timing in measurements
-            if timing.metric == "latency"
-        )
-    )
-
-
-def _clips_per_second(timing: Measurement, ms: float) -> float:
-    return float(timing.conditions["batch_size"]) / ms * 1e3
+    found = []
+    for timing in measurements:
+        if timing.metric == "latency":
+            batch = float(timing.conditions["batch_size"])
+            rates = [batch / ms * 1e3 for ms in timing.samples]
+            found.append(measured("throughput", rates, None, timing.conditions, timing.rounds))
+    return Reading(tuple(found))
 
 
 CALLS = 3
@@ -73,14 +63,9 @@ def measure_at_batch(
                     break
 
     subject, found = peak_growth(build, batch_size, work, lambda: touch_libraries(protocol))
-    at: dict[str, str | int | float] = {
-        "batch_size": batch_size,
-        "clip": subject.clip_label,
-        "precision": protocol.precision,
-    }
-    rates = tuple(batch_size / one for one in seconds)
-    rounds = tuple(range(len(rates)))
-    rate = measured("sweep_throughput", rates, None, at, rounds)
+    at = subject.conditions(batch_size, protocol.precision)
+    rates = [batch_size / one for one in seconds]
+    rate = measured("sweep_throughput", rates, None, at, range(len(rates)))
     if isinstance(found, str):
         return Reading((rate,), (f"memory at batch {batch_size} of the sweep: {found}",))
     return Reading((rate, measured("sweep_memory", (found,), None, at)))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from study.measure.metrics import count
+from study.measure.metrics.macs import count
 from vlf.config import TimeSformerConfig, VideoListConfig, ViViTConfig
 from vlf.models import build_model
 

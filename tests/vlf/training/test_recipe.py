@@ -10,7 +10,7 @@ from torch import nn
 
 from vlf.config import ConfigError, RunConfig, TrainConfig
 from vlf.models import build_model
-from vlf.models.norms import norms_to_keep
+from vlf.models.freeze import norms_to_keep
 from vlf.recipe import build_optimizer, learning_rate, set_rate
 from vlf.train import train_model
 

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from vlf.config import (
     nearest,
 )
 from vlf.data import Split
+from vlf.data.datasets.listed_clips import Item, video_item
 from vlf.data.readers.archives import archive_hint
 
 _ITEM = re.compile(r"#\S.*\s\d+")  # a remark that reads as `path label`
@@ -168,6 +169,42 @@ def read_pairs(path: Path, key: str) -> Iterator[tuple[str, str, str]]:
         if not mark or not name or not label:
             raise ConfigError(key, f'{where}: must be `id;class name`, got "{text}"')
         yield where, name.strip(), label.strip()
+
+
+def read_numbered(
+    config: SomethingConfig | JesterConfig,
+    split: Split,
+    classes: Sequence[str],
+    entries: Callable[[Path, str], Iterator[tuple[str, str, str]]],
+    found: Callable[[Path], Mapping[str, str]],
+    suffix: str = "",
+) -> list[Item]:
+    """The items of a split whose file names each video by its id; none for a split without a file.
+
+    Args:
+        config: The dataset.
+        split: Of it.
+        classes: Names in the order of their numbers.
+        entries: Reads the file: ("path:line", id, class name) of each video.
+        found: Id -> path of what is in the folder of videos.
+        suffix: Of the names of videos.
+
+    Raises:
+        ConfigError: If the file is missing or names no video, or an entry cannot be read.
+    """
+    key, videos = f"data.{split}", open_root(config) / config.videos
+    path = split_file(config, split, "a file")
+    if path is None:
+        return []
+    there = found(videos)
+    numbers = {label: number for number, label in enumerate(classes)}
+    items = []
+    for where, name, label in entries(path, key):
+        number = number_of(label, numbers, key, where, config.labels)
+        items.append(video_item(number, there.get(name), f"{videos}/{name}{suffix}", where))
+    if not items:
+        raise ConfigError(key, f"{path}: names no video")
+    return items
 
 
 def read_csv(path: Path, key: str, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:

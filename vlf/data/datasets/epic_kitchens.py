@@ -15,7 +15,7 @@ from vlf.config import ConfigError, EpicKitchensConfig
 from vlf.config.folder import index_videos, segment_name
 from vlf.data import Split
 from vlf.data.datasets.annotations import check_names, open_root, read_csv, split_file
-from vlf.data.datasets.listed_clips import CACHE_BYTES, Item, ListedClips, settle
+from vlf.data.datasets.listed_clips import CACHE_BYTES, Item, ListedClips
 from vlf.data.datasets.packed import Packs
 from vlf.data.readers.films import Film, VideoStretch
 from vlf.data.readers.images import ImageFolder
@@ -33,24 +33,30 @@ _MOMENT = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
 _VIDEO = re.compile(r"P\d+_\d+", re.ASCII)
 
 
-class EpicKitchens(ListedClips):
+def open_epic_kitchens(config: EpicKitchensConfig, split: Split) -> ListedClips:
     """One split of EPIC-KITCHENS-100.
 
     Raises:
         ConfigError: If a csv or the index of what is packed is missing, or a row cannot be read;
             later, from `load` and `load_views`, if a segment cannot be decoded.
     """
-
-    def __init__(self, config: EpicKitchensConfig, split: Split) -> None:
-        verbs = read_classes(config, "verbs", config.num_verbs)
-        classes = verbs + read_classes(config, "nouns", config.num_nouns)
-        items, open_film, room = read_split(config, split), open_segment, CACHE_BYTES
-        if config.source == "packed":
-            packs = Packs(config.pack_index(), "data.packs", config.pack_of)
-            items, open_film, room = packs.look_up(items, config, split), packs.open, 0
-        listing = settle(config, split, classes, items, open_film, kind="segments")
-        image_name = name_image if config.source == "rgb_frames" else None
-        super().__init__(config, split, listing, open_film, room, image_name)
+    verbs = read_classes(config, "verbs", config.num_verbs)
+    classes = verbs + read_classes(config, "nouns", config.num_nouns)
+    items, open_film, room = read_split(config, split), open_segment, CACHE_BYTES
+    if config.source == "packed":
+        packs = Packs(config.pack_index(), "data.packs", config.pack_of)
+        items, open_film, room = packs.look_up(items, config, split), packs.open, 0
+    image_name = name_image if config.source == "rgb_frames" else None
+    return ListedClips(
+        config,
+        split,
+        classes,
+        items,
+        open_film,
+        kind="segments",
+        cache_bytes=room,
+        image_name=image_name,
+    )
 
 
 def open_segment(item: Item) -> Film:

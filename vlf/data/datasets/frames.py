@@ -6,35 +6,36 @@ hold spaces; `start` counts as the file names do. Empty lines are left out, and 
 with `#` and name no folder.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from vlf.config import ConfigError, FramesConfig
+from vlf.config import FramesConfig
 from vlf.data import Split
-from vlf.data.datasets.annotations import open_root, read_items, remark_notes, split_file
-from vlf.data.datasets.listed_clips import Item, ListedClips, settle
-from vlf.data.datasets.video_list import MAX_TOLD, is_whole, read_classes
+from vlf.data.datasets.annotations import open_root
+from vlf.data.datasets.listed_clips import Item, ListedClips
+from vlf.data.datasets.video_list import check_label, is_whole, read_classes, read_list
 from vlf.data.readers.films import Film
 from vlf.data.readers.images import ImageFolder
 
 FORM = "`path num_frames label` or `path start {} label`"
 
 
-class FrameFolders(ListedClips):
+def open_frames(config: FramesConfig, split: Split) -> ListedClips:
     """One split of `frames`.
 
     Raises:
         ConfigError: If the root, a list or a folder is missing, or a line cannot be read; later,
             from `load` and `load_views`, if an image cannot be decoded.
     """
+    image_name = partial(name_image, config)
+    read_line = partial(_read_line, open_root(config))
+    items, notes = read_list(config, split, read_line, "a list", "folder")
+    classes = read_classes(config)
 
-    def __init__(self, config: FramesConfig, split: Split) -> None:
-        image_name = partial(name_image, config)
-        open_film = partial(_open_folder, image_name)
-        items, notes = read_list(config, split)
-        listing = settle(config, split, read_classes(config), items, open_film, notes=notes)
-        super().__init__(config, split, listing, open_film, image_name=image_name)
+    def open_film(item: Item) -> Film:
+        return ImageFolder(item.path, image_name)
+
+    return ListedClips(config, split, classes, items, open_film, notes, image_name=image_name)
 
 
 def name_image(config: FramesConfig, number: int) -> str:
@@ -42,34 +43,7 @@ def name_image(config: FramesConfig, number: int) -> str:
     return config.template.format(number + config.first)
 
 
-def _open_folder(image_name: Callable[[int], str], item: Item) -> Film:
-    return ImageFolder(item.path, image_name)
-
-
-def read_list(config: FramesConfig, split: Split) -> tuple[list[Item], tuple[str, ...]]:
-    """The items of one split, and notes on its list; none for a split without a list.
-
-    Raises:
-        ConfigError: If the list is missing or a line cannot be read.
-    """
-    key, root = f"data.{split}", open_root(config)
-    path = split_file(config, split, "a list")
-    if path is None:
-        return [], ()
-    lines, remarks = read_items(path, key, "list", config)
-    items = []
-    for where, text in lines:
-        try:
-            items.append(_read_line(text, root, config, where))
-        except (ValueError, OSError) as error:  # OSError: a name that no file system takes
-            raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
-    notes = remark_notes(split, remarks)
-    if not items:
-        raise ConfigError(key, "; ".join([f"{path}: has no line that names a folder", *notes]))
-    return items, notes
-
-
-def _read_line(text: str, root: Path, config: FramesConfig, where: str) -> Item:
+def _read_line(root: Path, text: str, config: FramesConfig, where: str) -> Item:
     words = text.rsplit(maxsplit=2)
     if len(words) < 3 or not all(map(is_whole, words[1:])):
         raise ValueError(f'must be {FORM.format(config.stretch)}, got "{text}"')
@@ -80,9 +54,7 @@ def _read_line(text: str, root: Path, config: FramesConfig, where: str) -> Item:
     if len(parts) == 2 and is_whole(parts[1]) and not (root / name).is_dir():
         name, start = parts[0], int(parts[1]) - config.first
         end = start + number if config.stretch == "length" else number - config.first + 1
-    if not 0 <= label < config.num_classes:
-        top = config.num_classes - 1
-        raise ValueError(f"label must be 0 to {top} (data.num_classes), got {label}")
+    check_label(label, config)
     if not 0 <= start < end:
         first, last = start + config.first, end + config.first - 1
         raise ValueError(

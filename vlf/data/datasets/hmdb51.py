@@ -3,32 +3,17 @@
 A line of `CLASS_test_splitN.txt` is `video.avi MARK`: 1 is training, 2 is test, 0 is neither.
 """
 
+from functools import partial
 from pathlib import Path
 
 from vlf.config import ConfigError, HMDB51Config
 from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.datasets.annotations import check_names, open_root, read_lines
-from vlf.data.datasets.listed_clips import Item, ListedClips, open_video, settle, video_item
+from vlf.data.datasets.listed_clips import Item, open_videos, video_item
 
 KEY = "data.splits"
 MARKS = {"train": "1", "test": "2"}
-
-
-class HMDB51(ListedClips):
-    """One split of HMDB51; the validation split has no items.
-
-    Raises:
-        ConfigError: If a file is missing or a line cannot be read; later, from `load` and
-            `load_views`, if a video cannot be decoded.
-    """
-
-    def __init__(self, config: HMDB51Config, split: Split) -> None:
-        classes = read_classes(config)
-        items = read_split(config, split, classes) if split != "val" else []
-        super().__init__(
-            config, split, settle(config, split, classes, items, open_video), open_video
-        )
 
 
 def read_classes(config: HMDB51Config) -> tuple[str, ...]:
@@ -64,8 +49,11 @@ def read_split(config: HMDB51Config, split: Split, classes: tuple[str, ...]) -> 
                 raise ConfigError(KEY, f'{where}: must be `video.avi 0, 1 or 2`, got "{text}"')
             if mark == MARKS[split]:
                 stem = f"{name}/{Path(video.strip()).stem}"
-                file = Path(found.get(stem, f"{videos}/{name}/{video.strip()}"))
-                items.append(video_item(number, file, stem in found, where))
+                usual = f"{videos}/{name}/{video.strip()}"
+                items.append(video_item(number, found.get(stem), usual, where))
     if not items:
         raise ConfigError(KEY, f'"{folder}" marks no video for the {split} split')
     return items
+
+
+open_hmdb51 = partial(open_videos, read_classes, read_split)

@@ -13,27 +13,22 @@ from vlf.config import ConfigError, KineticsConfig
 from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.datasets.annotations import check_names, number_of, open_root, read_csv, split_file
-from vlf.data.datasets.listed_clips import Item, ListedClips, open_video, settle, video_item
+from vlf.data.datasets.listed_clips import Item, ListedClips, open_video, video_item
 
 REPLACEMENT = "replacement"  # replacement/replacement_for_corrupted_k400
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split")
 
 
-class Kinetics(ListedClips):
+def open_kinetics(config: KineticsConfig, split: Split) -> ListedClips:
     """One split of Kinetics.
 
     Raises:
         ConfigError: If a csv is missing or a row cannot be read, or if no clip is there; later,
             from `load` and `load_views`, if a clip cannot be decoded.
     """
-
-    def __init__(self, config: KineticsConfig, split: Split) -> None:
-        classes = read_classes(config)
-        items, notes = read_split(config, split, classes)
-        listing = settle(
-            config, split, classes, items, open_video, missing_is_normal=True, notes=notes
-        )
-        super().__init__(config, split, listing, open_video)
+    classes = read_classes(config)
+    items, notes = read_split(config, split, classes)
+    return ListedClips(config, split, classes, items, open_video, notes, missing_is_normal=True)
 
 
 def read_classes(config: KineticsConfig) -> tuple[str, ...]:
@@ -60,7 +55,9 @@ def read_split(
     path = split_file(config, split, "a csv")
     if path is None:
         return [], ()
-    found = _index_names(videos)
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, file in index_videos(videos).items():
+        found[name.rpartition("/")[2]].append(file)
     numbers = {label: number for number, label in enumerate(classes)}
     items, splits, replaced = [], set(), 0
     for where, row in read_csv(path, key, COLUMNS):
@@ -75,8 +72,7 @@ def read_split(
         if len(files) > 1:
             said = f'two files are clip {clip}: "{files[0]}" and "{files[1]}"; keep one'
             raise ConfigError(key, f"{where}: {said}")
-        video = files[0] if files else f"{videos}/{clip}.mp4"
-        items.append(video_item(number, Path(video), bool(files), where))
+        items.append(video_item(number, next(iter(files), None), f"{videos}/{clip}.mp4", where))
     if not items:
         raise ConfigError(key, f"{path}: names no clip")
     said = f"{split} split: clips that are read from the folder of replacements: {replaced}"
@@ -93,13 +89,6 @@ def _choose(files: list[str], videos: Path) -> tuple[list[str], int]:
         if any(part.startswith(REPLACEMENT) for part in Path(file).relative_to(videos).parts[:-1])
     ]
     return replacements or files, len(files)
-
-
-def _index_names(folder: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for name, path in index_videos(folder).items():
-        found[name.rpartition("/")[2]].append(path)
-    return found
 
 
 def _name_of(row: dict[str, str], key: str, where: str) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -51,33 +52,22 @@ class Item:
     whole: Path | None = None
 
     @property
+    def labels(self) -> tuple[int, ...]:
+        """The class of each head."""
+        return self.label if isinstance(self.label, tuple) else (self.label,)
+
+    @property
     def film(self) -> Path:
         """Name of the film, of which other items may have parts too."""
         return self.whole or self.path
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The items of one split.
-
-    Attributes:
-        classes: Class names, K of them.
-        items: N of them.
-        notes: What a reader of the numbers must know of them.
-        lost: What is listed besides them and is not there.
-    """
-
-    classes: tuple[str, ...]
-    items: list[Item]
-    notes: tuple[str, ...] = ()
-    lost: tuple[Item, ...] = ()
+def video_item(label: int, found: str | None, usual: str, where: str) -> Item:
+    """A whole video of one class: where it was found, else where it usually is."""
+    return Item(Path(found or usual), label, 0, None, where, "" if found else f'video: "{usual}"')
 
 
-def video_item(label: int, path: Path, is_there: bool, where: str) -> Item:
-    """A whole video, of one class."""
-    return Item(path, label, 0, None, where, "" if is_there else f'video: "{path}"')
-
-
+Config = TypeVar("Config", bound=ListedData)
 OpenFilm = Callable[[Item], Film]
 
 
@@ -94,30 +84,39 @@ class ListedClips:
     threads may load at a time (vlf/data/prefetch.py).
 
     Args:
-        config: How clips are cut.
+        config: How clips are cut, and what becomes of bad items.
         split: For messages.
-        listing: The items.
+        classes: Class names, K of them.
+        items: All that are listed; N of them are kept (`settle`).
         open_film: How to come by an item's frames.
+        notes: What the reader of the list says of it.
+        kind: What notes call the items.
+        missing_is_normal: Whether missing items are left out whatever `bad` says.
         cache_bytes: Most bytes of decoded frames to keep.
         image_name: Name of an image file by its frame's number, where items are folders of them.
 
     Raises:
-        ConfigError: From `load` and `load_views`, if a film cannot be decoded.
+        ConfigError: As `settle`; from `load` and `load_views`, if a film cannot be decoded.
     """
 
     def __init__(
         self,
         config: ListedData,
         split: Split,
-        listing: Listing,
+        classes: tuple[str, ...],
+        items: Sequence[Item],
         open_film: OpenFilm,
+        notes: Sequence[str] = (),
+        kind: str = "videos",
+        missing_is_normal: bool = False,
         cache_bytes: int = CACHE_BYTES,
         image_name: Callable[[int], str] | None = None,
     ) -> None:
-        self.config, self.split = config, split
-        self.classes, self.items, self.notes = listing.classes, listing.items, listing.notes
+        self.config, self.split, self.classes = config, split, classes
         self.heads: Mapping[str, int] = config.heads
-        self.lost = listing.lost
+        self.items, self.lost, self.notes = settle(
+            config, split, items, open_film, notes, kind, missing_is_normal
+        )
         self.labels = torch.tensor([item.label for item in self.items], dtype=torch.int64)
         self.views = config.views * config.crops
         self.side = config.short_side or short_side(config.size)
@@ -191,20 +190,35 @@ class ListedClips:
         return ConfigError(f"data.{self.split}", f"{item.where}: {error}")
 
 
+def open_videos(
+    read_classes: Callable[[Config], tuple[str, ...]],
+    read_split: Callable[[Config, Split, tuple[str, ...]], Sequence[Item]],
+    config: Config,
+    split: Split,
+) -> ListedClips:
+    """One split of a dataset of videos without a validation split, which has no items.
+
+    Raises:
+        ConfigError: If a file is missing or a line cannot be read; later, from `load` and
+            `load_views`, if a video cannot be decoded.
+    """
+    classes = read_classes(config)
+    items = read_split(config, split, classes) if split != "val" else []
+    return ListedClips(config, split, classes, items, open_video)
+
+
 def settle(
     config: ListedData,
     split: Split,
-    classes: tuple[str, ...],
     items: Sequence[Item],
     open_film: OpenFilm,
-    missing_is_normal: bool = False,
-    kind: str = "videos",
-    notes: Sequence[str] = (),
-) -> Listing:
-    """The items that can be used, as `bad` says, and notes on those that cannot.
+    notes: Sequence[str],
+    kind: str,
+    missing_is_normal: bool,
+) -> tuple[list[Item], tuple[Item, ...], tuple[str, ...]]:
+    """The items that can be used, as `bad` says, those that are missing, and notes on the others.
 
-    `limit` takes the first of those that are there; `kind` is what notes call the items, and
-    `notes` are those of who has read the list.
+    `limit` takes the first of those that are there.
 
     Raises:
         ConfigError: If one is missing or broken and `bad` is `fail`, or if none is left.
@@ -214,13 +228,18 @@ def settle(
     lost = [item for item in items if item.missing]
     hint = archive_hint(lost[0].path, Path(config.root)) if lost else ""
     if lost and config.bad == "fail" and not missing_is_normal:
-        raise ConfigError(key, f"{_missing_words(lost)}{hint}", is_missing=True)
+        more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
+        said = f"{lost[0].where}: no such {lost[0].missing}{more}{hint}"
+        raise ConfigError(key, said, is_missing=True)
     notes = list(notes)
     if lost:
         notes.append(f"{split} split: {len(lost)} of {len(items)} {kind} are missing and left out")
     there = there[: config.limit]
     if config.bad == "skip":
-        why = _find_faults(Path(config.root), there, open_film)
+        named = {name_of(item): item for item in there}
+        paths = {name: item.path for name, item in named.items()}
+        root = Path(config.root)
+        why = check_once(root, paths, lambda name: find_fault(named[name], open_film))
         bad = [item for item in there if why[name_of(item)]]
         if bad:
             first = f"{bad[0].where}: {why[name_of(bad[0])]}"
@@ -230,19 +249,7 @@ def settle(
     if items and not there and config.bad != TELL:
         said = f"none of its {len(items)} {kind} can be used; {notes[-1]}{hint}"
         raise ConfigError(key, said, len(lost) == len(items))
-    return Listing(classes, there, (*notes, *_repeats(split, there)), tuple(lost))
-
-
-def _missing_words(lost: Sequence[Item]) -> str:
-    more = f" (and {len(lost) - 1} more; bad: skip leaves them out)" if len(lost) > 1 else ""
-    return f"{lost[0].where}: no such {lost[0].missing}{more}"
-
-
-def _find_faults(root: Path, items: Sequence[Item], open_film: OpenFilm) -> dict[str, str]:
-    """Name of an item -> why it cannot be decoded, each looked at once."""
-    named = {name_of(item): item for item in items}
-    paths = {name: item.path for name, item in named.items()}
-    return check_once(root, paths, lambda name: find_fault(named[name], open_film))
+    return there, tuple(lost), (*notes, *_repeats(split, there))
 
 
 def _repeats(split: Split, items: Sequence[Item]) -> list[str]:

@@ -31,7 +31,7 @@ from PIL import Image
 from vlf.config import ConfigError, ListedData, PackedConfig
 from vlf.data import Split
 from vlf.data.datasets.annotations import open_root
-from vlf.data.datasets.listed_clips import Item, ListedClips, settle
+from vlf.data.datasets.listed_clips import Item, ListedClips
 from vlf.data.datasets.video_list import read_classes, read_list
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import Film
@@ -126,8 +126,9 @@ class Packed(ListedClips):
         packs = Packs(open_root(config) / config.index, "data.index", config.path_of)
         items, notes = read_list(config, split)
         items = packs.look_up(items, config, split)
-        listing = settle(config, split, read_classes(config), items, packs.open, notes=notes)
-        super().__init__(config, split, listing, packs.open, cache_bytes=0)
+        super().__init__(
+            config, split, read_classes(config), items, packs.open, notes, cache_bytes=0
+        )
 
 
 class Packs:

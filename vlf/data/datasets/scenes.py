@@ -31,35 +31,25 @@ from vlf.data.seeds import rng
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-CLASSES = (
-    "move right",
-    "move left",
-    "move up",
-    "move down",
-    "grow",
-    "shrink",
-    "go toward",
-    "go away",
-    "turn clockwise",
-    "turn counter-clockwise",
+# Class, its variable and way. Image rows grow downward, so up is a falling y, and a rising angle
+# turns clockwise.
+LABELS: tuple[tuple[str, str, int], ...] = (
+    ("move right", "x", 1),
+    ("move left", "x", -1),
+    ("move up", "y", -1),
+    ("move down", "y", 1),
+    ("grow", "size", 1),
+    ("shrink", "size", -1),
+    ("go toward", "gap", -1),
+    ("go away", "gap", 1),
+    ("turn clockwise", "angle", 1),
+    ("turn counter-clockwise", "angle", -1),
 )
+CLASSES = tuple(name for name, _, _ in LABELS)
 MIRROR = (1, 0, 3, 2, 5, 4, 7, 6, 9, 8)  # the class of the time-reversed clip
 
 PAIR = ("x", "y", "size", "gap", "angle")
 DISTRACTOR = ("x", "y", "size", "angle")
-# Image rows grow downward, so up is a falling y, and a rising angle turns clockwise.
-LABELS: tuple[tuple[str, int], ...] = (
-    ("x", 1),
-    ("x", -1),
-    ("y", -1),
-    ("y", 1),
-    ("size", 1),
-    ("size", -1),
-    ("gap", -1),
-    ("gap", 1),
-    ("angle", 1),
-    ("angle", -1),
-)
 
 ARC = (0.7, 0.85)  # length of an arc, as a share of the variable's range
 REACH = (0.02, 0.06)  # twice it is how far the other variables go, as a share of their arc
@@ -160,8 +150,8 @@ def draw_scenes(seed: int, split: str, index: Indices) -> Scenes:
         return draws[:, used - count : used].reshape(len(draws), *shape)
 
     chosen = label_of(index)
-    mover = np.array([PAIR.index(name) for name, _ in LABELS])[chosen]
-    upward = np.array([sign for _, sign in LABELS])[chosen] > 0
+    mover = np.array([PAIR.index(variable) for _, variable, _ in LABELS])[chosen]
+    upward = np.array([sign for *_, sign in LABELS])[chosen] > 0
     # Half a turn from the lower end of the arc is the way up; from the upper end, the way down.
     pair = _runs(take(5, len(PAIR)), mover, np.where(upward, 0.5, 0.0), 0.5)
     other, phase, way = take(3).T

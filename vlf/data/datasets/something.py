@@ -14,30 +14,25 @@ from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.datasets.annotations import (
     check_names,
-    number_of,
     open_root,
     read_file,
     read_json,
+    read_numbered,
     read_pairs,
-    split_file,
 )
-from vlf.data.datasets.listed_clips import Item, ListedClips, open_video, settle, video_item
+from vlf.data.datasets.listed_clips import ListedClips, open_video
 
 
-class Something(ListedClips):
+def open_something(config: SomethingConfig, split: Split) -> ListedClips:
     """One split of Something-Something V2.
 
     Raises:
         ConfigError: If a file is missing or an entry cannot be read; later, from `load` and
             `load_views`, if a video cannot be decoded.
     """
-
-    def __init__(self, config: SomethingConfig, split: Split) -> None:
-        classes = read_labels(config)
-        items = read_split(config, split, classes)
-        super().__init__(
-            config, split, settle(config, split, classes, items, open_video), open_video
-        )
+    classes = read_labels(config)
+    items = read_numbered(config, split, classes, _read_entries, index_videos, ".webm")
+    return ListedClips(config, split, classes, items, open_video)
 
 
 def read_labels(config: SomethingConfig) -> tuple[str, ...]:
@@ -58,31 +53,11 @@ def read_labels(config: SomethingConfig) -> tuple[str, ...]:
     return check_names(path, key, names, config.num_classes)
 
 
-def read_split(config: SomethingConfig, split: Split, classes: tuple[str, ...]) -> list[Item]:
-    """The items of one split; none for a split without a file.
-
-    Raises:
-        ConfigError: If the file is missing or an entry has no id or no template that is a class.
-    """
-    key, videos = f"data.{split}", open_root(config) / config.videos
-    path = split_file(config, split, "a file")
-    if path is None:
-        return []
-    found = index_videos(videos)
-    numbers = {label: number for number, label in enumerate(classes)}
-    items = []
-    entries = read_pairs(path, key) if path.suffix == ".csv" else _read_entries(path, key)
-    for where, one, label in entries:
-        number = number_of(label, numbers, key, where, config.labels)
-        video = found.get(one, f"{videos}/{one}.webm")
-        items.append(video_item(number, Path(video), one in found, where))
-    if not items:
-        raise ConfigError(key, f"{path}: names no video")
-    return items
-
-
 def _read_entries(path: Path, key: str) -> Iterator[tuple[str, str, str]]:
-    """("path:line", id, label) of each entry of a JSON list."""
+    """("path:line", id, label) of each entry of a JSON list, or of a csv of answers."""
+    if path.suffix == ".csv":
+        yield from read_pairs(path, key)
+        return
     entries = read_json(path, key, list)
     lines = list(_lines_of_ids(read_file(path, key)))
     for number, entry in enumerate(entries):

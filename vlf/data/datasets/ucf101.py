@@ -4,31 +4,16 @@ classInd.txt numbers the classes from 1; a line of a training list is `Class/vid
 of a test list `Class/video.avi`.
 """
 
+from functools import partial
 from pathlib import Path
 
 from vlf.config import ConfigError, UCF101Config, nearest
 from vlf.config.folder import index_videos
 from vlf.data import Split
 from vlf.data.datasets.annotations import check_names, open_root, read_lines
-from vlf.data.datasets.listed_clips import Item, ListedClips, open_video, settle, video_item
+from vlf.data.datasets.listed_clips import Item, open_videos, video_item
 
 KEY = "data.splits"
-
-
-class UCF101(ListedClips):
-    """One split of UCF101; the validation split has no items.
-
-    Raises:
-        ConfigError: If a file is missing or a line cannot be read; later, from `load` and
-            `load_views`, if a video cannot be decoded.
-    """
-
-    def __init__(self, config: UCF101Config, split: Split) -> None:
-        classes = read_classes(config)
-        items = read_split(config, split, classes) if split != "val" else []
-        super().__init__(
-            config, split, settle(config, split, classes, items, open_video), open_video
-        )
 
 
 def read_classes(config: UCF101Config) -> tuple[str, ...]:
@@ -69,8 +54,10 @@ def read_split(config: UCF101Config, split: Split, classes: tuple[str, ...]) -> 
             said = f"says class {number.strip()}, which is not {name} ({number_of[name] + 1})"
             raise ConfigError(KEY, f"{where}: {said}")
         stem = str(Path(video).with_suffix("").as_posix())
-        file = Path(found.get(stem, f"{videos}/{video}"))
-        items.append(video_item(number_of[name], file, stem in found, where))
+        items.append(video_item(number_of[name], found.get(stem), f"{videos}/{video}", where))
     if not items:
         raise ConfigError(KEY, f"{path}: names no video")
     return items
+
+
+open_ucf101 = partial(open_videos, read_classes, read_split)

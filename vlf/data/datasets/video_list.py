@@ -5,6 +5,9 @@ hold spaces, frames count from 0, and `end_frame` is the first that no longer be
 Empty lines are left out, and lines that begin with `#` and name no file.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from vlf.config import ConfigError, OwnLists, VideoListConfig
 from vlf.data import Split
 from vlf.data.datasets.annotations import (
@@ -14,10 +17,11 @@ from vlf.data.datasets.annotations import (
     remark_notes,
     split_file,
 )
-from vlf.data.datasets.listed_clips import CACHE_BYTES, Item, ListedClips, settle
+from vlf.data.datasets.listed_clips import CACHE_BYTES, Item, ListedClips
 from vlf.data.readers.films import Film, VideoFile
 
 MAX_TOLD = 500  # characters of a line's complaint
+Own = TypeVar("Own", bound=OwnLists)
 
 
 class VideoList(ListedClips):
@@ -38,8 +42,9 @@ class VideoList(ListedClips):
     ) -> None:
         items, notes = read_list(config, split)
         classes = read_classes(config)
-        listing = settle(config, split, classes, items, open_by_number, notes=notes)
-        super().__init__(config, split, listing, open_by_number, cache_bytes)
+        super().__init__(
+            config, split, classes, items, open_by_number, notes, cache_bytes=cache_bytes
+        )
 
 
 def open_by_number(item: Item) -> Film:
@@ -59,37 +64,12 @@ def read_classes(config: OwnLists) -> tuple[str, ...]:
     return read_names(path, "data.class_names", config.num_classes)
 
 
-def read_list(config: OwnLists, split: Split) -> tuple[list[Item], tuple[str, ...]]:
-    """The items of one split, and notes on its list; none for a split without a list.
-
-    Raises:
-        ConfigError: If the list is missing or a line cannot be read.
-    """
-    key = f"data.{split}"
-    path = split_file(config, split, "an annotation list")
-    if path is None:
-        return [], ()
-    lines, remarks = read_items(path, key, "annotation list", config)
-    items = []
-    for where, text in lines:
-        try:
-            items.append(_read_line(text, config, where))
-        except (ValueError, OSError) as error:  # OSError: a name that no file system takes
-            raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
-    notes = remark_notes(split, remarks)
-    if not items:
-        raise ConfigError(key, "; ".join([f"{path}: has no line that names a video", *notes]))
-    return items, notes
-
-
 def _read_line(text: str, config: OwnLists, where: str) -> Item:
     *front, label = text.rsplit(maxsplit=1)
     if not front or not is_whole(label):
         form = "`path label` or `path start_frame end_frame label`"
         raise ValueError(f'must be {form}, got "{text}"')
-    if not 0 <= int(label) < config.num_classes:
-        top = config.num_classes - 1
-        raise ValueError(f"label must be 0 to {top} (data.num_classes), got {label}")
+    check_label(int(label), config)
     name, start, end = front[0], 0, None
     parts = name.rsplit(maxsplit=2)
     # A file whose own name ends in two numbers is still that file.
@@ -100,6 +80,53 @@ def _read_line(text: str, config: OwnLists, where: str) -> Item:
     path = config.path_of(name)
     missing = "" if path.is_file() else f'video: "{path}"'
     return Item(path, int(label), start, end, where, missing)
+
+
+def read_list(
+    config: Own,
+    split: Split,
+    read_line: Callable[[str, Own, str], Item] = _read_line,
+    what: str = "an annotation list",
+    named: str = "video",
+) -> tuple[list[Item], tuple[str, ...]]:
+    """The items of one split, and notes on its list; none for a split without a list.
+
+    Args:
+        config: The dataset.
+        split: Of it.
+        read_line: Reads a line that is found at "path:line"; raises ValueError.
+        what: The list, for messages.
+        named: What its lines name.
+
+    Raises:
+        ConfigError: If the list is missing or a line cannot be read.
+    """
+    key = f"data.{split}"
+    path = split_file(config, split, what)
+    if path is None:
+        return [], ()
+    lines, remarks = read_items(path, key, what.partition(" ")[2], config)
+    items = []
+    for where, text in lines:
+        try:
+            items.append(read_line(text, config, where))
+        except (ValueError, OSError) as error:  # OSError: a name that no file system takes
+            raise ConfigError(key, f"{where}: {str(error)[:MAX_TOLD]}") from None
+    notes = remark_notes(split, remarks)
+    if not items:
+        raise ConfigError(key, "; ".join([f"{path}: has no line that names a {named}", *notes]))
+    return items, notes
+
+
+def check_label(label: int, config: OwnLists) -> None:
+    """Refuse a label that is no number of a class.
+
+    Raises:
+        ValueError: With what is allowed.
+    """
+    if not 0 <= label < config.num_classes:
+        top = config.num_classes - 1
+        raise ValueError(f"label must be 0 to {top} (data.num_classes), got {label}")
 
 
 def is_whole(word: str) -> bool:

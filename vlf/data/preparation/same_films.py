@@ -44,17 +44,14 @@ def film_keys(
             if stat.S_ISREG(state.st_mode) and state.st_size:
                 sizes[state.st_size].append(path)
     for size, alike in sizes.items():
-        if len({files[names[path]] for path in alike}) > 1 and _is_in_several(alike, splits):
+        is_in_several = sum(not split.isdisjoint(alike) for split in splits) > 1
+        if is_in_several and len({files[names[path]] for path in alike}) > 1:
             if time.monotonic() > deadline:
                 skipped += len(alike)
                 continue
             for path in alike:
                 files[names[path]] = _digest(path, size) or files[names[path]]
     return {path: files.get(name, name) for path, name in names.items()}, skipped
-
-
-def _is_in_several(paths: Iterable[str], splits: Sequence[Set[str]]) -> bool:
-    return sum(not split.isdisjoint(paths) for split in splits) > 1
 
 
 def _digest(path: str, size: int) -> Hashable:

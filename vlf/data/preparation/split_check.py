@@ -23,7 +23,7 @@ from vlf.data import Clips, Split, open_clips
 from vlf.data.augment import Augment
 from vlf.data.datasets.listed_clips import TELL, Item, ListedClips, name_of
 from vlf.data.datasets.packed import PackFile
-from vlf.data.prefetch import load_ahead
+from vlf.data.prefetch import CORES, load_ahead
 from vlf.data.preparation.same_films import film_keys
 from vlf.data.readers.container import VideoError
 
@@ -152,12 +152,8 @@ def _overlaps(
 def _by_start(items: Iterable[Item]) -> tuple[list[float], list[Item]]:
     """Starts in order, and of the items up to each the one that ends last."""
     ordered = sorted(items, key=lambda item: _span(item)[0])
-    latest = list(accumulate(ordered, _later))
+    latest = list(accumulate(ordered, lambda *pair: max(pair, key=lambda item: _span(item)[1])))
     return [_span(item)[0] for item in ordered], latest
-
-
-def _later(item: Item, other: Item) -> Item:
-    return other if _span(other)[1] > _span(item)[1] else item
 
 
 def _span(item: Item) -> tuple[float, float]:
@@ -228,15 +224,18 @@ def check_films(opened: Opened, seconds: float) -> tuple[str, ...]:
         ConfigError: With list and line of a film that cannot be read or ends too early.
     """
     deadline, notes = time.monotonic() + seconds, []
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     for split in ("test", "val", "train"):
         clips = opened[split]
         if not isinstance(clips, ListedClips) or clips.config.bad != "fail":
             continue
-        items = [item for item in clips.items if split != "train" or _names_end(item)]
+        items = [
+            item
+            for item in clips.items
+            if split != "train" or item.end is not None or (item.seconds and item.whole is None)
+        ]
         films = [*{name_of(item): item for item in reversed(items)}.values()][::-1]
         looked = 0
-        ahead = load_ahead(partial(_fault, clips), films, workers, 2 * workers)
+        ahead = load_ahead(partial(_fault, clips), films, CORES, 2 * CORES)
         with closing(ahead) as faults:
             for item, fault in zip(films, faults, strict=False):
                 if fault:
@@ -248,10 +247,6 @@ def check_films(opened: Opened, seconds: float) -> tuple[str, ...]:
             said = f"the length of {looked:,} of {len(films):,} films was looked at"
             notes.append(f"{split} split: {said}; `python -m vlf.data.check` opens all")
     return tuple(notes)
-
-
-def _names_end(item: Item) -> bool:
-    return item.end is not None or (item.seconds is not None and item.whole is None)
 
 
 def _fault(clips: ListedClips, item: Item) -> str:

@@ -11,7 +11,13 @@ from vlf.data.readers.picture import Frames
 
 
 def write_video(
-    path: Path | str, frames: Iterable[Frames], fps: int = 12, crf: int = 12, chroma: bool = True
+    path: Path | str,
+    frames: Iterable[Frames],
+    fps: int = 12,
+    crf: int = 12,
+    chroma: bool = True,
+    preset: str = "veryfast",
+    **options: str,
 ) -> None:
     """Write (H, W, 3) uint8 frames as an H.264 file, one video frame a frame.
 
@@ -22,12 +28,14 @@ def write_video(
         crf: x264's quality: 0 is the best, 51 the worst, 18 is hard to tell from the source.
         chroma: Colour at full resolution (yuv444p); else halved each way (yuv420p), which every
             player can show and which needs even sides.
+        preset: x264's trade of time for size.
+        options: Of the encoder.
     """
     with av.open(str(path), mode="w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps))
         stream.pix_fmt = "yuv444p" if chroma else "yuv420p"
         # One thread also makes the file the same on every machine with the same library.
-        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+        stream.options = {"crf": str(crf), "preset": preset, "threads": "1", **options}
         for number, frame in enumerate(frames):
             if number == 0:
                 stream.height, stream.width = frame.shape[:2]

@@ -5,9 +5,8 @@ orientation in which it shows it. Hidden pictures, leading pictures that cannot 
 pictures and pictures outside of an edit list are no frames.
 
     container   opening a file: which containers and which stream are read
-    bitstream   pictures that a packet shows
     index       number -> time stamp of all frames of a film, and where decoding can begin
-    packets     what the index is made from: one pass over a file
+    packets     what the index is made from: one pass over a file, and what a packet shows
     reader      frames by their number in an index, by seeks where they save decoding
     films       the three ways to number frames: as they come, by steps of time, in a part by time
     images      image files, and folders of them

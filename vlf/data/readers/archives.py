@@ -34,13 +34,13 @@ def archive_hint(path: Path, root: Path | None = None) -> str:
 
 def _near(path: Path, root: Path | None) -> list[tuple[Path, str]]:
     """Archives and their names less what says that they are archives, the nearest first."""
-    above = [
-        folder for folder in path.parents if os.path.isdir(folder)
-    ]  # not raised for a name too long
+    # `os.path.isdir` raises nothing for a name too long.
+    above = [folder for folder in path.parents if os.path.isdir(folder)]
     above = above[: above.index(root) + 1 if root in above else 1]
     archives = [archive for folder in above for archive in _archives_in(folder)]
     if not archives and above:
-        archives = [one for folder in _folders_in(above[-1]) for one in _archives_in(folder)]
+        folders = [above[-1] / entry.name for entry in _entries(above[-1]) if entry.is_dir()]
+        archives = [archive for folder in folders for archive in _archives_in(folder)]
     return archives
 
 
@@ -51,10 +51,6 @@ def _archives_in(folder: Path) -> list[tuple[Path, str]]:
         for entry, match in matches
         if match and entry.is_file()
     ]
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

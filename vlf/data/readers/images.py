@@ -55,7 +55,8 @@ class ImageFolder:
             images = [name for name in names if name.lower().endswith(SUFFIXES)]
             if not images:
                 raise VideoError(f'"{self.folder}" has no image')
-            self._listed = sorted(images, key=lambda name: (_number_in(name), name))
+            digits = {name: "".join(x for x in name if x in "0123456789") for name in images}
+            self._listed = sorted(images, key=lambda name: (int(digits[name] or 0), name))
         return self._listed
 
     def _read(self, number: int) -> Frames:
@@ -93,7 +94,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "P":
         image = image.convert("RGBA")  # a palette with transparency has no direct way to RGB
     return image.convert("RGB")
-
-
-def _number_in(name: str) -> int:
-    return int("".join(letter for letter in name if letter in "0123456789") or 0)

@@ -157,7 +157,10 @@ def _from_pictures(scan: Scan) -> FrameIndex:
     count = len(scan.pictures)
     step = max(1, round(1 / (scan.rate * scan.base)))
     stamps = scan.pictures
-    if scan.container in UNTIMED or _falls(stamps, scan):
+    known = [stamp for stamp in stamps if stamp is not None]
+    # Stamps that fall are not those of when pictures are shown, as copied from AVI.
+    falls = scan.container not in RESTARTING and known != sorted(known)
+    if scan.container in UNTIMED or falls:
         stamps = scan.moments
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) == count:
@@ -168,12 +171,6 @@ def _from_pictures(scan: Scan) -> FrameIndex:
     if scan.container == AVI:
         end = max(end, scan.promised)  # the last picture stays, too
     return FrameIndex(shown, scan.base, end, np.zeros(1, np.int64), np.arange(count))
-
-
-def _falls(stamps: Sequence[int | None], scan: Scan) -> bool:
-    """Whether stamps of pictures are not those of when they are shown, as copied from AVI."""
-    known = [stamp for stamp in stamps if stamp is not None]
-    return scan.container not in RESTARTING and known != sorted(known)
 
 
 def _unroll(stamps: Numbers, scan: Scan) -> Numbers:
@@ -209,13 +206,13 @@ def read_part(path: Path, start: float, stop: float) -> tuple[FrameIndex, int, i
     Raises:
         VideoError: If the file cannot be read, or less than nine tenths of that time are in it.
     """
-    first, is_seekable = _read_start(path)
+    first, is_seekable = _start_of(path, _state_of(path))
     try:
         index, ended = _read_around(path, first, start, stop) if is_seekable else (None, True)
     except LostError:
         index = None
     if index is None:
-        index, ended = _read_whole(path), True
+        index, ended = _whole_of(path, _state_of(path)), True
         first = int(index.shown[0])
     low, high = (_stamp_of(moment, first, index.base) for moment in (start, stop))
     if ended and index.end - low < WHOLE * (high - low) - _usual(index.shown):
@@ -255,6 +252,7 @@ def _read_around(
 
 @lru_cache(maxsize=1024)
 def _start_of(path: Path, _state: tuple[int, int]) -> tuple[int, bool]:
+    """Stamp of the first frame of a film, and whether a part of it can be read by itself."""
     with open_stream(path) as (container, stream):
         codec = stream.codec_context.codec
         is_known = codec.intra_only or codec.canonical_name in CODECS
@@ -264,19 +262,10 @@ def _start_of(path: Path, _state: tuple[int, int]) -> tuple[int, bool]:
     raise VideoError(f'"{path}" has no frame')
 
 
-def _read_start(path: Path) -> tuple[int, bool]:
-    """Stamp of the first frame of a film, and whether a part of it can be read by itself."""
-    return _start_of(path, _state_of(path))
-
-
 @lru_cache(maxsize=16)
 def _whole_of(path: Path, _state: tuple[int, int]) -> FrameIndex:
-    return read_index(path)
-
-
-def _read_whole(path: Path) -> FrameIndex:
     """Read as `read_index`, once for the many parts of a long film."""
-    return _whole_of(path, _state_of(path))
+    return read_index(path)
 
 
 def _state_of(path: Path) -> tuple[int, int]:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig
+from vlf.models.backbones import on_meta
 from vlf.models.blocks import check_clip
-from vlf.weights.convert import printable
+from vlf.weights.convert import one_line
 
 Parts = tuple[nn.Module, nn.Module]  # f and head
 
@@ -63,13 +64,3 @@ class Peer(nn.Module):
         if shape != (2, data.classes):
             message = f'"{name}" gives no logits for {clips}, but a tensor of {tuple(shape)}'
             raise ConfigError("model.architecture", message)
-
-
-def on_meta() -> bool:
-    """Whether new tensors are on the meta device, where a model is planned and not built."""
-    return torch.empty(0).device.type == "meta"
-
-
-def one_line(error: Exception) -> str:
-    """Message of an exception, on one line."""
-    return printable(str(error)) or type(error).__name__

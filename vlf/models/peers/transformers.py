@@ -12,7 +12,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from vlf.config import ConfigError, DataConfig, TransformersConfig, nearest
-from vlf.models.peers.shared import Parts, Peer, on_meta, one_line
+from vlf.models.backbones import on_meta
+from vlf.models.peers.shared import Parts, Peer
+from vlf.weights.convert import one_line
 from vlf.weights.files import Stored, read_prepared
 from vlf.weights.normalisation import IMAGENET, check_normalisation
 

@@ -9,10 +9,10 @@ from film_files import encode, encode_sound
 from numbered_films import ORIENTATIONS, corners_of, picture, write_numbered
 from PIL import Image
 
-from vlf.data.readers.bitstream import count_shown
 from vlf.data.readers.container import VideoError
 from vlf.data.readers.films import TimedVideo, VideoFile, VideoStretch
 from vlf.data.readers.images import ImageFolder, read_image
+from vlf.data.readers.packets import count_shown
 
 SEGMENTS = """\
 #EXTM3U

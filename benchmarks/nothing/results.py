@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.shared import plan_study
 from study.executors.task import Clock, failed_record
-from study.plan.planner import Choice, Plan, make_plan, task_of
+from study.plan.planner import Plan, task_of
 from study.records.record import Artifact, Measurement, Record
 from study.records.store import Store
-from study.spec.grid import expand
-from study.spec.study import load_study
 
 EPOCHS = 16
 CLASSES = 10
@@ -53,19 +52,19 @@ def empty_record(task):
 
 
 def fill(path: Path, clips: int, results: Path) -> None:
-    """Records of every job, with artifacts; not synced, which is not what is timed."""
-    study, store = load_study(path), Store(results)
-    plan = make_plan(study, expand(study), store, "cpu", Choice())
+    """Records of every job, with artifacts of so many test clips, or without any.
+
+    They are not synced, which is not what is timed.
+    """
+    plan, store = plan_study(path, results)
     store.records.mkdir(parents=True, exist_ok=True)
     (store.root / "artifacts").mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     for number, job in enumerate(plan.train):
         top1 = 30 + 50 * (number // 3 % 97) / 97 + rng.normal()
         record = empty_record(task_of(plan, job, store.root))
-        artifacts = {
-            "curves": save(store, f"{job.key.name}.curves", curves(top1)),
-            "predictions": save(store, f"{job.key.name}.predictions", answers(rng, top1, clips)),
-        }
+        arrays = {"curves": curves(top1), "predictions": answers(rng, top1, clips)} if clips else {}
+        artifacts = {kind: save(store, f"{job.key.name}.{kind}", x) for kind, x in arrays.items()}
         record = dataclasses.replace(record, measurements=accuracy(top1), artifacts=artifacts)
         write(store, record)
     for job in {job.key.name: job for job in plan.cost}.values():
