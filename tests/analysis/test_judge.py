@@ -21,11 +21,7 @@ HIGH, LOW = (80.0, 81.5, 82.0, 80.5), (60.0, 61.0, 63.0, 62.0)
 
 def results_of(maker, claims, runs, costs=(), ledger=None):
     study = maker.study({"variant": list(runs)}, claims=claims, seeds=(0, 1, 2, 3))
-    outcomes = [
-        maker.train({"variant": label}, seed, top1)
-        for label, values in runs.items()
-        for seed, top1 in enumerate(values)
-    ]
+    outcomes = maker.runs(runs)
     outcomes += [maker.cost({"variant": label}, *cost) for label, cost in costs]
     ledger = Ledger() if ledger is None else ledger
     ledger.register(study, BEFORE)
@@ -256,12 +252,7 @@ def test_a_claim_added_after_the_first_result_says_so(maker):
     claims = ("top1[VLF] > top1[TSN]", "top1[VLF] > 70")
     study = maker.study({"variant": ["VLF", "TSN"]}, claims=claims)
     ledger.register(study, AFTER)
-    outcomes = [
-        maker.train({"variant": label}, seed, top1)
-        for label, values in (("VLF", HIGH), ("TSN", LOW))
-        for seed, top1 in enumerate(values)
-    ]
-    results = Results(study, outcomes, maker.root, ledger=ledger)
+    results = Results(study, maker.runs({"VLF": HIGH, "TSN": LOW}), maker.root, ledger=ledger)
 
     before, after = judge(results).verdicts
 
