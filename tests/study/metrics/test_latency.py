@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from modules import Clock
 from torch import nn
 
 from study.measure.metrics.latency import MAX_WARMUP, measure_latency, warm_up
@@ -30,13 +31,6 @@ class Taking(nn.Module):
         self.clock.now += self.seconds
         self.shapes.append(tuple(x.shape))
         return x
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
