@@ -43,8 +43,9 @@ def test_power_is_how_often_a_simulated_test_sees_the_effect():
     assert t_power(1.0, 6, 0.05) == pytest.approx(np.mean(abs(t) > 2.5706), abs=0.012)
 
 
-def test_power_far_out_is_one():
+def test_power_far_out_is_one_and_the_smallest_effect_is_its_inverse():
     assert t_power(1e4, 3, 0.05) == 1.0
+    assert t_power(smallest_effect(5, 0.05), 5, 0.05) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("effect", [0.3, 1.0, 3.0])
@@ -62,13 +63,10 @@ def test_no_number_of_seeds_is_promised_for_next_to_nothing(effect):
     assert seeds_needed(effect, 0.05) is None
 
 
-def test_the_smallest_effect_is_the_inverse_of_the_power():
-    assert t_power(smallest_effect(5, 0.05), 5, 0.05) == pytest.approx(0.8)
-
-
-def test_rounds_that_all_lie_on_one_side_need_as_many_as_a_coin_does():
+def test_rounds_on_one_side_need_as_many_as_a_coin_does_and_on_either_decide_nothing():
     # 2 / 2^n < 0.01 from n = 8 on
     assert rounds_needed(1.0, 0.01) == 8
+    assert rounds_needed(0.5, 0.05) is None
 
 
 def test_the_rounds_needed_have_the_power_in_a_simulation():
@@ -81,7 +79,3 @@ def test_the_rounds_needed_have_the_power_in_a_simulation():
 
 def coin_p(k, n):
     return 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n
-
-
-def test_half_of_the_rounds_on_either_side_decide_nothing():
-    assert rounds_needed(0.5, 0.05) is None
