@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from outcomes import with_record
 from pages import CHROMIUM, EVIL, FRAMES, PAGE_VARIANTS, WINDOW
 
 from analysis.report.report import write_report
@@ -90,6 +91,23 @@ class Maker:
             )
         return Outcome(
             "train", cell_name(levels), levels, numbers or {}, seed, status, reason, record
+        )
+
+    def runs(self, tops) -> list[Outcome]:
+        """Runs of variants: `tops` is label -> top-1 of the seeds 0, 1 and so on."""
+        return [
+            self.train({"variant": label}, seed, top1)
+            for label, values in tops.items()
+            for seed, top1 in enumerate(values)
+        ]
+
+    def answered(self, label, seed, answers, labels, classes) -> Outcome:
+        """A run that gives these answers, one a clip of the test split."""
+        made = self.train({"variant": label}, seed, 100 * np.equal(answers, labels).mean())
+        scores = np.eye(len(classes))[answers]
+        arrays = {"scores": scores, "labels": labels, "classes": np.array(classes)}
+        return with_record(
+            made, artifacts={"predictions": self.save(f"{label}-{seed}.npz", arrays)}
         )
 
     def cost(self, levels, parameters, macs, latency_ms, *, run="run-1", notes=(), numbers=None):
@@ -298,8 +316,7 @@ def frames(maker_at, tmp_path_factory):
 def prepared(maker, outcome):
     """Of an architecture that has published numbers; a cost is known of a second device, too."""
     names = {"model": {"name": "tsm"}, "data": {"name": "motion"}}
-    record = dataclasses.replace(outcome.record, config={**outcome.record.config, **names})
-    outcome = dataclasses.replace(outcome, record=record)
+    outcome = with_record(outcome, config={**outcome.record.config, **names})
     if outcome.kind == "train":
         return outcome
     latency = 100.0 + int(outcome.levels["data.frames"])

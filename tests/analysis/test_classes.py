@@ -1,7 +1,6 @@
-import dataclasses
-
 import numpy as np
 import pytest
+from outcomes import rows_of
 
 from analysis.findings.classes import PerClass, class_accuracy, class_changes, compare_classes
 from analysis.results.results import Results, Variant
@@ -13,15 +12,8 @@ NAMES = ("up", "down", "still")
 
 def outcome(maker, label, seed, right, labels=LABELS, names=NAMES):
     """A run that answers exactly these clips rightly."""
-    right = np.asarray(right, dtype=bool)
-    answers = np.where(right, labels, (labels + 1) % len(names))
-    made = maker.train({"variant": label}, seed, 100 * right.mean())
-    arrays = {
-        "scores": np.eye(len(names))[answers], "labels": labels, "classes": np.array(names),
-    }  # fmt: skip
-    artifact = maker.save(f"{label}-{seed}.npz", arrays)
-    record = dataclasses.replace(made.record, artifacts={"predictions": artifact})
-    return dataclasses.replace(made, record=record)
+    answers = np.where(np.asarray(right, dtype=bool), labels, (labels + 1) % len(names))
+    return maker.answered(label, seed, answers, labels, names)
 
 
 def results_of(maker, runs, **changes):
@@ -85,7 +77,7 @@ def test_a_class_that_breaks_in_every_seed_is_called_lower(maker):
     broken = [np.where(labels == 2, rng.random(400) < 0.1, right) for right in vlf]
     results = results_of(maker, {"VLF": vlf, "TSN": broken}, labels=labels, names=tuple("abcd"))
 
-    rows = [[entry.text for entry in row] for row in class_changes_table(results).rows]
+    rows = rows_of(class_changes_table(results))
 
     assert rows[0][:3] == ["TSN", "c", "100"]
     assert rows[0][-1] == "lower"
@@ -109,7 +101,7 @@ def test_the_table_of_classes_has_a_column_a_cell(maker):
     table = classes_table(results)
 
     assert table.header == ("class", "test clips", "VLF", "TSN")
-    assert [[entry.text for entry in row] for row in table.rows] == [
+    assert rows_of(table) == [
         ["up", "4", "50", "0"],  # both seeds agree: no spread, no interval
         ["down", "4", "100", "0"],
         ["still", "2", "25 [0, 100]", "0"],

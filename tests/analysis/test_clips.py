@@ -1,7 +1,6 @@
-import dataclasses
-
 import numpy as np
 import pytest
+from outcomes import rows_of
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from analysis.findings.clips import bootstrap_clips, compare_with_baselines, mcnemar
@@ -11,14 +10,9 @@ from analysis.tables.clips import clips_table
 
 def outcome(maker, label, seed, right, labels=None):
     """A run whose model answers exactly these clips rightly."""
-    right = np.asarray(right, dtype=bool)
     labels = np.arange(len(right)) % 2 if labels is None else np.asarray(labels)
-    answers = np.where(right, labels, 1 - labels)
-    made = maker.train({"variant": label}, seed, 100 * right.mean())
-    arrays = {"scores": np.eye(2)[answers], "labels": labels, "classes": np.array(["a", "b"])}
-    artifact = maker.save(f"{label}-{seed}.npz", arrays)
-    record = dataclasses.replace(made.record, artifacts={"predictions": artifact})
-    return dataclasses.replace(made, record=record)
+    answers = np.where(np.asarray(right, dtype=bool), labels, 1 - labels)
+    return maker.answered(label, seed, answers, labels, ("a", "b"))
 
 
 def results_of(maker, runs):
@@ -104,7 +98,7 @@ def test_the_table_asks_of_seeds_and_of_clips(maker):
     tsn = [rng.random(400) < share for share in (0.9, 0.5, 0.9)]
     table = clips_table(results_of(maker, {"VLF": vlf, "TSN": tsn}))
 
-    (row,) = [[entry.text for entry in row] for row in table.rows]
+    (row,) = rows_of(table)
     label, _, over_seeds, p, over_clips, by_seed, counts = row
     assert label == "TSN"
     assert over_seeds.startswith("[\N{MINUS SIGN}")

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -11,13 +9,7 @@ LABELS = np.array([0, 0, 0, 0, 1, 1])
 
 
 def outcome(maker, label, seed, answers):
-    made = maker.train({"variant": label}, seed, 50.0)
-    arrays = {
-        "scores": np.eye(2)[answers], "labels": LABELS, "classes": np.array(["up", "down"]),
-    }  # fmt: skip
-    artifact = maker.save(f"{label}-{seed}.npz", arrays)
-    record = dataclasses.replace(made.record, artifacts={"predictions": artifact})
-    return dataclasses.replace(made, record=record)
+    return maker.answered(label, seed, answers, LABELS, ("up", "down"))
 
 
 def draw(maker, *outcomes):

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from outcomes import with_record
 
 from analysis.results.results import Results
 from analysis.tables.main import main_table
@@ -21,8 +22,7 @@ def results(maker, models, patches=None):
     for label, model in models.items():
         outcome = maker.train({"variant": label}, 0, 50.0)
         config = {**outcome.record.config, "model": model.model_dump()}
-        record = dataclasses.replace(outcome.record, config=config)
-        outcomes.append(dataclasses.replace(outcome, record=record))
+        outcomes.append(with_record(outcome, config=config))
     return Results(study, outcomes, maker.root)
 
 

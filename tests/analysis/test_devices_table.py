@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from outcomes import rows_of, with_record
 
 from analysis.results.results import Results
 from analysis.stats.format import NONE
@@ -49,10 +50,6 @@ def on_nano(outcomes, factors, **changes):
     ]
 
 
-def texts(table):
-    return [[entry.text for entry in row] for row in table.rows]
-
-
 def number(text):
     return float(text.split(" ")[0])
 
@@ -67,7 +64,7 @@ def test_each_device_has_latencies_and_ratios_of_its_own(results, here):
         "nano CPU: latency (ms)",
         "nano CPU: / baseline",
     )
-    (vlf, tsn) = texts(table)
+    (vlf, tsn) = rows_of(table)
     assert (vlf[2], vlf[4]) == ("baseline", "baseline")
     assert number(vlf[3]) == pytest.approx(10 * number(vlf[1]), rel=0.01)
     assert number(tsn[3]) == pytest.approx(20 * number(tsn[1]), rel=0.01)
@@ -78,7 +75,7 @@ def test_each_device_has_latencies_and_ratios_of_its_own(results, here):
 def test_the_main_table_stays_with_one_device(results, here):
     alone, together = results(here), results(on_nano(here, (10, 20)))
 
-    assert texts(main_table(together)) == texts(main_table(alone))
+    assert rows_of(main_table(together)) == rows_of(main_table(alone))
 
 
 def test_costs_of_one_device_make_no_table(results, here):
@@ -93,11 +90,11 @@ def test_a_cell_that_failed_there_or_was_not_measured_keeps_its_row(results, her
     failed = dataclasses.replace(tsn, elsewhere=(Elsewhere(record, None, False),))
 
     table = devices_table(results([vlf, failed]))
-    assert texts(table)[1][3:] == ["failed", NONE]
+    assert rows_of(table)[1][3:] == ["failed", NONE]
     assert list(table.footnotes) == ["out of memory"]
 
     table = devices_table(results([vlf, dataclasses.replace(tsn, elsewhere=())]))
-    assert texts(table)[1][3:] == ["not measured", NONE]
+    assert rows_of(table)[1][3:] == ["not measured", NONE]
 
 
 def test_numbers_of_other_code_say_so(results, here):
@@ -118,8 +115,7 @@ def test_a_latency_there_whose_rounds_disagree_is_marked(results, here):
         dataclasses.replace(m, samples=rounds) if m.metric == "latency" else m
         for m in one.record.measurements
     )
-    record = dataclasses.replace(one.record, measurements=wild)
-    marked = dataclasses.replace(vlf, elsewhere=(dataclasses.replace(one, record=record),))
+    marked = dataclasses.replace(vlf, elsewhere=(with_record(one, measurements=wild),))
 
     (note,) = devices_table(results([marked, tsn])).footnotes
 

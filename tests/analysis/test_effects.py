@@ -35,6 +35,16 @@ def random_tops(seed, seeds=5, levels=((0, 1), (1, 2))):
     return {key: tuple(rng.normal(60, 4, seeds).round(1)) for key in itertools.product(*levels)}
 
 
+def frame_of(tops):
+    return pd.DataFrame(
+        [
+            {"g": g, "h": h, "seed": seed, "top1": top1}
+            for (g, h), values in tops.items()
+            for seed, top1 in enumerate(values)
+        ]
+    )
+
+
 def only(effects, kind, **wanted):
     found = [
         e for e in effects if e.kind == kind and all(getattr(e, k) == x for k, x in wanted.items())
@@ -61,13 +71,7 @@ def test_effects_are_worked_out_by_hand(maker):
 
 def test_two_by_two_agrees_with_repeated_measures_anova(maker):
     tops = random_tops(1)
-    frame = pd.DataFrame(
-        [
-            {"g": g, "h": h, "seed": seed, "top1": top1}
-            for (g, h), values in tops.items()
-            for seed, top1 in enumerate(values)
-        ]
-    )
+    frame = frame_of(tops)
     truth = AnovaRM(frame, "top1", "seed", within=["g", "h"]).fit().anova_table["Pr > F"]
 
     effects = effects_of(results_of(maker, tops))
@@ -79,13 +83,7 @@ def test_two_by_two_agrees_with_repeated_measures_anova(maker):
 
 def test_the_values_of_a_larger_grid_agree_with_least_squares(maker):
     tops = random_tops(2, levels=((0, 1, 2), (1, 2, 3)))
-    frame = pd.DataFrame(
-        [
-            {"g": g, "h": h, "seed": seed, "top1": top1}
-            for (g, h), values in tops.items()
-            for seed, top1 in enumerate(values)
-        ]
-    )
+    frame = frame_of(tops)
     fit = smf.ols("top1 ~ C(g) * C(h) + C(seed)", frame).fit().params
 
     effects = effects_of(results_of(maker, tops))

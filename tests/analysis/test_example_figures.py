@@ -1,7 +1,6 @@
-import dataclasses
-
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.figures.attention import draw_attention
 from analysis.figures.clips import draw_clips
@@ -16,7 +15,6 @@ LABELS = np.array([0, 1, 2, 2])  # of the test split
 
 def outcome(maker, label, seed, answers, places=0, frames=FRAMES):
     """A run that kept clips 3 and 1; with `places` a side it also kept attention of two blocks."""
-    made = maker.train({"variant": label}, seed, 50.0)
     kept = {"index": INDEX, "labels": LABELS[INDEX], "frames": frames}
     if places:
         rng = np.random.default_rng(seed)
@@ -24,15 +22,9 @@ def outcome(maker, label, seed, answers, places=0, frames=FRAMES):
         kept["received"] = received / received.sum(axis=(2, 3, 4), keepdims=True)
         between = rng.random((2, 2, 4, 4)).astype(np.float32)
         kept["between"] = between / between.sum(axis=3, keepdims=True)
-    predictions = {
-        "scores": np.eye(3)[answers], "labels": LABELS, "classes": np.array(CLASSES),
-    }  # fmt: skip
-    artifacts = {
-        "examples": maker.save(f"{label}-{seed}-examples.npz", kept),
-        "predictions": maker.save(f"{label}-{seed}.npz", predictions),
-    }
-    record = dataclasses.replace(made.record, artifacts=artifacts)
-    return dataclasses.replace(made, record=record)
+    made = maker.answered(label, seed, answers, LABELS, CLASSES)
+    examples = maker.save(f"{label}-{seed}-examples.npz", kept)
+    return with_record(made, artifacts={**made.record.artifacts, "examples": examples})
 
 
 def results_of(maker, *outcomes):

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.findings.scaling import exponent_over_rounds, fit_exponents, power_law, scaled_factor
 from analysis.results.results import Results
@@ -22,8 +23,7 @@ def timed(maker, label, size, macs, ms, run="run-1"):
         else one
         for one in made.record.measurements
     ]
-    record = dataclasses.replace(made.record, measurements=tuple(measurements))
-    return dataclasses.replace(made, record=record)
+    return with_record(made, measurements=tuple(measurements))
 
 
 def results_of(maker, cells):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.figures.seeds import draw_seeds
 from analysis.figures.style import house_style
@@ -31,8 +32,7 @@ def results_of(maker, tops, claims=()):
             dataclasses.replace(one, samples=(one.samples[0],) * len(one.samples))
             for one in cost.record.measurements
         )
-        record = dataclasses.replace(cost.record, measurements=same)
-        outcomes.append(dataclasses.replace(cost, record=record))
+        outcomes.append(with_record(cost, measurements=same))
     study = maker.study({G: ["g0", "g1"], H: ["h1", "h2"]}, claims=claims)
     report = study.report.model_copy(update={"baseline": {G: "g0"}})
     return Results(dataclasses.replace(study, report=report), outcomes, maker.root)

@@ -39,11 +39,7 @@ def minus(ours, theirs):
 
 def results_of(maker, claims, runs, costs=(), ledger=None):
     study = maker.study({"variant": list(runs)}, claims=claims, seeds=SEEDS)
-    outcomes = [
-        maker.train({"variant": label}, seed, top1)
-        for label, values in runs.items()
-        for seed, top1 in enumerate(values)
-    ]
+    outcomes = maker.runs(runs)
     outcomes += [maker.cost({"variant": label}, *cost) for label, cost in costs]
     ledger = Ledger() if ledger is None else ledger
     ledger.register(study, BEFORE)
@@ -258,12 +254,7 @@ def test_a_claim_added_after_the_first_result_says_so(maker):
     claims = ("top1[VLF] > top1[TSN]", "top1[VLF] > 70")
     study = maker.study({"variant": ["VLF", "TSN"]}, claims=claims)
     ledger.register(study, AFTER)
-    outcomes = [
-        maker.train({"variant": label}, seed, top1)
-        for label, values in (("VLF", HIGH), ("TSN", LOW))
-        for seed, top1 in enumerate(values)
-    ]
-    results = Results(study, outcomes, maker.root, ledger=ledger)
+    results = Results(study, maker.runs({"VLF": HIGH, "TSN": LOW}), maker.root, ledger=ledger)
 
     before, after = judge(results).verdicts
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from outcomes import column_of, with_record
 
 from analysis.results.results import Results
 from analysis.tables.main import main_table
@@ -13,15 +14,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def with_model(outcome, **model):
-    record = outcome.record
-    config = {**record.config, "model": model}
-    return dataclasses.replace(outcome, record=dataclasses.replace(record, config=config))
-
-
-def column(results, metric="MACs"):
-    table = main_table(results)
-    at = table.header.index(f"matched ({metric})")
-    return [row[at] for row in table.rows], table
+    return with_record(outcome, config={**outcome.record.config, "model": model})
 
 
 @pytest.fixture
@@ -41,7 +34,8 @@ def test_each_row_has_its_value_and_its_share_of_the_targets_macs(maker, outcome
     labels = [one.levels["variant"] for one in outcomes]
     study = dataclasses.replace(maker.study({"variant": labels}), seeds=(), match=match)
 
-    entries, table = column(Results(study, outcomes, maker.root))
+    table = main_table(Results(study, outcomes, maker.root))
+    entries = column_of(table, "matched (MACs)")
 
     assert [entry.text for entry in entries] == [
         "target", f"width 68, 0.950{TIMES}", f"as it is, 0.500{TIMES}", f"width 96, 1.500{TIMES}"
@@ -57,7 +51,8 @@ def test_a_target_in_numbers_has_no_row_of_its_own(maker, outcomes):
     study = maker.study({"variant": [one.levels["variant"] for one in outcomes]})
     study = dataclasses.replace(study, seeds=(), match=Matching("macs", 60e6, BY, 0.05))
 
-    entries, table = column(Results(study, outcomes, maker.root))
+    table = main_table(Results(study, outcomes, maker.root))
+    entries = column_of(table, "matched (MACs)")
 
     assert entries[0].text == f"width 64, 1.000{TIMES}"
     assert "within 5 % of 60 M (" in table.remarks[-1]
@@ -70,7 +65,7 @@ def test_a_cell_without_a_count_has_no_ratio(maker, outcomes):
     lost = dataclasses.replace(outcomes[1], status="not run", record=None)
     rows = [outcomes[0], lost, with_model(failed, name="vlf", width=68), *outcomes[2:]]
 
-    entries, _ = column(Results(study, rows, maker.root))
+    entries = column_of(main_table(Results(study, rows, maker.root)), "matched (MACs)")
 
     assert entries[1].text == "width 68, not counted"
 

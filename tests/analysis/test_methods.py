@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+from outcomes import with_record
 
 from analysis.prose.methods import ARCHITECTURES, methods, write_methods
 from analysis.prose.recipe import DATASETS
@@ -36,7 +37,7 @@ HOSTILE = r"a_b & 50% #1 $x$ {y} ^~ \input{/etc/passwd} <b>|*`[z] é Δ 日"
 def changed(outcome, config=None, environment=(), **record):
     values = {"config": outcome.record.config if config is None else config, **record}
     values["environment"] = {**outcome.record.environment, **dict(environment)}
-    return dataclasses.replace(outcome, record=dataclasses.replace(outcome.record, **values))
+    return with_record(outcome, **values)
 
 
 def outcomes_of(maker, seeds=(3, 5), train=None, data=None, models=MODELS, **surroundings):

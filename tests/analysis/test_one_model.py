@@ -1,6 +1,7 @@
 """Cells that share a model share its costs: said once, and never compared with themselves."""
 
 import pytest
+from outcomes import rows_of, texts_of
 
 from analysis.findings.verdicts import judge
 from analysis.prose.answer import answer_lines
@@ -28,11 +29,6 @@ def two_models(maker):
     return Results(*maker.rates_of_two(), maker.root)
 
 
-def column(table, start):
-    (at,) = [i for i, name in enumerate(table.header) if name.startswith(start)]
-    return [row[at].text for row in table.rows]
-
-
 def test_a_sweep_of_one_model_has_no_cost_columns_and_says_its_costs_once(one_model):
     table = main_table(one_model)
 
@@ -52,8 +48,8 @@ def test_the_answer_to_a_sweep_of_one_model_has_its_costs_in_one_line(one_model)
 def test_the_detailed_tables_have_the_rows_of_one_model_once(one_model):
     costs, parts = cost_table(one_model), parts_table(one_model)
 
-    assert column(costs, "cell") == ["all cells: the same model"] * 2  # batches of 1 and 8
-    assert column(parts, "cell") == ["all cells: the same model"]
+    assert texts_of(costs, "cell") == ["all cells: the same model"] * 2  # batches of 1 and 8
+    assert texts_of(parts, "cell") == ["all cells: the same model"]
 
 
 def test_cells_of_one_model_are_not_compared_with_themselves(two_models):
@@ -78,7 +74,7 @@ def test_a_cell_of_the_baselines_model_says_so_in_the_column_of_ratios(maker):
     study = maker.study({"variant": [levels["variant"] for levels, _ in cells]})
     results = Results(study, maker.sharing(cells), maker.root)
 
-    first, second, third = column(main_table(results), "latency / VLF")
+    first, second, third = texts_of(main_table(results), "latency / VLF")
 
     assert (first, second) == ("baseline", "same model")
     assert third.startswith("0.4")
@@ -125,7 +121,7 @@ def test_a_claim_about_one_models_cost_is_decided_by_definition(maker, claim, wo
 
     assert (verdict.word, verdict.reason) == (word, "same model, same cost")
     assert (verdict.p, judgement.family, judgement.data) == (None, 0, "")
-    texts = [[entry.text for entry in row] for row in claims_table(results).rows]
+    texts = rows_of(claims_table(results))
     assert texts[0][4] == "exact"
     assert [row[2] for row in texts[1:]] == ["same model, same cost"] * 2
 

@@ -1,4 +1,4 @@
-import dataclasses
+from outcomes import with_record
 
 from analysis.results.results import Results
 from analysis.tables.cost import cost_table
@@ -99,10 +99,8 @@ def test_planned_is_the_sum_of_the_five_endings(maker, seven_study):
 
 
 def with_more(outcome, *measurements, notes=()):
-    record = outcome.record
-    more = (*record.measurements, *measurements)
-    record = dataclasses.replace(record, measurements=more, notes=tuple(notes))
-    return dataclasses.replace(outcome, record=record)
+    more = (*outcome.record.measurements, *measurements)
+    return with_record(outcome, measurements=more, notes=tuple(notes))
 
 
 def at(metric, batch, *values):

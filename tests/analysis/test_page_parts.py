@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from outcomes import with_record
 
 from analysis.report.page.cells import cell_sections, study_command
 from analysis.report.page.curves import draw_curves
@@ -105,8 +106,8 @@ def test_another_mode_is_a_metric_of_its_own(maker):
         for one in cost.record.measurements
         if one.metric == "latency"
     ]
-    record = dataclasses.replace(cost.record, measurements=(*cost.record.measurements, *compiled))
-    results = Results(study, [dataclasses.replace(cost, record=record)], maker.root)
+    both = with_record(cost, measurements=(*cost.record.measurements, *compiled))
+    results = Results(study, [both], maker.root)
 
     values = measures(results)["cells"][0]["costs"][0]
 

@@ -1,7 +1,6 @@
-import dataclasses
-
 import pytest
 from matplotlib.colors import to_rgba
+from outcomes import with_record
 
 from analysis.figures import FIGURES
 from analysis.figures.style import house_style, looks
@@ -16,8 +15,7 @@ CELLS = {"a": (50.0, 10), "b": (80.0, 20), "c": (60.0, 20), "d": (40.0, 30)}
 def with_energy(made, joules):
     at = {"batch_size": 1, "meter": "rapl"}
     one = Measurement("energy", "J", "lower", joules, None, at, tuple(range(len(joules))))
-    record = dataclasses.replace(made.record, measurements=(*made.record.measurements, one))
-    return dataclasses.replace(made, record=record)
+    return with_record(made, measurements=(*made.record.measurements, one))
 
 
 @pytest.fixture

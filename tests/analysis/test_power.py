@@ -52,8 +52,9 @@ def test_power_is_how_often_a_simulated_test_sees_the_effect():
     assert t_power(1.0, 6, 0.05) == pytest.approx(np.mean(abs(t) > 2.5706), abs=0.012)
 
 
-def test_power_far_out_is_one():
+def test_power_far_out_is_one_and_the_smallest_effect_is_its_inverse():
     assert t_power(1e4, 3, 0.05) == 1.0
+    assert t_power(smallest_effect(5, 0.05), 5, 0.05) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("effect", [0.3, 1.0, 3.0])

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from outcomes import rows_of
 from statsmodels.stats.power import TTestPower
 
 from analysis.results.results import Results
@@ -12,22 +13,13 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def table_of(maker, runs):
-    outcomes = [
-        maker.train({"variant": label}, seed, top1)
-        for label, values in runs.items()
-        for seed, top1 in enumerate(values)
-    ]
-    return power_table(Results(maker.study({"variant": list(runs)}), outcomes, maker.root))
-
-
-def texts(table):
-    return [[entry.text for entry in row] for row in table.rows]
+    return power_table(Results(maker.study({"variant": list(runs)}), maker.runs(runs), maker.root))
 
 
 def test_the_seeds_needed_are_statsmodels_for_the_spread_of_the_differences(maker):
     runs = {"VLF": (80.0, 81.0, 82.0, 80.0), "TSN": (70.0, 74.0, 69.0, 72.0)}
 
-    (row,) = texts(table_of(maker, runs))
+    (row,) = rows_of(table_of(maker, runs))
 
     deviation = np.std([-10, -7, -13, -8], ddof=1)
     solve = TTestPower().solve_power
@@ -40,7 +32,7 @@ def test_the_seeds_needed_are_statsmodels_for_the_spread_of_the_differences(make
 def test_the_spread_has_the_interval_of_a_standard_deviation(maker):
     runs = {"VLF": (80.0, 81.0, 82.0), "TSN": (70.0, 74.0, 69.0)}
 
-    (row,) = texts(table_of(maker, runs))
+    (row,) = rows_of(table_of(maker, runs))
 
     squares = np.var([-10, -7, -13], ddof=1) * 2  # 18
     low, high = (math.sqrt(squares / scipy.stats.chi2.ppf(q, 2)) for q in (0.975, 0.025))
@@ -57,7 +49,7 @@ def test_several_comparisons_are_corrected_for_and_pooled(maker):
 
     table = table_of(maker, runs)
 
-    pooled, tsn, _ = texts(table)
+    pooled, tsn, _ = rows_of(table)
     deviations = [np.std(d, ddof=1) for d in ([-10, -7, -13, -8], [-1, -3, 0, 1])]
     together = math.sqrt(np.mean(np.square(deviations)))
     assert pooled[2] == f"{together:.2f}"

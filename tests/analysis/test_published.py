@@ -1,8 +1,8 @@
-import dataclasses
 import re
 from typing import get_args
 
 import pytest
+from outcomes import rows_of, with_record
 
 from analysis.results.published import FILE, published_of, read_published
 from analysis.results.results import Results
@@ -18,9 +18,8 @@ def architectures():
 
 
 def of_model(outcome, name):
-    record = outcome.record
-    config = {"model": {"name": name}, "data": {"name": "motion", "frames": 8, "size": 32}}
-    return dataclasses.replace(outcome, record=dataclasses.replace(record, config=config))
+    data = {"name": "motion", "frames": 8, "size": 32}
+    return with_record(outcome, config={"model": {"name": name}, "data": data})
 
 
 @pytest.mark.parametrize("entry", read_published(), ids=lambda one: f"{one.label}, {one.data}")
@@ -56,7 +55,7 @@ def test_published_rows_stand_before_ours_of_the_same_architecture(maker, seven_
 
     table = published_table(Results(seven_study, [*vlf, *tsn, cost], maker.root))
 
-    rows = [[entry.text for entry in row] for row in table.rows]
+    rows = rows_of(table)
     assert rows[0] == [
         "TSN, ResNet-50",
         "Kinetics-400",

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from outcomes import rows_of
 
 from analysis.findings.ranks import concordance, rank_cells, rank_sets
 from analysis.results.results import Results
@@ -99,7 +100,7 @@ def test_only_seeds_that_all_cells_have_are_ranked(maker):
 def test_the_table_says_what_one_seed_knows(maker):
     table = ranks_table(results_of(maker, {"a": by_seed(50), "b": by_seed(60)}))
 
-    assert [[entry.text for entry in row] for row in table.rows] == [
+    assert rows_of(table) == [
         ["b", "1", "1", "1 of 1", "\N{EN DASH}"],
         ["a", "2", "2", "0 of 1", "\N{EN DASH}"],
     ]

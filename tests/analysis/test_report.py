@@ -203,12 +203,7 @@ def test_an_interrupted_write_leaves_the_older_file(tmp_path, monkeypatch):
 
 
 def answers(maker, study, runs):
-    outcomes = [
-        maker.train({"variant": name}, seed, top1)
-        for name, values in runs.items()
-        for seed, top1 in enumerate(values)
-    ]
-    return answer_lines(Results(study, outcomes, maker.root))
+    return answer_lines(Results(study, maker.runs(runs), maker.root))
 
 
 def test_the_answer_says_lower_only_where_the_corrected_p_says_so(maker, seven_study):

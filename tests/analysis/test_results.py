@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.results.results import Results
 from study.records.record import Artifact, Outcome
@@ -19,24 +20,24 @@ def test_cells_stand_in_the_study_files_order_not_in_that_of_finishing(maker):
     assert list(by_label(Results(study, finished, maker.root))) == ["VLF", "no g", "TSN"]
 
 
-def test_the_baseline_is_the_first_level_of_the_first_factor_within_the_others(maker):
-    study = maker.study({"variant": ["VLF", "TSN"], "data.frames": [4, 8]})
+@pytest.mark.parametrize(
+    ("baseline", "cell", "its_baseline"),
+    [
+        (None, "TSN, frames 8", "VLF, frames 8"),
+        (None, "VLF, frames 4", "VLF, frames 4"),
+        ({"data.frames": "8"}, "TSN, frames 4", "TSN, frames 8"),
+    ],
+)
+def test_the_baseline_is_the_first_level_or_the_level_of_the_study_within_other_factors(
+    maker, baseline, cell, its_baseline
+):
+    report = {"report": ReportConfig(baseline=baseline)} if baseline else {}
+    study = maker.study({"variant": ["VLF", "TSN"], "data.frames": [4, 8]}, **report)
     levels = [{"variant": v, "data.frames": k} for v in ("VLF", "TSN") for k in ("4", "8")]
     results = Results(study, [maker.train(one, 0, 50.0) for one in levels], maker.root)
-
     cells = by_label(results)
-    assert results.baseline_of(cells["TSN, frames 8"]) is cells["VLF, frames 8"]
-    assert results.baseline_of(cells["VLF, frames 4"]) is cells["VLF, frames 4"]
 
-
-def test_a_baseline_may_be_any_level_of_any_factor(maker):
-    report = ReportConfig(baseline={"data.frames": "8"})
-    study = maker.study({"variant": ["VLF", "TSN"], "data.frames": [4, 8]}, report=report)
-    levels = [{"variant": v, "data.frames": k} for v in ("VLF", "TSN") for k in ("4", "8")]
-    results = Results(study, [maker.train(one, 0, 50.0) for one in levels], maker.root)
-
-    cells = by_label(results)
-    assert results.baseline_of(cells["TSN, frames 4"]) is cells["TSN, frames 8"]
+    assert results.baseline_of(cells[cell]) is cells[its_baseline]
 
 
 def test_one_at_a_time_has_one_baseline(maker):
@@ -52,13 +53,8 @@ def test_one_at_a_time_has_one_baseline(maker):
 def test_differences_are_corrected_over_the_whole_table(maker):
     study = maker.study({"variant": ["VLF", "a", "b"]})
     runs = {"VLF": (80.0, 81.0, 82.0), "a": (78.0, 79.5, 79.9), "b": (70.0, 72.0, 71.0)}
-    outcomes = [
-        maker.train({"variant": name}, seed, top1)
-        for name, values in runs.items()
-        for seed, top1 in enumerate(values)
-    ]
 
-    found = Results(study, outcomes, maker.root).differences
+    found = Results(study, maker.runs(runs), maker.root).differences
 
     p = {cell: difference.p for cell, (difference, _) in found.items()}
     smaller, larger = sorted(p.values())
@@ -119,10 +115,8 @@ def test_an_artifact_that_cannot_be_read_is_told_once(maker, seven_study):
 def test_an_artifact_outside_of_the_results_folder_is_not_opened(maker, seven_study):
     outcome = maker.train({"variant": "VLF"}, 0, 80.0)
     np.savez(maker.root.parent / "secret.npz", epoch=np.arange(3))
-    record = dataclasses.replace(
-        outcome.record, artifacts={"curves": Artifact("../secret.npz", "0" * 64)}
-    )
-    results = Results(seven_study, [dataclasses.replace(outcome, record=record)], maker.root)
+    elsewhere = with_record(outcome, artifacts={"curves": Artifact("../secret.npz", "0" * 64)})
+    results = Results(seven_study, [elsewhere], maker.root)
 
     assert results.arrays(results.variants[0], "curves") == []
     assert "outside of the results folder" in results.artifacts.problems[0]

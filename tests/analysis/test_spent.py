@@ -25,16 +25,21 @@ def record(kind, device, seconds, config, trained=None, **changes):
     return Record(**{**values, **changes})
 
 
-def test_a_core_hour_is_an_hour_of_each_thread_of_each_process():
-    took = spent([record("train", "cpu", 1800.0, {"train": {"threads": 2, "processes": 3}})])
+@pytest.mark.parametrize(
+    ("device", "seconds", "threads", "processes", "hours"),
+    [
+        ("cpu", 1800.0, 2, 3, (0.5, 0.0, 3.0)),
+        ("cuda", 7200.0, 4, 8, (2.0, 16.0, 0.0)),  # cores beside a GPU are not counted
+    ],
+)
+def test_an_hour_is_one_of_each_thread_or_gpu_of_each_process(
+    device, seconds, threads, processes, hours
+):
+    config = {"train": {"threads": threads, "processes": processes}}
 
-    assert (took.wall_hours, took.gpu_hours, took.core_hours) == (0.5, 0.0, 3.0)
+    took = spent([record("train", device, seconds, config)])
 
-
-def test_a_gpu_hour_is_an_hour_of_each_gpu_and_its_cores_are_not_counted():
-    took = spent([record("train", "cuda", 7200.0, {"train": {"threads": 4, "processes": 8}})])
-
-    assert (took.wall_hours, took.gpu_hours, took.core_hours) == (2.0, 16.0, 0.0)
+    assert (took.wall_hours, took.gpu_hours, took.core_hours) == hours
 
 
 def test_a_timing_run_counts_once_however_many_cells_it_timed():

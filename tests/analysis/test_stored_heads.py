@@ -1,8 +1,7 @@
 """Stored predictions of a verb head and a noun head."""
 
-import dataclasses
-
 import numpy as np
+from outcomes import with_record
 
 from analysis.findings.claims import compare
 from analysis.findings.clips import compare_with_baselines
@@ -57,12 +56,8 @@ def run_of(maker, label, verbs, nouns):
         measurements.append(Measurement(f"{head}_top1", "%", "higher", (100 * hits.mean(),)))
     made = maker.train({"variant": label}, 0, 100 * (right["verb"] & right["noun"]).mean())
     artifact = maker.save(f"{label}.npz", arrays)
-    record = dataclasses.replace(
-        made.record,
-        artifacts={"predictions": artifact},
-        measurements=(*made.record.measurements, *measurements),
-    )
-    return dataclasses.replace(made, record=record)
+    measurements = (*made.record.measurements, *measurements)
+    return with_record(made, artifacts={"predictions": artifact}, measurements=measurements)
 
 
 def results_of(maker):

@@ -1,9 +1,8 @@
 """Predictions of earlier versions that hold NaN: the report makes no number of them."""
 
-import dataclasses
-
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.results.artifacts import fault_of_scores
 from analysis.results.results import Results
@@ -15,8 +14,7 @@ NAN = float("nan")
 def with_predictions(maker, outcome, arrays):
     artifact = maker.save(f"{outcome.cell}{outcome.seed}.npz", arrays)
     artifacts = {**outcome.record.artifacts, "predictions": artifact}
-    record = dataclasses.replace(outcome.record, artifacts=artifacts)
-    return dataclasses.replace(outcome, record=record)
+    return with_record(outcome, artifacts=artifacts)
 
 
 def test_a_run_whose_stored_scores_are_nan_is_a_failure_and_no_accuracy(maker, seven_study):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from outcomes import rows_of, with_record
 
 from analysis.figures import FIGURES
 from analysis.findings.tuning import diverged_lines, tuning_lines
@@ -42,8 +43,7 @@ def tries(maker, label, scores):
                     Measurement("val_top1", "%", "higher", (score,), conditions={"split": "val"}),
                     Measurement("training_time", "s", "lower", (1e6,)),
                 )
-                record = dataclasses.replace(one.record, kind="tune", measurements=measured)
-                one = dataclasses.replace(one, record=record)
+                one = with_record(one, kind="tune", measurements=measured)
             found.append(dataclasses.replace(one, kind="tune", tried=tried))
     return found
 
@@ -63,15 +63,11 @@ def scored(maker):
     ]
 
 
-def texts(table):
-    return [[entry.text for entry in row] for row in table.rows]
-
-
 def test_the_table_shows_means_over_seeds_the_choice_and_the_edge(maker, seven_study, scored):
     table = tuning_table(Results(tuned(seven_study), [*maker.seven(), *scored], maker.root))
 
     assert table.header == ("cell", "lr 1e-3", "lr 2e-3", "lr 4e-3", "choice")
-    assert texts(table) == [
+    assert rows_of(table) == [
         ["VLF", "55.0", "70.5", "69.5", "2e-3"],
         ["TSN", "11.0", "11.0 (1 of 2 diverged)", "15.0", "4e-3, at the edge"],
         ["TSM", "1.5", "failed", "diverged", "none"],
@@ -96,7 +92,7 @@ def test_two_keys_make_a_row_for_each_value_of_the_second(maker, seven_study):
 
     assert table.header[:3] == ("cell", "weight decay", "lr 1e-3")
     assert "The budget is 6 combinations of train.lr, train.weight_decay" in table.caption
-    assert texts(table) == [
+    assert rows_of(table) == [
         ["VLF", "0", "50.0", "52.0", "58.0", NONE],
         ["", "0.1", "51.0", "59.0", "50.0", "2e-3, at the edge"],
     ]
@@ -156,7 +152,7 @@ def test_tuning_runs_change_no_statistic_no_other_table_and_no_curve(maker, seve
         one, other = (load_object(TABLES[name])(results) for results in (without, beside))
         assert (one and one.to_csv()) == (other and other.to_csv()), name
     main = [load_object(TABLES["main"])(one) for one in (without, beside)]
-    assert texts(main[0]) == texts(main[1])
+    assert rows_of(main[0]) == rows_of(main[1])
 
 
 @pytest.mark.parametrize("name", ["training_curves", "accuracy_macs"])
@@ -199,8 +195,7 @@ def test_the_methods_paragraph_tells_how_the_recipe_was_chosen_and_which_tries_f
     config = RunConfig().model_dump(mode="json")
     done = []
     for seed in (0, 1):
-        one = maker.train({"variant": "VLF"}, seed, 80.0)
-        done.append(dataclasses.replace(one, record=dataclasses.replace(one.record, config=config)))
+        done.append(with_record(maker.train({"variant": "VLF"}, seed, 80.0), config=config))
     results = Results(tuned(seven_study), [*done, *scored], maker.root)
 
     sections = {one.title: one for one in methods(results)}

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from outcomes import with_record
 
 from analysis.results.results import Results
 from analysis.tables.notes import cost_notes
@@ -19,8 +20,7 @@ def notes(maker, samples):
         else one
         for one in outcome.record.measurements
     )
-    record = dataclasses.replace(outcome.record, measurements=measurements)
-    results = Results(study, [dataclasses.replace(outcome, record=record)], maker.root)
+    results = Results(study, [with_record(outcome, measurements=measurements)], maker.root)
     return cost_notes(results, results.variants[0])
 
 

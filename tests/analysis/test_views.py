@@ -1,5 +1,7 @@
 """The number of views stands beside the costs, which are of one."""
 
+from outcomes import texts_of
+
 from analysis.results.results import Results
 from analysis.tables.cost import cost_table
 from analysis.tables.main import main_table
@@ -17,15 +19,10 @@ def results(maker, views):
     return Results(study, outcomes, maker.root)
 
 
-def column(table, name):
-    at = table.header.index(name)
-    return [row[at].text for row in table.rows]
-
-
 def test_views_have_a_column_beside_macs_where_they_are_not_one(maker):
     found = results(maker, {"VLF": [30, 30], "TSN": [1, 1]})
     table = main_table(found)
-    assert column(table, "views") == ["30", "1"]
+    assert texts_of(table, "views") == ["30", "1"]
     assert table.header.index("views") < next(
         at for at, name in enumerate(table.header) if name.startswith("MACs")
     )
@@ -33,7 +30,7 @@ def test_views_have_a_column_beside_macs_where_they_are_not_one(maker):
     assert any(REMARK in remark for remark in cost_table(found).remarks)
 
 
-def test_one_view_everywhere_needs_no_column(maker):
+def test_one_view_everywhere_needs_no_texts_of(maker):
     found = results(maker, {"VLF": [1], "TSN": [1]})
     assert "views" not in main_table(found).header
     assert not any(
@@ -43,5 +40,5 @@ def test_one_view_everywhere_needs_no_column(maker):
 
 def test_a_cell_without_a_result_has_no_number_of_views(maker):
     found = results(maker, {"VLF": [3], "TSN": []})
-    assert column(main_table(found), "views") == ["3", column(main_table(found), "views")[1]]
-    assert not column(main_table(found), "views")[1].isdigit()
+    assert texts_of(main_table(found), "views") == ["3", texts_of(main_table(found), "views")[1]]
+    assert not texts_of(main_table(found), "views")[1].isdigit()

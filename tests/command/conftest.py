@@ -1,10 +1,13 @@
 import fcntl
 import os
+import shutil
+from pathlib import Path
 
 import pytest
-from study_runs import STUDY, Ran, run, run_apart
+from study_runs import QUIET, STUDY, TRUE_CLAIM, Ran, copy_records, run, run_apart
 
-WATCHED = STUDY + "run: {tensorboard: true}\n"
+WATCHED = f"{STUDY}claims:\n  - {TRUE_CLAIM}\nrun: {{tensorboard: true}}\n"
+CONFUSED = QUIET.replace("figures: []", "figures: [confusion]")
 
 
 @pytest.fixture
@@ -16,7 +19,7 @@ def study(tmp_path):
 
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory):
-    """Results of STUDY, planned and run once for all processes of pytest; read or copied only."""
+    """Results of WATCHED, planned and run once for all processes of pytest; read or copied only."""
     base = tmp_path_factory.getbasetemp()
     own = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = own / "ran"
@@ -32,3 +35,20 @@ def ran(tmp_path_factory):
                 said = run_apart(path).stdout
             out.write_text(said, "utf-8")
     return Ran(path, plan.read_text("utf-8"), out.read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def quiet(tmp_path_factory, ran):
+    """A finished study of one seed and a claim, with records of `ran`; read or copied only."""
+    path = tmp_path_factory.mktemp("quiet") / "order.yaml"
+    path.write_text(CONFUSED + "claims: ['top1[VLF] > top1[TSN]']\n", "utf-8")
+    copy_records(ran.results, path.parent / "results")
+    run(path)
+    return path
+
+
+@pytest.fixture
+def copied(quiet, tmp_path):
+    """The finished study in a folder of the test's own."""
+    shutil.copytree(quiet.parent / "results", tmp_path / "results")
+    return Path(shutil.copy(quiet, tmp_path / "order.yaml"))

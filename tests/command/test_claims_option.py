@@ -1,32 +1,32 @@
 """Claims by the command: written before the run or after, judged, and the exit code."""
 
 import json
+import shutil
 
 import pytest
-from study_runs import STUDY, refused, run
+from study_runs import STUDY, TRUE_CLAIM, records, refused, run
 
-TRUE = "parameters[VLF] < 10 * parameters[TSN]"
 FALSE = "macs[VLF] < 0.001 * macs[TSN]"
 
 
 @pytest.fixture(scope="module")
-def claimed(tmp_path_factory):
-    """A study that claims what is true, and has run."""
-    path = tmp_path_factory.mktemp("claimed") / "order.yaml"
-    text = STUDY.replace("seeds: [0, 1]", f"seeds: [0]\nclaims:\n  - {TRUE}")
-    path.write_text(text.replace("report: {", "report: {figures: [], "), "utf-8")
-    run(path, "--executor", "inline")
+def claimed(tmp_path_factory, ran):
+    """A copy of the finished study, which claims what is true."""
+    folder = tmp_path_factory.mktemp("claimed")
+    shutil.copytree(ran.study.parent, folder, dirs_exist_ok=True)
+    path = folder / "order.yaml"
+    path.write_text(path.read_text("utf-8").replace("report: {", "report: {figures: [], "), "utf-8")
     return path
 
 
 def test_a_claim_is_registered_before_the_first_job_ends(claimed):
     results = claimed.parent / "results"
     (entry,) = json.loads((results / "order" / "claims.json").read_text("utf-8"))["entries"]
-    records = [json.loads(p.read_text("utf-8")) for p in (results / "records").glob("*.json")]
+    made = records(results) + records(results, "cost")
 
-    assert entry["text"] == TRUE
-    assert len(records) == 4
-    assert all(entry["written"] <= record["started"] for record in records)
+    assert entry["text"] == TRUE_CLAIM
+    assert len(made) == 6
+    assert all(entry["written"] <= record["started"] for record in made)
 
 
 def test_claims_that_hold_exit_0_and_one_that_does_not_exits_3_and_was_written_after(claimed):
@@ -35,7 +35,7 @@ def test_claims_that_hold_exit_0_and_one_that_does_not_exits_3_and_was_written_a
     assert "before the first result" in before.stdout
 
     text = claimed.read_text("utf-8")
-    claimed.write_text(text.replace(f"  - {TRUE}", f"  - {TRUE}\n  - {FALSE}"), "utf-8")
+    claimed.write_text(text.replace(f"  - {TRUE_CLAIM}", f"  - {TRUE_CLAIM}\n  - {FALSE}"), "utf-8")
     after = run(claimed, "--claims", code=3)
 
     assert "contradicted" in after.stdout

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from study_runs import ROOT, command
+from study_runs import ROOT, STUDY, command
 
 from study.cli.console import LastingConsole, console_for
 
@@ -70,7 +70,8 @@ def test_the_check_of_data_ends_in_silence(tmp_path):
 
 def test_a_run_goes_on_to_its_report(ran, tmp_path):
     shutil.copytree(ran.results, tmp_path / "results")
-    study = shutil.copy(ran.study, tmp_path)
+    study = tmp_path / ran.study.name
+    study.write_text(STUDY.replace("report: {", "report: {figures: [], "), "utf-8")
     report = tmp_path / "results" / "order" / "report.html"
     report.unlink()
 

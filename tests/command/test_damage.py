@@ -5,30 +5,9 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
-from study_runs import STUDY, answers, copy_costs, run
-
-QUIET = STUDY.replace("report: {", "report: {figures: [confusion], tables: [], ").replace(
-    "seeds: [0, 1]", "seeds: [0]"
-)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, ran):
-    """A study that has run; copied by the tests, which damage the copies."""
-    path = tmp_path_factory.mktemp("finished") / "order.yaml"
-    path.write_text(QUIET, "utf-8")
-    copy_costs(ran.results, path.parent / "results")
-    run(path)
-    return path
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    shutil.copytree(finished.parent / "results", tmp_path / "results")
-    return Path(shutil.copy(finished, tmp_path / "order.yaml"))
+from study_runs import QUIET, answers, run
 
 
 def record_of(study, name):
@@ -52,7 +31,7 @@ def cut(path):
 
 @pytest.mark.parametrize("damage", [flip_a_bit, pytest.param(cut, marks=pytest.mark.slow)])
 def test_a_damaged_prediction_file_is_named_and_set_aside_and_its_cell_runs_again(
-    copied, finished, damage
+    copied, quiet, damage
 ):
     _, values = record_of(copied, "tsn")
     other, _ = record_of(copied, "vlf")
@@ -67,12 +46,12 @@ def test_a_damaged_prediction_file_is_named_and_set_aside_and_its_cell_runs_agai
     assert (file.parent / "damaged" / file.name).exists()
     again = run(copied)
     assert "4 planned = 1 done + 3 reused + 0 skipped + 0 failed + 0 not run" in again.stdout
-    assert answers(copied.parent / "results") == answers(finished.parent / "results")
+    assert answers(copied.parent / "results") == answers(quiet.parent / "results")
     assert other.stat().st_mtime_ns == kept  # nothing else was touched
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, pytest.param(cut, marks=pytest.mark.slow)])
-def test_a_damaged_record_is_named_and_set_aside_and_its_cell_runs_again(copied, finished, damage):
+def test_a_damaged_record_is_named_and_set_aside_and_its_cell_runs_again(copied, quiet, damage):
     path, _ = record_of(copied, "tsn")
     damage(path)
 
@@ -81,7 +60,7 @@ def test_a_damaged_record_is_named_and_set_aside_and_its_cell_runs_again(copied,
     assert f"warning: {path.name}: " in out
     assert "4 planned = 1 done + 3 reused + 0 skipped + 0 failed + 0 not run" in out
     assert (path.parent / "damaged" / path.name).exists()
-    assert answers(copied.parent / "results") == answers(finished.parent / "results")
+    assert answers(copied.parent / "results") == answers(quiet.parent / "results")
 
 
 @contextlib.contextmanager
@@ -101,19 +80,19 @@ def remount(folder, option):
     subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
 
 
-def copy_half(finished, study):
+def copy_half(quiet, study):
     """A finished study's results without what they have of TSN's training."""
     results = study.parent / "results"
-    shutil.copytree(finished.parent / "results", results, dirs_exist_ok=True)
+    shutil.copytree(quiet.parent / "results", results, dirs_exist_ok=True)
     path, values = record_of(study, "tsn")
     for file in (path, *(results / one["path"] for one in values["artifacts"].values())):
         file.unlink()
 
 
-def test_a_full_disk_stops_the_run_in_one_line_and_loses_nothing(study, finished):
+def test_a_full_disk_stops_the_run_in_one_line_and_loses_nothing(study, quiet):
     study.write_text(QUIET, "utf-8")
     with mounted(study.parent / "results", "16m") as results:
-        copy_half(finished, study)
+        copy_half(quiet, study)
         before = answers(results)
         filler = results / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -132,10 +111,10 @@ def test_a_full_disk_stops_the_run_in_one_line_and_loses_nothing(study, finished
         assert "4 planned = 1 done + 3 reused" in run(study).stdout
 
 
-def test_a_read_only_folder_is_reported_in_one_line_and_can_be_looked_at(study, finished):
+def test_a_read_only_folder_is_reported_in_one_line_and_can_be_looked_at(study, quiet):
     study.write_text(QUIET, "utf-8")
     with mounted(study.parent / "results", "16m") as results:
-        copy_half(finished, study)
+        copy_half(quiet, study)
         path, _ = record_of(study, "vlf")
         cut(path)
         remount(results, "ro")

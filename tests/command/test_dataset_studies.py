@@ -1,11 +1,9 @@
 """From each publisher's file layout to a finished study, by the command as a person uses it."""
 
-import json
-
 import pytest
 import yaml
 from dataset_files import MAKERS
-from study_runs import refused, run
+from study_runs import records, refused, run
 
 KINETICS_NOTES = [
     "train split: 1 of 4 videos are missing and left out",
@@ -32,20 +30,12 @@ def write_study(folder, names, **data):
     return path
 
 
-def records(folder):
-    found = {}
-    for path in (folder / "results" / "records").glob("train-*.json"):
-        record = json.loads(path.read_text("utf-8"))
-        found[record["config"]["data"]["name"]] = record
-    return found
-
-
 @pytest.mark.slow  # a training process a dataset
 def test_every_dataset_becomes_a_finished_study(tmp_path):
     path = write_study(tmp_path, MAKERS)
     done = run(path, "--executor", "inline")
     assert f"{2 * len(MAKERS)} planned = {2 * len(MAKERS)} done" in done.stdout
-    found = records(tmp_path)
+    found = {one["config"]["data"]["name"]: one for one in records(tmp_path / "results")}
     assert set(found) == set(MAKERS)
     for name, record in found.items():
         assert record["status"] == "done"

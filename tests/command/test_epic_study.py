@@ -1,6 +1,5 @@
 """EPIC-KITCHENS-100 from its publisher's files to a finished study, by the command."""
 
-import json
 import subprocess
 import sys
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from epic_files import make_epic_kitchens
-from study_runs import ROOT, run
+from study_runs import ROOT, records, run
 
 SOURCES = ("videos", "rgb_frames", "packed")
 
@@ -59,8 +58,7 @@ def test_epic_kitchens_becomes_a_finished_study_with_both_heads(tmp_path):
     done = run(path, "--executor", "inline")
     assert "6 planned = 6 done" in done.stdout
     scores = {}
-    for file in (tmp_path / "results" / "records").glob("train-*.json"):
-        record = json.loads(file.read_text("utf-8"))
+    for record in records(tmp_path / "results"):
         found = {one["metric"]: one["samples"][0] for one in record["measurements"]}
         with np.load(tmp_path / "results" / record["artifacts"]["predictions"]["path"]) as arrays:
             verbs, nouns = (

@@ -22,7 +22,7 @@ factors:
 seeds: [0]
 cost: {batch_sizes: [1], rounds: 5}
 run: {workers: 2}
-report: {baseline: {variant: VLF}}
+report: {baseline: {variant: VLF}, figures: []}
 """  # noqa: E501
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from study_runs import STUDY, assert_no_torch, refused, run
+from study_runs import STUDY, assert_no_torch, copy_records, refused, run
 
 MATCH = """\
 match:
@@ -20,7 +20,7 @@ FORMER = (
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, ran):
     """A matched study that has run once: its file, the plan before, and its records."""
     path = tmp_path_factory.mktemp("matched") / "order.yaml"
     text = STUDY.replace("    TSN:", f"{FORMER}    TSN:").replace("seeds: [0, 1]", "seeds: [0]")
@@ -28,6 +28,7 @@ def finished(tmp_path_factory):
     path.write_text(text + MATCH, "utf-8")
     plan = json.loads(run(path, "--plan", "--json").stdout)
     assert not (path.parent / "results").exists()
+    copy_records(ran.results, path.parent / "results")  # TimeSformer alone is made
     run(path, "--executor", "inline")
     files = (path.parent / "results" / "records").glob("*.json")
     return path, plan, [json.loads(file.read_text("utf-8")) for file in files]

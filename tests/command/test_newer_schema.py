@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from study_runs import STUDY, copy_costs, refused, run
+from study_runs import ALONE, copy_records, refused, run
 
 from study.records.schema import LEDGER, RECORD
 
@@ -20,11 +20,7 @@ ASKED = (
     ("--results", "nothing", "--compare", "results"),
 )
 
-SMALL = (
-    STUDY.replace("seeds: [0, 1]", "seeds: [0]\nclaims: ['top1[VLF] > 1']")
-    .replace("epochs: 2", "epochs: 1")
-    .replace("    TSN: {model: {name: tsn}}\n", "")
-)
+SMALL = ALONE.replace("seeds: [0, 1]", "seeds: [0]\nclaims: ['top1[VLF] > 1']")
 
 
 def raise_schema(path):
@@ -44,7 +40,7 @@ def contents(folder):
 def finished(tmp_path_factory, ran):
     path = tmp_path_factory.mktemp("newer") / "order.yaml"
     path.write_text(SMALL, "utf-8")
-    copy_costs(ran.results, path.parent / "results", models=["vlf"])
+    copy_records(ran.results, path.parent / "results", models=["vlf"])
     run(path)
     return path
 
@@ -93,6 +89,6 @@ def test_a_newer_cost_of_another_device_is_told_beside_the_report(finished, tmp_
         copy.parent.mkdir(parents=True, exist_ok=True)
         raise_schema(Path(shutil.copy(path, copy)))
 
-    out = run(study, "--cost-only", "--device-name", "other").stdout
+    out = run(study, "--report", "--device-name", "other", code=1).stdout
 
     assert out.count(f": passed over: has schema {NEXT}") == 1

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from study_runs import STUDY, command, run_apart
+from study_runs import ALONE, command, run_apart
 
 # Python runs this before anything else, in every process of a run that is started by python.
 GUARD = """\
@@ -24,11 +24,7 @@ sys.addaudithook(watch)
 with open(os.environ["SOCKET_LOG"] + ".watched", "a") as file:
     file.write(f"{os.getpid()}\\n")
 """
-SMALL = (
-    STUDY.replace("seeds: [0, 1]", "seeds: [0]")
-    .replace("epochs: 2", "epochs: 1")
-    .replace("    TSN: {model: {name: tsn}}\n", "")
-)
+SMALL = ALONE.replace("seeds: [0, 1]", "seeds: [0]").replace("epochs: 2", "epochs: 1")
 
 
 @pytest.fixture

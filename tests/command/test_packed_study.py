@@ -19,7 +19,7 @@ factors:
   variant: {{VLF: {{}}, TSN: {{model: {{name: tsn}}}}}}
 cost: {{batch_sizes: [1], rounds: 5}}
 run: {{loaders: 2}}
-report: {{baseline: {{variant: VLF}}}}
+report: {{baseline: {{variant: VLF}}, figures: []}}
 """  # noqa: E501
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from study_runs import STUDY, refused, run
+from study_runs import STUDY, records, refused, run
 
 PEERS = (
     STUDY.replace(
@@ -35,7 +35,7 @@ def test_peers_are_trained_and_measured_beside_our_own_models(peers):
 
     assert "6 planned = 6 done" in done.stdout
     results = peers.parent / "results"
-    costs = [json.loads(path.read_text("utf-8")) for path in (results / "records").glob("cost-*")]
+    costs = records(results, "cost")
     assert len({record["timing_run"] for record in costs}) == 1
     found = {}
     for record in costs:

@@ -7,10 +7,8 @@ import sys
 from collections import Counter
 
 import pytest
-from study_runs import ROOT, STUDY, answers, run
+from study_runs import ALONE, QUIET, ROOT, answers, run
 from test_interruption import processes_with, start, wait_for_checkpoint
-
-QUIET = STUDY.replace("report: {", "report: {figures: [], tables: [], ")
 
 
 def counts(out):
@@ -31,16 +29,16 @@ def recorded(results):
 
 
 def test_two_commands_at_once_do_each_job_once_and_answer_alike(study):
-    study.write_text(QUIET, "utf-8")
+    study.write_text(ALONE.replace("report: {", "report: {figures: [], tables: [], "), "utf-8")
     commands = [start(study) for _ in range(2)]
     told = [command.communicate() for command in commands]
 
     assert [command.returncode for command in commands] == [0, 0], told
     sums = [counts(out) for out, _ in told]
-    assert sum(one["done"] for one in sums) == 6  # no job was done by both
-    assert all(one["done"] + one["reused"] == 6 for one in sums)
+    assert sum(one["done"] for one in sums) == 3  # no job was done by both
+    assert all(one["done"] + one["reused"] == 3 for one in sums)
     results = study.parent / "results"
-    assert recorded(results) == {"train": 4, "cost": 2}
+    assert recorded(results) == {"train": 2, "cost": 1}
     assert not list((results / "attempts").glob("*/*"))
     assert list((results / "leases").iterdir()) == []
     assert "Traceback" not in told[0][1] + told[1][1]
@@ -59,7 +57,7 @@ def test_of_two_commands_one_is_killed_and_the_other_ends_with_the_same_numbers(
     out, err = other.communicate()
 
     assert other.returncode == 0, out + err
-    assert recorded(study.parent / "results")["train"] == 4
+    assert recorded(study.parent / "results")["train"] == 2
     assert answers(study.parent / "results") == answers(tmp_path / "undisturbed")
 
 

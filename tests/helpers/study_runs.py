@@ -37,6 +37,13 @@ report: {baseline: {variant: VLF}}
 """
 
 
+TRUE_CLAIM = "parameters[VLF] < 10 * parameters[TSN]"
+ALONE = STUDY.replace("    TSN: {model: {name: tsn}}\n", "")
+QUIET = STUDY.replace("seeds: [0, 1]", "seeds: [0]").replace(
+    "report: {", "report: {figures: [], tables: [], "
+)
+
+
 class Ran(NamedTuple):
     """A finished study: its file, its plan before the run as JSON, and the output of the run."""
 
@@ -49,12 +56,29 @@ class Ran(NamedTuple):
         return self.study.parent / "results"
 
 
-def copy_costs(there, here, models=("vlf", "tsn")):
-    """Copy the cost records of a results folder, for a run that need not time them again."""
-    (here / "records").mkdir(parents=True, exist_ok=True)
-    for path in (there / "records").glob("cost-*.json"):
-        if json.loads(path.read_text("utf-8"))["config"]["model"]["name"] in models:
+def records(results, kind="train"):
+    """Values of all records of a kind, in the order of their names."""
+    paths = sorted((results / "records").glob(f"{kind}-*.json"))
+    return [json.loads(path.read_text("utf-8")) for path in paths]
+
+
+def copy_records(there, here, models=("vlf", "tsn"), seeds=(None, 0)):
+    """Copy records of a results folder and their files, for a run that need not make them again.
+
+    The seed of a cost record is None.
+    """
+    for folder in ("records", "artifacts"):
+        (here / folder).mkdir(parents=True, exist_ok=True)
+    for path in (there / "records").glob("*.json"):
+        record = json.loads(path.read_text("utf-8"))
+        if record["config"]["model"]["name"] in models and record["seed"] in seeds:
             shutil.copy(path, here / "records")
+            for artifact in record["artifacts"].values():
+                shutil.copy(there / artifact["path"], here / artifact["path"])
+
+
+def copy_costs(there, here):
+    copy_records(there, here, seeds=[None])
 
 
 def command(study, *options):
@@ -127,8 +151,7 @@ def assert_no_torch(study):
 def answers(folder):
     """(variant, seed) -> top-1 and the digest of the predictions' arrays, from the records."""
     results = {}
-    for path in (folder / "records").glob("train-*.json"):
-        record = json.loads(path.read_text("utf-8"))
+    for record in records(folder):
         if record["status"] != "done":
             continue
         (top1,) = [m["samples"][0] for m in record["measurements"] if m["metric"] == "top1"]

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import study_runs
 from study_runs import command, copy_costs
 
 STUDY = """\
@@ -79,8 +80,7 @@ def ask(*words):
 
 
 def records(folder, status="done", kind="train"):
-    paths = (folder / "results" / "records").glob(f"{kind}-*.json")
-    values = [json.loads(path.read_text("utf-8")) for path in paths]
+    values = study_runs.records(folder / "results", kind)
     return [record for record in values if record["status"] == status]
 
 

@@ -152,6 +152,10 @@ def test_the_study_file_is_told_its_line_before_anything_runs(tmp_path, store):
     assert inspect_data(planned(tmp_path, store, MOTION.replace("11", "12")), to_run=True)
 
 
+def frames_of(made, rest):
+    return f"{{name: frames, root: {made.root}, num_classes: 3, {rest}}}"
+
+
 def shown(plan, data):
     counts = {job.cell.name: CellCounts(1000, 2e8) for job in plan.cost}
     for name, one in data.items():
@@ -194,31 +198,28 @@ def test_published_numbers_stand_in_for_a_published_dataset_that_is_not_there(tm
     assert "in about" in text
 
 
-def test_videos_that_are_missing_beside_lists_that_are_there_are_told(tmp_path, store):
+@pytest.mark.parametrize(
+    ("bad", "message"), [("fail", "no such folder"), ("skip", "none of its 3 videos can be used")]
+)
+def test_videos_that_are_missing_beside_lists_that_are_there_are_told(
+    tmp_path, store, bad, message
+):
     made = make_frames(tmp_path / "data")
     (tmp_path / "data" / "jpg").rename(tmp_path / "elsewhere")
-    data = f'{{name: frames, root: {made.root}, num_classes: 3, size: 32, val: ""}}'
-    plan = planned(tmp_path, store, data)
+    plan = planned(tmp_path, store, frames_of(made, f'size: 32, val: "", bad: {bad}'))
+
     (one,) = inspect_data(plan, to_run=False).values()
+
     assert "train.txt:3: no such folder" in one.missing
     assert "2 more" in one.missing
-
-
-def test_a_plan_with_skip_of_which_no_video_is_there_says_so(tmp_path, store):
-    made = make_frames(tmp_path / "data")
-    (tmp_path / "data" / "jpg").rename(tmp_path / "elsewhere")
-    data = f'{{name: frames, root: {made.root}, num_classes: 3, size: 32, val: "", bad: skip}}'
-    plan = planned(tmp_path, store, data)
-    (one,) = inspect_data(plan, to_run=False).values()
-    assert "train.txt:3: no such folder" in one.missing
-    with pytest.raises(StudyError, match=r"none of its 3 videos can be used"):
+    with pytest.raises(StudyError, match=message):
         inspect_data(plan, to_run=True)
 
 
 def test_a_list_that_is_wrong_ends_a_plan_too(tmp_path, store):
     made = make_frames(tmp_path / "data")
     (tmp_path / "data" / "test.txt").write_text("jpg/run/0001 8 7\n")
-    data = f'{{name: frames, root: {made.root}, num_classes: 3, size: 32, val: ""}}'
+    data = frames_of(made, 'size: 32, val: ""')
     plan = planned(tmp_path, store, data)
     with pytest.raises(StudyError, match=r"study\.yaml:3: base\.data.*test\.txt:1: label"):
         inspect_data(plan, to_run=False)
@@ -256,7 +257,7 @@ def test_the_record_says_what_splits_share_and_its_identity_does_not_change(tmp_
 
 def test_a_test_list_that_is_gone_ends_a_job_before_it_trains(tmp_path, store):
     made = make_frames(tmp_path / "data", size=32)
-    data = f'{{name: frames, root: {made.root}, num_classes: 3, frames: 2, size: 32, val: ""}}'
+    data = frames_of(made, 'frames: 2, size: 32, val: ""')
     plan = planned(tmp_path, store, data)
     (tmp_path / "data" / "test.txt").write_text("jpg/run/0001 80 0\n")
     events = []

@@ -29,19 +29,23 @@ def no_driver(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def test_auto_is_cuda_where_a_driver_shows_a_gpu(driver):
-    assert resolve_device("auto") == "cuda"
+@pytest.mark.parametrize(
+    ("machine", "visible", "device"),
+    [
+        ("driver", None, "cuda"),
+        ("driver", "", "cpu"),
+        ("driver", "-1", "cpu"),
+        ("no_driver", None, "cpu"),
+    ],
+)
+def test_auto_is_cuda_just_where_a_driver_shows_a_gpu(
+    request, monkeypatch, machine, visible, device
+):
+    request.getfixturevalue(machine)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
 
-
-@pytest.mark.parametrize("hidden", ["", "-1"])
-def test_auto_is_cpu_where_the_gpus_are_hidden(driver, monkeypatch, hidden):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-
-    assert resolve_device("auto") == "cpu"
-
-
-def test_auto_is_cpu_without_a_driver(no_driver):
-    assert resolve_device("auto") == "cpu"
+    assert resolve_device("auto") == device
 
 
 def test_a_device_that_is_named_is_never_replaced_in_silence(no_driver):

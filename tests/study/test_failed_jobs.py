@@ -138,15 +138,18 @@ def test_a_process_that_died_leaves_its_output_and_how_it_ended_in_its_log(tmp_p
     assert log.read_text("utf-8").splitlines()[-1] == record.reason
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_measurement_is_finite(value):
-    with pytest.raises(ValueError, match="top1: not finite"):
-        Measurement("top1", "%", "higher", (50.0, value))
-
-
-def test_a_measurement_has_a_sample():
-    with pytest.raises(ValueError, match="top1: has no sample"):
-        Measurement("top1", "%", "higher", ())
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ((50.0, float("nan")), "not finite"),
+        ((50.0, float("inf")), "not finite"),
+        ((50.0, -float("inf")), "not finite"),
+        ((), "has no sample"),
+    ],
+)
+def test_a_measurement_has_samples_that_are_finite(samples, message):
+    with pytest.raises(ValueError, match=f"top1: {message}"):
+        Measurement("top1", "%", "higher", samples)
 
 
 @pytest.mark.parametrize("written", ["NaN", "1e999", "-Infinity"])

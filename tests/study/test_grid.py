@@ -95,14 +95,6 @@ def test_a_level_sets_slurm_outside_of_the_run(study_of):
     ]
 
 
-def test_a_level_with_a_wrong_slurm_setting_is_told_with_its_line(study_of):
-    study = study_of("question: q\nfactors:\n  variant:\n    b: {run.slurm.mem_gb: much}\n")
-
-    assert complaint(study) == (
-        's0.yaml:4: factors.variant.b.run.slurm.mem_gb: expected a number, got "much" (text)'
-    )
-
-
 def test_excluded_cells_are_taken_out_and_included_ones_put_back(study_of):
     text = (
         "question: q\nfactors: {data.frames: [4, 8], data.seed: [0, 1, 2]}\n"
@@ -204,21 +196,37 @@ def test_matches_that_do_nothing_are_mistakes(study_of, extra, message):
     assert "\n" not in told
 
 
-def test_a_bad_level_is_told_at_its_own_line(study_of):
-    study = study_of("question: q\nfactors:\n  data.frames:\n    - 4\n    - 0\n")
-
-    assert complaint(study) == "s0.yaml:5: factors.data.frames[1]: must be at least 1, got 0"
-
-
-def test_a_level_that_clashes_with_the_base_is_told_with_its_cell(study_of):
-    study = study_of(
-        "question: q\nbase: {model: {width: 64}}\nfactors:\n  variant:\n    odd: {model.heads: 5}\n"
-    )
-
-    assert complaint(study) == (
-        "s0.yaml:5: factors.variant.odd.model.heads: model.width: 64 is not divisible by heads 5 "
-        "(cell variant=odd)"
-    )
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "factors:\n  data.frames:\n    - 4\n    - 0\n",
+            "5: factors.data.frames[1]: must be at least 1, got 0",
+        ),
+        (
+            "factors:\n  variant:\n    b: {run.slurm.mem_gb: much}\n",
+            '4: factors.variant.b.run.slurm.mem_gb: expected a number, got "much" (text)',
+        ),
+        (
+            "base: {model: {width: 64}}\nfactors:\n  variant:\n    odd: {model.heads: 5}\n",
+            "5: factors.variant.odd.model.heads: model.width: 64 is not divisible by heads 5 "
+            "(cell variant=odd)",
+        ),
+        (
+            "factors:\n  clips:\n    drawn: {}\n    filmed: {data: {name: video_list, "
+            "num_classes: 3}}\n",
+            "5: factors.clips.filmed.data.name: data.root: is required",
+        ),
+        (
+            "factors:\n  variant:\n    a: {}\n    b: {model.spatial_depth: 1}\n",
+            '5: factors.variant.b: cells "variant=a" and "variant=b" are the same run; '
+            "take one out (exclude)",
+        ),
+    ],
+    ids=["level", "slurm setting", "clash with the base", "chosen dataset", "two equal cells"],
+)
+def test_a_bad_level_is_told_at_its_own_line(study_of, text, message):
+    assert complaint(study_of(f"question: q\n{text}")) == f"s0.yaml:{message}"
 
 
 def test_a_key_that_a_cell_cannot_use_points_to_exclude(study_of):
@@ -233,26 +241,6 @@ def test_a_key_that_a_cell_cannot_use_points_to_exclude(study_of):
         "(cell variant=TSN, model.spatial_depth=0)"
     )
     assert len(expand(study_of(text + "exclude: [{variant: TSN}]\n"))) == 2
-
-
-def test_what_a_chosen_dataset_needs_is_asked_of_the_level_that_chose_it(study_of):
-    study = study_of(
-        "question: q\nfactors:\n  clips:\n    drawn: {}\n"
-        "    filmed: {data: {name: video_list, num_classes: 3}}\n"
-    )
-
-    assert complaint(study) == ("s0.yaml:5: factors.clips.filmed.data.name: data.root: is required")
-
-
-def test_two_cells_with_the_same_run_are_told_by_name(study_of):
-    study = study_of(
-        "question: q\nfactors:\n  variant:\n    a: {}\n    b: {model.spatial_depth: 1}\n"
-    )
-
-    assert complaint(study) == (
-        's0.yaml:5: factors.variant.b: cells "variant=a" and "variant=b" are the same run; '
-        "take one out (exclude)"
-    )
 
 
 def test_a_grid_that_is_too_large_is_refused_before_it_is_made(study_of):

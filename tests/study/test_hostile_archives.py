@@ -81,12 +81,6 @@ def refused(here, content, words=""):
     return err
 
 
-def test_a_quick_study_goes_to_quick_results_alone(here):
-    members = unpack(Path("order.zip").read_bytes())
-    study = {**json.loads(members["manifest.json"])["study"], "quick": True}
-    refused(here, repack(members, study=study), "import it with --quick")
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -238,6 +232,7 @@ def test_files_of_records_are_those_that_records_name(here):
         ({}, {"overrides": ["train.epochs=x"]}, ""),
         ({}, {"device": "abacus"}, ""),
         ({}, {"quick": "no"}, ""),
+        ({}, {"quick": True}, "import it with --quick"),
         ({"study/ablations/records.yaml": b"question: Q?"}, {"main": "ablations/records.yaml"},
          "is no name of a study file"),
         ({"study/order.yaml": CLAIMED.encode()}, {"main": "order.yaml"}, ""),

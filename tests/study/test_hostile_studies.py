@@ -99,12 +99,19 @@ def test_a_file_name_that_no_system_takes_is_told_by_the_plan(tmp_path, where, c
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["records", "artifacts", "attempts", "leases", "slurm", "quick"])
-def test_a_report_cannot_lie_where_the_store_keeps_its_files(tmp_path, name):
-    path = tmp_path / f"{name}.yaml"
+KEPT = ["records", "artifacts", "attempts", "leases", "slurm", "quick"]  # folders of the store
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [(f"{name}.yaml", f"{name}.*rename the file") for name in KEPT]
+    + [(name, "names no folder for the report") for name in ("..yaml", "...yaml")],
+)
+def test_a_report_cannot_lie_where_the_store_keeps_its_files_or_above(tmp_path, name, message):
+    path = tmp_path / name
     path.write_text(HEAD, "utf-8")
 
-    with pytest.raises(StudyError, match=f"{name}.*rename the file"):
+    with pytest.raises(StudyError, match=message):
         parse_options([str(path)]).load()
 
 
@@ -120,12 +127,3 @@ def test_no_name_of_a_study_leaves_the_results_folder(tmp_path, name, monkeypatc
 
     assert folder.is_relative_to(tmp_path / "results")
     assert folder != tmp_path / "results"
-
-
-@pytest.mark.parametrize("name", ["..yaml", "...yaml"])
-def test_a_study_named_as_the_folder_above_is_refused(tmp_path, name):
-    path = tmp_path / name
-    path.write_text(HEAD, "utf-8")
-
-    with pytest.raises(StudyError, match="names no folder for the report"):
-        parse_options([str(path)]).load()

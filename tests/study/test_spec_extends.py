@@ -47,18 +47,11 @@ def test_mappings_are_merged_and_all_else_is_replaced(write):
     assert study.seeds == (5,)
 
 
-def test_an_empty_value_takes_out_a_factor(write):
-    write("parent.yaml", PARENT)
-    child = write(
-        "child.yaml", "extends: parent.yaml\nfactors: {model.heads: , data.frames: [4, 8]}\n"
-    )
-
-    assert list(load_study(child).factors) == ["data.frames"]
-
-
-def test_a_factor_that_is_taken_out_stays_out_however_long_the_chain(write):
+@pytest.mark.parametrize("is_long", [False, True])
+def test_an_empty_value_takes_out_a_factor_however_long_the_chain(write, is_long):
     write("grand.yaml", PARENT)
-    write("parent.yaml", "extends: grand.yaml\nfactors: {model.heads: [2, 8]}\n")
+    between = "extends: grand.yaml\nfactors: {model.heads: [2, 8]}\n"
+    write("parent.yaml", between if is_long else PARENT)
     child = write(
         "child.yaml", "extends: parent.yaml\nfactors: {model.heads: , data.frames: [4, 8]}\n"
     )
@@ -66,13 +59,24 @@ def test_a_factor_that_is_taken_out_stays_out_however_long_the_chain(write):
     assert list(load_study(child).factors) == ["data.frames"]
 
 
-def test_a_factor_without_levels_is_refused_where_no_extended_file_has_it(write, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "factors:\n  data.frames:\n",  # which no extended file has
+            "child.yaml:3: factors.data.frames: expected a list of levels, got nothing",
+        ),
+        (
+            "base:\n  model: {width: 63, heads: 3}\n",
+            "parent.yaml:6: factors.model.heads[0]: model.width: 63 is not divisible by heads 2 "
+            "(cell model.heads=2)",
+        ),
+    ],
+)
+def test_a_mistake_across_files_is_shown_where_the_level_is(write, tmp_path, text, message):
     write("parent.yaml", PARENT)
-    child = write("child.yaml", "extends: parent.yaml\nfactors:\n  data.frames:\n")
 
-    told = complaint(child, tmp_path)
-
-    assert told == "child.yaml:3: factors.data.frames: expected a list of levels, got nothing"
+    assert complaint(write("child.yaml", f"extends: parent.yaml\n{text}"), tmp_path) == message
 
 
 FULL = """\
@@ -181,18 +185,6 @@ def test_a_mistake_is_shown_in_the_file_that_holds_it(write, tmp_path):
 
     assert (
         complaint(child, tmp_path) == "child.yaml:3: base.train.epochs: must be at least 1, got 0"
-    )
-
-
-def test_values_that_clash_across_files_are_shown_where_the_level_is(write, tmp_path):
-    write("parent.yaml", PARENT)
-    child = write("child.yaml", "extends: parent.yaml\nbase:\n  model: {width: 63, heads: 3}\n")
-
-    told = complaint(child, tmp_path)
-
-    assert told == (
-        "parent.yaml:6: factors.model.heads[0]: model.width: 63 is not divisible by heads 2 "
-        "(cell model.heads=2)"
     )
 
 

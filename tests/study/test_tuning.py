@@ -81,26 +81,35 @@ def test_a_mistake_in_tune_is_one_line_with_its_key(tmp_path, text, said):
 
 
 @pytest.mark.parametrize(
-    "factor",
+    ("old", "new", "message"),
     [
-        "{VLF: {train.lr: 1.0e-2}, TSN: {model: {name: tsn}}}",
-        "{VLF: {train: {lr: 1.0e-2}}, TSN: {model: {name: tsn}}}",
+        (
+            "VLF: {}",
+            "VLF: {train.lr: 1.0e-2}",
+            "clip.yaml:9: tune.train.lr: is set by variant=VLF too",
+        ),
+        (
+            "VLF: {}",
+            "VLF: {train: {lr: 1.0e-2}}",
+            "clip.yaml:9: tune.train.lr: is set by variant=VLF too",
+        ),
+        (
+            "seeds: [0, 1]",
+            "  train.lr: [1, 2]\nseeds: [0, 1]",
+            "tune.train.lr: is set by train.lr=1 too; vary it or tune it",
+        ),
+        (
+            "seeds: [100, 101]",
+            f"seeds: {[*range(100, 50_101)]}",
+            "2 cells x 3 x 50,001 seeds = 300,006 tuning runs, more than 300,000",
+        ),
     ],
+    ids=["a level", "a nested level", "a factor", "too many runs"],
 )
-def test_a_key_that_a_level_sets_is_not_tuned_too(tmp_path, factor):
-    text = YAML.replace("{VLF: {}, TSN: {model: {name: tsn}}}", factor)
+def test_what_is_set_already_or_too_much_is_not_tuned(tmp_path, old, new, message):
+    assert old in YAML
 
-    told = complaint(tmp_path, text)
-
-    assert told.startswith("clip.yaml:9: tune.train.lr: is set by variant=VLF too")
-
-
-def test_a_key_that_is_a_factor_is_not_tuned_too(tmp_path):
-    text = YAML.replace("seeds: [0, 1]", "  train.lr: [1, 2]\nseeds: [0, 1]")
-
-    assert "tune.train.lr: is set by train.lr=1 too; vary it or tune it" in complaint(
-        tmp_path, text
-    )
+    assert message in complaint(tmp_path, YAML.replace(old, new))
 
 
 def test_what_is_tuned_cannot_be_set_by_hand_and_other_keys_can(tmp_path):
@@ -115,14 +124,6 @@ def test_a_study_of_costs_alone_has_nothing_to_tune(tmp_path):
     told = complaint(tmp_path, YAML.replace("seeds: [0, 1]", "seeds: []"))
 
     assert told == "clip.yaml:8: tune: needs training, and seeds is empty"
-
-
-def test_too_many_tuning_runs_are_refused_before_any_cell_is_made(tmp_path):
-    text = YAML.replace("seeds: [100, 101]", f"seeds: {[*range(100, 50_101)]}")
-
-    told = complaint(tmp_path, text)
-
-    assert "2 cells x 3 x 50,001 seeds = 300,006 tuning runs, more than 300,000" in told
 
 
 def test_every_key_that_can_be_tuned_is_a_key_of_some_run():

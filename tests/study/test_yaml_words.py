@@ -138,25 +138,22 @@ def test_a_label_is_refused_with_what_it_holds(tmp_path, label, shown, oddity):
     )
 
 
-def test_a_factor_is_refused_with_what_its_name_holds(tmp_path):
-    complaint = told(tmp_path, "factors:\n  'v ': {a: {}, b: {data.seed: 1}}\n")
-
-    assert (
-        complaint == f'c.yaml:3: factors."v ": cannot name a factor: it ends with a space {LABEL}'
-    )
-
-
-def test_a_level_of_a_dotted_key_is_refused_with_what_it_holds(tmp_path):
-    complaint = told(
-        tmp_path,
-        "base: {data: {name: video_list, num_classes: 2, root: a}}\n"
-        "factors:\n  data.root: ['a,b', c]\n",
-    )
-
-    assert (
-        complaint
-        == f'c.yaml:4: factors.data.root[0]: "a,b" cannot be a level\'s label: it holds , {LABEL}'
-    )
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "factors:\n  'v ': {a: {}, b: {data.seed: 1}}\n",
+            '3: factors."v ": cannot name a factor: it ends with a space',
+        ),
+        (
+            "base: {data: {name: video_list, num_classes: 2, root: a}}\n"
+            "factors:\n  data.root: ['a,b', c]\n",
+            '4: factors.data.root[0]: "a,b" cannot be a level\'s label: it holds ,',
+        ),
+    ],
+)
+def test_a_factor_and_a_dotted_keys_level_are_refused_with_what_they_hold(tmp_path, text, message):
+    assert told(tmp_path, text) == f"c.yaml:{message} {LABEL}"
 
 
 @pytest.mark.parametrize(

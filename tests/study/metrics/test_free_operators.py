@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from modules import Applied
 from torch import nn
 from torch.utils.flop_counter import flop_registry
 
@@ -30,15 +31,6 @@ def overloads():
         packet = getattr(torch.ops.aten, name, None)
         for one in packet.overloads() if packet else ():
             yield name, getattr(packet, one)
-
-
-class Uses(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 FREE_CALLS = {
@@ -97,10 +89,10 @@ def model_of(name):
     if name == "embedding bag":
         bag = nn.EmbeddingBag(10, 3)
         zeros = lambda x: torch.zeros(x.shape, dtype=torch.long, device=x.device)  # noqa: E731
-        model = Uses(lambda x: bag(zeros(x)))
+        model = Applied(lambda x: bag(zeros(x)))
         model.bag = bag
         return model, 0
-    return Uses(FREE_CALLS[name]), 0
+    return Applied(FREE_CALLS[name]), 0
 
 
 @pytest.mark.parametrize("name", FREE_CALLS)
@@ -122,7 +114,7 @@ def test_what_multiplies_nothing_leaves_no_footnote(name):
     ],
 )
 def test_products_that_are_added_in_place_are_counted(call, macs):
-    counted, notes = count_macs(Uses(call), (4, 4))
+    counted, notes = count_macs(Applied(call), (4, 4))
 
     assert (sum(counted.values()), notes) == (macs, ())
 
@@ -140,7 +132,7 @@ def test_products_that_are_added_in_place_are_counted(call, macs):
     ],
 )
 def test_what_multiplies_without_a_formula_is_counted_or_named(call, name):
-    counted, notes = count_macs(Uses(call), (4, 4))
+    counted, notes = count_macs(Applied(call), (4, 4))
 
     assert sum(counted.values()) or name in notes[0]
 

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from modules import Clock
 from torch import nn
 
 from study.measure.metrics.latency import MAX_WARMUP, measure_latency, warm_up
@@ -30,13 +31,6 @@ class Taking(nn.Module):
         self.clock.now += self.seconds
         self.shapes.append(tuple(x.shape))
         return x
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -83,31 +77,24 @@ def interrupted(clock, monkeypatch, calls, threads=1):
     return measure_latency([subject], protocol(threads=threads), Watch())["a"]
 
 
-def test_a_call_that_the_scheduler_interrupted_is_timed_anew(clock, monkeypatch):
-    # The second turn needs two calls, the fourth three.
-    reading = interrupted(clock, monkeypatch, calls={1, 4, 5})
-
-    assert reading.measurements[0].samples == pytest.approx([5.0] * 6)
-    assert reading.notes == ()
-
-
-def test_a_turn_that_is_interrupted_each_time_keeps_its_fastest_call_and_is_told(
-    clock, monkeypatch
+@pytest.mark.parametrize(
+    ("calls", "samples", "lost"),
+    [
+        ({1, 4, 5}, [5.0] * 6, 0),  # the second turn needs two calls, the fourth three
+        ({2, 3, 4}, [5.0, 5.0, 35.0, 5.0, 5.0, 5.0], 1),  # a turn keeps its fastest call
+        # Two more calls in each of the first three turns: six, as many as rounds; then none.
+        (set(range(100)), [35.0] * 6, 6),
+    ],
+    ids=["some", "each of a turn", "all"],
+)
+def test_calls_that_the_scheduler_interrupted_are_timed_anew_as_often_as_there_are_rounds(
+    clock, monkeypatch, calls, samples, lost
 ):
-    reading = interrupted(clock, monkeypatch, calls={2, 3, 4})
+    reading = interrupted(clock, monkeypatch, calls=calls)
 
-    assert reading.measurements[0].samples == pytest.approx([5.0, 5.0, 35.0, 5.0, 5.0, 5.0])
-    assert reading.notes == (
-        "latency in mode eager at batch 1: other processes interrupted 1 of 6 timed calls",
-    )
-
-
-def test_repeated_calls_are_at_most_as_many_as_rounds(clock, monkeypatch):
-    reading = interrupted(clock, monkeypatch, calls=set(range(100)))
-
-    # Two more in each of the first three turns: six; then none.
-    assert reading.measurements[0].samples == pytest.approx([35.0] * 6)
-    assert "interrupted 6 of 6" in reading.notes[0]
+    assert reading.measurements[0].samples == pytest.approx(samples)
+    told = "latency in mode eager at batch 1: other processes interrupted"
+    assert reading.notes == ((f"{told} {lost} of 6 timed calls",) if lost else ())
 
 
 def test_an_interruption_that_took_no_time_is_none(clock, monkeypatch):

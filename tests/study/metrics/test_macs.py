@@ -2,19 +2,11 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from modules import Applied
 from torch import nn
 
 from study.measure.metrics.macs import count, count_macs, count_modules, measure_macs
 from study.measure.metrics.subject import Subject
-
-
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 def total(model, shape):
@@ -35,13 +27,13 @@ def test_a_convolution_does_its_kernel_at_every_place_that_it_gives_out():
 
 def test_attention_is_two_products_of_all_pairs_of_tokens():
     heads, tokens, width = 4, 16, 8
-    attention = Function(lambda x: F.scaled_dot_product_attention(x, x, x))
+    attention = Applied(lambda x: F.scaled_dot_product_attention(x, x, x))
 
     assert total(attention, (2, heads, tokens, width)) == 2 * heads * 2 * tokens * tokens * width
 
 
 def test_products_with_a_vector_are_counted():
-    assert total(Function(lambda x: x @ torch.ones(6, device=x.device)), (5, 6)) == 5 * 6
+    assert total(Applied(lambda x: x @ torch.ones(6, device=x.device)), (5, 6)) == 5 * 6
 
 
 def test_real_weights_and_meta_weights_give_the_same_count():
@@ -142,7 +134,7 @@ def test_a_module_that_is_called_with_a_parameter_is_counted():
 
 
 def test_an_operator_without_a_formula_is_named_and_not_silently_zero():
-    macs, notes = count_macs(Function(lambda x: torch.cdist(x, x)), (1, 4, 3))
+    macs, notes = count_macs(Applied(lambda x: torch.cdist(x, x)), (1, 4, 3))
 
     assert sum(macs.values()) == 0
     assert notes == ("MACs leave out operators without a formula: _cdist_forward (1x)",)

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+from modules import Clock
 from torch import nn
 
 from study.measure.metrics import part_latency
@@ -39,15 +40,6 @@ class Model(nn.Module):
             x = self.g(x)
         self.clock.now += 0.005
         return self.head(x)
-
-
-class Clock:
-    """A clock that stands still until a module lets it go on."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

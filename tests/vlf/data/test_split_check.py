@@ -124,14 +124,6 @@ def test_one_csv_for_validation_and_test_of_kinetics_is_told(tmp_path):
     assert any(note.startswith(said) for note in notes(config, "best"))
 
 
-def test_select_best_without_validation_is_told(root):
-    config = listed(root, ["a.mp4 0", "b.mp4 1"], ["c.mp4 0"])
-    assert notes(config, "best") == [
-        "train.select: best: there is no validation clip to choose the epoch on, so the last epoch "
-        "is reported"
-    ]
-
-
 def test_folders_and_packed_films_of_two_splits_are_told(tmp_path):
     for name, make in (("frames", make_frames), ("packed", make_packed)):
         config = make(tmp_path / name)
@@ -166,20 +158,41 @@ def test_packed_segments_of_one_video_overlap_in_seconds(tmp_path):
     assert note.startswith("test split: 1 of 1 clips are in the train split, too")
 
 
-def test_classes_of_the_test_that_training_never_has_are_told(root):
-    config = listed(root, ["a.mp4 0", "b.mp4 2"], ["c.mp4 1", "d.mp4 0", "e.mp4 1"], num_classes=4)
-    assert notes(config) == [
-        "train split: 2 of 4 classes have no clip: 1, 3",
-        "test split: 2 of 3 clips are of classes that training has no clip of: 1",
-    ]
+@pytest.mark.parametrize(
+    ("train", "test", "changes", "told"),
+    [
+        (
+            ["a.mp4 0", "b.mp4 2"],
+            ["c.mp4 1", "d.mp4 0", "e.mp4 1"],
+            {"num_classes": 4},
+            [
+                "train split: 2 of 4 classes have no clip: 1, 3",
+                "test split: 2 of 3 clips are of classes that training has no clip of: 1",
+            ],
+        ),
+        (
+            ["a.mp4 0", "b.mp4 0", "c.mp4 1"],
+            ["d.mp4 0", "e.mp4 1"],
+            {"limit": 2},
+            [
+                "train split: 1 of 2 classes have no clip (data.limit takes the first 2 clips): 1",
+                "test split: 1 of 2 clips are of classes that training has no clip of: 1",
+            ],
+        ),
+    ],
+    ids=["of the list", "of its first lines"],
+)
+def test_classes_of_the_test_that_training_never_has_are_told(root, train, test, changes, told):
+    assert notes(listed(root, train, test, **changes)) == told
 
 
-def test_a_limit_that_leaves_the_first_classes_of_a_sorted_list_is_told(root):
-    config = listed(root, ["a.mp4 0", "b.mp4 0", "c.mp4 1"], ["d.mp4 0", "e.mp4 1"], limit=2)
-    assert notes(config) == [
-        "train split: 1 of 2 classes have no clip (data.limit takes the first 2 clips): 1",
-        "test split: 1 of 2 clips are of classes that training has no clip of: 1",
-    ]
+def test_select_best_without_validation_is_told(root):
+    (note,) = notes(listed(root, ["a.mp4 0", "b.mp4 1"], ["c.mp4 0"]), "best")
+
+    assert note == (
+        "train.select: best: there is no validation clip to choose the epoch on, so the last epoch "
+        "is reported"
+    )
 
 
 def test_verbs_and_nouns_without_training_are_told_each(tmp_path):

@@ -1,3 +1,4 @@
+import pytest
 import slow_transformer as slow
 import torch
 from slow_transformer import stir
@@ -5,33 +6,29 @@ from torch import nn
 
 from vlf.models.blocks import Block, PostNormBlock, SelfAttention, init_linears, learned
 
+BLOCK = {"width": 12, "heads": 3, "mlp_ratio": 1.5, "dropout": 0.0}
 
-def test_attention_is_the_textbook_sum_over_tokens_in_every_head():
-    layer = stir(SelfAttention(width=12, heads=3, dropout=0.0))
+
+@pytest.mark.parametrize(
+    ("layer", "written_out"),
+    [
+        (SelfAttention(width=12, heads=3, dropout=0.0), slow.attention),
+        (Block(**BLOCK), slow.block),
+        (PostNormBlock(**BLOCK), slow.post_norm_block),
+    ],
+    ids=["attention", "block", "post-norm block"],
+)
+def test_attention_and_blocks_are_the_textbook_sums_written_out(layer, written_out):
+    layer = stir(layer)
     x = torch.randn(2, 5, 12, generator=torch.Generator().manual_seed(1))
 
-    wanted = torch.stack([slow.attention(layer, sequence) for sequence in x])
+    wanted = torch.stack([written_out(layer, sequence) for sequence in x])
 
     torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_a_block_adds_attention_then_mlp_each_behind_a_norm():
-    layer = stir(Block(width=8, heads=2, mlp_ratio=1.5, dropout=0.0))
-    x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(1))
-
-    wanted = torch.stack([slow.block(layer, sequence) for sequence in x])
-
-    torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
-    assert layer.mlp[0].out_features == 12
-
-
-def test_a_post_norm_block_normalises_what_has_been_added():
-    layer = stir(PostNormBlock(width=8, heads=2, mlp_ratio=1.5, dropout=0.0))
-    x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(1))
-
-    wanted = torch.stack([slow.post_norm_block(layer, sequence) for sequence in x])
-
-    torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
+def test_the_width_inside_of_an_mlp_is_a_ratio():
+    assert Block(**BLOCK).mlp[0].out_features == 18
 
 
 def test_dropout_acts_in_training_and_not_in_evaluation():

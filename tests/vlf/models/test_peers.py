@@ -31,6 +31,7 @@ PUBLISHED_CLIP = {
     "swin3d_s": (16, 224),
     "swin3d_t": (16, 224),
 }
+FOR_SMALL_CLIPS = ("r3d_18", "mc3_18", "r2plus1d_18", "swin3d_t")
 SMALL = {
     "VideoMAEForVideoClassification": {"patch_size": 8, "num_hidden_layers": 2},
     "VivitForVideoClassification": {"tubelet_size": [2, 8, 8], "num_hidden_layers": 2},
@@ -118,18 +119,21 @@ def twin(config, data):
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("config", "data"),
     [
-        ("r3d_18", MOTION),
-        ("mc3_18", MOTION),
-        ("r2plus1d_18", MOTION),
-        pytest.param("mvit_v2_s", MotionConfig(frames=16, size=224), marks=pytest.mark.slow),
-        ("swin3d_t", MOTION),
-        ("s3d", MotionConfig(frames=16, size=224)),
+        *((TorchvisionConfig(architecture=n), MOTION) for n in FOR_SMALL_CLIPS),
+        (TorchvisionConfig(architecture="s3d"), MotionConfig(frames=16, size=224)),
+        pytest.param(
+            TorchvisionConfig(architecture="mvit_v2_s"),
+            MotionConfig(frames=16, size=224),
+            marks=pytest.mark.slow,
+        ),
+        *((small(name), MOTION) for name in SMALL),
     ],
+    ids=lambda value: getattr(value, "architecture", ""),
 )
-def test_a_torchvision_peers_logits_are_the_bare_models(name, data):
-    peer, answer = twin(TorchvisionConfig(architecture=name), data)
+def test_a_peers_logits_are_the_bare_models(config, data):
+    peer, answer = twin(config, data)
     clip = clips(data, batch=1)
 
     with torch.no_grad():
@@ -152,15 +156,6 @@ def test_mvit_is_made_for_the_studys_clips_with_its_published_blocks(name):
     assert other
     assert all("pos" in key for key in other)  # learned positions alone know the clip's shape
     assert len(state) == len(published)
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_a_transformers_peers_logits_are_the_bare_models(name):
-    peer, answer = twin(small(name), MOTION)
-    clip = clips(MOTION)
-
-    with torch.no_grad():
-        torch.testing.assert_close(peer(clip), answer(clip), rtol=0, atol=0)
 
 
 def test_every_video_classifier_of_transformers_is_among_those_tested():

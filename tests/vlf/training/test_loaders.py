@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from training import CPU, fit
 
 from vlf.config import ConfigError, RunConfig
 from vlf.data import open_clips
@@ -12,9 +13,8 @@ from vlf.data.preparation.write_video import write_video
 from vlf.evaluate import evaluate
 from vlf.parallel import Group
 from vlf.run import Run
-from vlf.train import StoppedError, train_model
+from vlf.train import StoppedError
 
-CPU = torch.device("cpu")
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1", "lr")
 
 
@@ -53,10 +53,6 @@ def small_run(root, data=None, **train):
     model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1, "dropout": 0.1}
     train = {"epochs": 3, "batch_size": 2, "lr": 1e-3, **train}
     return RunConfig.model_validate({"data": data, "model": model, "train": train})
-
-
-def fit(config, folder, **options):
-    return train_model(config, 0, CPU, checkpoint=folder / "checkpoint.pt", **options)
 
 
 def assert_same(one, other):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from training import CPU, fit
 
 from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import ConfigError, RunConfig
@@ -11,9 +12,7 @@ from vlf.evaluate import Predictions, evaluate
 from vlf.features import Frozen, Store
 from vlf.finite import DivergedError, broken_weights, require_finite
 from vlf.models import build_model
-from vlf.train import train_model
 
-CPU = torch.device("cpu")
 NAN, INF = float("nan"), float("inf")
 CLASSES = ("a", "b", "c")
 
@@ -23,10 +22,6 @@ def small_run(data=None, **train):
     model = {"name": "vlf", "backbone": "tiny", "width": 16, "heads": 2}
     train = {"epochs": 3, "batch_size": 10, "warmup_epochs": 0, "schedule": "constant", **train}
     return RunConfig.model_validate({"data": data, "model": model, "train": train})
-
-
-def fit(config, folder, **options):
-    return train_model(config, 0, CPU, checkpoint=folder / "checkpoint.pt", **options)
 
 
 class Answering(nn.Module):

@@ -6,14 +6,14 @@ import signal
 
 import pytest
 import torch
+from training import fit
 
 from vlf.config import RunConfig
 from vlf.data.seeds import derive
 from vlf.models import build_model
 from vlf.parallel import ProcessesError
-from vlf.train import DivergedError, StoppedError, train_model
+from vlf.train import DivergedError, StoppedError
 
-CPU = torch.device("cpu")
 CURVES = ("train_loss", "train_top1", "val_loss", "val_top1", "lr")
 
 
@@ -23,10 +23,6 @@ def small_run(model=None, **train):
         model = {"name": "timesformer", "patch": 8, "width": 16, "heads": 2, "depth": 1}
     train = {"epochs": 2, "batch_size": 8, "processes": 2, **train}
     return RunConfig.model_validate({"data": data, "model": model, "train": train})
-
-
-def fit(config, folder, **options):
-    return train_model(config, 0, CPU, checkpoint=folder / "checkpoint.pt", **options)
 
 
 @pytest.mark.parametrize("processes", [2, 3])

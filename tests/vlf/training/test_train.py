@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from training import CPU, fit
 
 from vlf.checkpoint import read_checkpoint, write_checkpoint
 from vlf.config import RunConfig
@@ -9,9 +10,7 @@ from vlf.data import open_clips
 from vlf.evaluate import Predictions, evaluate
 from vlf.models import build_model
 from vlf.recipe import build_optimizer, learning_rate
-from vlf.train import DivergedError, StoppedError, train_model
-
-CPU = torch.device("cpu")
+from vlf.train import DivergedError, StoppedError
 
 
 def small_run(**train):
@@ -19,10 +18,6 @@ def small_run(**train):
     model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1, "dropout": 0.1}
     train = {"epochs": 3, "batch_size": 8, "lr": 1e-3, **train}
     return RunConfig.model_validate({"data": data, "model": model, "train": train})
-
-
-def fit(config, folder, seed=0, **options):
-    return train_model(config, seed, CPU, checkpoint=folder / "checkpoint.pt", **options)
 
 
 def weights(trained):

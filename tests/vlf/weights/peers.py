@@ -4,6 +4,8 @@ import os
 
 import torch
 
+from vlf.config import VideoListConfig
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
@@ -82,3 +84,12 @@ def save(peer, folder):
 def random_clip(frames, size, batch=2):
     generator = torch.Generator().manual_seed(1)
     return torch.randn(batch, frames, 3, size, size, generator=generator)
+
+
+def clips_of(frames=4, size=32, classes=7):
+    return VideoListConfig(root="videos", frames=frames, size=size, num_classes=classes)
+
+
+def logits(model, clip):
+    with torch.no_grad():
+        return model.eval()(clip)

@@ -2,9 +2,17 @@ import re
 
 import pytest
 import torch
-from peers import random_clip, randomise, save, timesformer_logits, transformers_timesformer
+from peers import (
+    clips_of,
+    logits,
+    random_clip,
+    randomise,
+    save,
+    timesformer_logits,
+    transformers_timesformer,
+)
 
-from vlf.config import TimeSformerConfig, VideoListConfig
+from vlf.config import TimeSformerConfig
 from vlf.models import build_model
 
 each_attention = pytest.mark.parametrize("attention", ["divided", "joint", "space"])
@@ -13,15 +21,6 @@ each_attention = pytest.mark.parametrize("attention", ["divided", "joint", "spac
 def config(attention, weights, **options):
     small = {"width": 24, "heads": 3, "patch": 8, "depth": 2, "mlp_ratio": 2.0}
     return TimeSformerConfig(attention=attention, weights=weights, **{**small, **options})
-
-
-def clips_of(frames=4, size=32, classes=7):
-    return VideoListConfig(root="videos", frames=frames, size=size, num_classes=classes)
-
-
-def logits(model, clip):
-    with torch.no_grad():
-        return model.eval()(clip)
 
 
 def official_state(peer):
@@ -55,10 +54,18 @@ def official_state(peer):
 
 
 @each_attention
-def test_logits_are_those_of_transformers_with_every_parameter_moved(attention, tmp_path):
+@pytest.mark.parametrize(
+    ("frames", "size"), [(4, 32), (2, 32), (3, 32), (6, 32), (8, 32), (4, 16), (4, 40), (4, 64)]
+)
+def test_logits_are_those_of_transformers_and_other_clips_take_the_nearest_time_and_place(
+    attention, frames, size, tmp_path
+):
     peer = randomise(transformers_timesformer(attention))
-    model = build_model(config(attention, save(peer, tmp_path)), clips_of())
-    clip = random_clip(4, 32)
+    model = build_model(config(attention, save(peer, tmp_path)), clips_of(frames, size))
+    # Its blocks group tokens by this number, whatever the clip's: told nothing, they would mix
+    # places and times.
+    peer.config.num_frames, peer.config.image_size = frames, size
+    clip = random_clip(frames, size)
 
     wanted = timesformer_logits(peer, clip, attention)
 
@@ -95,34 +102,6 @@ def test_the_authors_files_give_the_same_logits(attention, tmp_path):
     assert "model.blocks.0.attn.qkv.weight" in content["model_state"]
     assert ("model.blocks.1.temporal_fc.bias" in content["model_state"]) == (attention == "divided")
     wanted = timesformer_logits(peer, clip, attention)
-    torch.testing.assert_close(logits(model, clip), wanted, rtol=0, atol=1e-5)
-
-
-@each_attention
-@pytest.mark.parametrize("frames", [2, 3, 6, 8])
-def test_other_frame_counts_take_the_nearest_time_as_the_sources_do(attention, frames, tmp_path):
-    peer = randomise(transformers_timesformer(attention))
-    model = build_model(config(attention, save(peer, tmp_path)), clips_of(frames))
-    # Its blocks group tokens by this number, whatever the clip's: told nothing, they would mix
-    # places and times.
-    peer.config.num_frames = frames
-    clip = random_clip(frames, 32)
-
-    wanted = timesformer_logits(peer, clip, attention)
-
-    torch.testing.assert_close(logits(model, clip), wanted, rtol=0, atol=1e-5)
-
-
-@each_attention
-@pytest.mark.parametrize("size", [16, 40, 64])
-def test_other_frame_sizes_take_the_nearest_place_as_the_sources_do(attention, size, tmp_path):
-    peer = randomise(transformers_timesformer(attention))
-    model = build_model(config(attention, save(peer, tmp_path)), clips_of(size=size))
-    peer.config.image_size = size
-    clip = random_clip(4, size)
-
-    wanted = timesformer_logits(peer, clip, attention)
-
     torch.testing.assert_close(logits(model, clip), wanted, rtol=0, atol=1e-5)
 
 

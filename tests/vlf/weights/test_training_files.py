@@ -93,46 +93,32 @@ def test_a_state_dict_is_found_under_the_name_that_it_has(name, donor, tmp_path)
     assert torch.equal(loaded(tmp_path / "run.ckpt").head[1].weight, donor.head[1].weight)
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        "module.{}",
-        "_orig_mod.{}",
-        "module._orig_mod.{}",
-        "_orig_mod.module.{}",
-        "model.{}",
-        "model._orig_mod.{}",
-        "_fsdp_wrapped_module.{}",
-        "net.model.{}",
-    ],
-)
-def test_parts_that_wrappers_add_to_names_are_taken_off(wrap, donor, tmp_path):
-    state = {wrap.format(key): value for key, value in donor.state_dict().items()}
-    torch.save({"state_dict": state}, tmp_path / "wrapped.pth")
-
-    assert torch.equal(loaded(tmp_path / "wrapped.pth").head[1].weight, donor.head[1].weight)
-
-
-def test_an_averaged_model_is_read_without_its_count(donor, tmp_path):
-    averaged = torch.optim.swa_utils.AveragedModel(donor)
-    torch.save(averaged.state_dict(), tmp_path / "ema.pth")
-
-    assert "n_averaged" in averaged.state_dict()
-    assert torch.equal(loaded(tmp_path / "ema.pth").head[1].weight, donor.head[1].weight)
+WRAPPERS = ["module", "_orig_mod", "module._orig_mod", "_orig_mod.module", "model"]
+WRAPPERS += ["model._orig_mod", "_fsdp_wrapped_module", "net.model"]
+LOSSES = {"cls_head.loss_cls.class_weight": torch.ones(10), "criterion.weight": torch.ones(10)}
+OTHERS = {  # what is no part of a model -> the content of a file that holds it
+    **{
+        wrapper: lambda model, wrapper=wrapper: {
+            "state_dict": {f"{wrapper}.{key}": value for key, value in model.state_dict().items()}
+        }
+        for wrapper in WRAPPERS
+    },
+    "the count of an average": lambda model: torch.optim.swa_utils.AveragedModel(
+        model
+    ).state_dict(),
+    "weights of a loss": lambda model: {"state_dict": {**model.state_dict(), **LOSSES}},
+    "an average beside the weights": lambda model: {
+        "state_dict": model.state_dict(),
+        "state_dict_ema": {k: torch.zeros_like(v) for k, v in model.state_dict().items()},
+    },
+}
 
 
-def test_weights_of_a_loss_take_no_part(donor, tmp_path):
-    losses = {"cls_head.loss_cls.class_weight": torch.ones(10), "criterion.weight": torch.ones(10)}
-    torch.save({"state_dict": {**donor.state_dict(), **losses}}, tmp_path / "loss.pth")
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_what_wrappers_averages_and_losses_add_takes_no_part(content, donor, tmp_path):
+    torch.save(content(donor), tmp_path / "run.pth")
 
-    assert torch.equal(loaded(tmp_path / "loss.pth").head[1].weight, donor.head[1].weight)
-
-
-def test_the_weights_without_an_average_are_taken_where_a_file_has_both(donor, tmp_path):
-    average = {key: torch.zeros_like(value) for key, value in donor.state_dict().items()}
-    torch.save({"state_dict": donor.state_dict(), "state_dict_ema": average}, tmp_path / "both.pth")
-
-    assert torch.equal(loaded(tmp_path / "both.pth").head[1].weight, donor.head[1].weight)
+    assert torch.equal(loaded(tmp_path / "run.pth").head[1].weight, donor.head[1].weight)
 
 
 def test_two_state_dicts_of_which_none_is_known_are_named(donor, tmp_path):

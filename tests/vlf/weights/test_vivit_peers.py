@@ -1,9 +1,9 @@
 import pytest
 import torch
-from peers import random_clip, randomise, save, transformers_vivit
+from peers import clips_of, logits, random_clip, randomise, save, transformers_vivit
 from torch import nn
 
-from vlf.config import ConfigError, VideoListConfig, ViViTConfig
+from vlf.config import ConfigError, ViViTConfig
 from vlf.models import build_model
 
 JOINT = {
@@ -16,37 +16,22 @@ JOINT = {
 }
 
 
-def clips_of(frames=4, size=32, classes=7):
-    return VideoListConfig(root="videos", frames=frames, size=size, num_classes=classes)
+def save_state(peer, folder):
+    assert "vivit.layers.0.attention.q_proj.weight" in peer.state_dict()
+    torch.save(peer.state_dict(), folder / "vivit.pt")
+    return str(folder / "vivit.pt")
 
 
-def logits(model, clip):
-    with torch.no_grad():
-        return model.eval()(clip)
-
-
-def test_the_joint_encoder_is_that_of_transformers_with_every_parameter_moved(tmp_path):
+@pytest.mark.parametrize("store", [save, save_state])
+def test_the_joint_encoder_is_that_of_transformers_with_every_parameter_moved(store, tmp_path):
     peer = randomise(transformers_vivit())
-    model = build_model(ViViTConfig(**JOINT, weights=save(peer, tmp_path)), clips_of())
+    model = build_model(ViViTConfig(**JOINT, weights=store(peer, tmp_path)), clips_of())
     clip = random_clip(4, 32)
 
     with torch.no_grad():
         wanted = peer(clip).logits
 
     assert wanted.std() > 0.1
-    torch.testing.assert_close(logits(model, clip), wanted, rtol=0, atol=1e-5)
-
-
-def test_a_state_dict_of_its_modules_is_read_like_its_files(tmp_path):
-    peer = randomise(transformers_vivit())
-    torch.save(peer.state_dict(), tmp_path / "vivit.pt")
-    model = build_model(ViViTConfig(**JOINT, weights=str(tmp_path / "vivit.pt")), clips_of())
-    clip = random_clip(4, 32)
-
-    with torch.no_grad():
-        wanted = peer(clip).logits
-
-    assert "vivit.layers.0.attention.q_proj.weight" in peer.state_dict()
     torch.testing.assert_close(logits(model, clip), wanted, rtol=0, atol=1e-5)
 
 

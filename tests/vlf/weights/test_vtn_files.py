@@ -107,32 +107,25 @@ def test_a_file_of_kozlov_gives_the_logits_of_their_formula(kozlov, tmp_path):
 
 
 @pytest.mark.parametrize("kozlov", [64], indirect=True)
-def test_heads_of_kozlov_are_counted_in_the_file(kozlov, tmp_path):
+@pytest.mark.parametrize(
+    ("heads", "first_position", "frames", "message"),
+    [
+        (8, 0.0, T, "with 4 heads: say model.heads: 4, not 8"),
+        (HEADS, 0.1, T, "has a position for the first frame .* zero in vtn"),
+        (HEADS, 0.0, T + 1, "data.frames and data.size must be those of the file"),
+    ],
+)
+def test_a_file_of_kozlov_that_does_not_fit_says_what_does_not(
+    kozlov, tmp_path, heads, first_position, frames, message
+):
     theirs, config = kozlov
+    theirs.self_attention_decoder.position_encoding.enc.weight.data[0, 5] = first_position
     path = stored(theirs, tmp_path / "vtn.pth")
 
-    with pytest.raises(ConfigError, match=r"with 4 heads: say model.heads: 4, not 8"):
-        build_model(config.model_copy(update={"weights": path, "heads": 8}), DATA)
-
-
-@pytest.mark.parametrize("kozlov", [64], indirect=True)
-def test_a_position_of_the_first_frame_is_refused(kozlov, tmp_path):
-    theirs, config = kozlov
-    theirs.self_attention_decoder.position_encoding.enc.weight.data[0, 5] = 0.1
-    path = stored(theirs, tmp_path / "vtn.pth")
-
-    with pytest.raises(ConfigError, match=r"has a position for the first frame .* zero in vtn"):
-        build_model(config.model_copy(update={"weights": path}), DATA)
-
-
-@pytest.mark.parametrize("kozlov", [64], indirect=True)
-def test_another_number_of_frames_is_said(kozlov, tmp_path):
-    theirs, config = kozlov
-    path = stored(theirs, tmp_path / "vtn.pth")
-    data = MotionConfig(frames=T + 1)
-
-    with pytest.raises(ConfigError, match=r"data.frames and data.size must be those of the file"):
-        build_model(config.model_copy(update={"weights": path}), data)
+    with pytest.raises(ConfigError, match=message):
+        build_model(
+            config.model_copy(update={"weights": path, "heads": heads}), MotionConfig(frames=frames)
+        )
 
 
 RENAMED = {  # ours -> Neimark's

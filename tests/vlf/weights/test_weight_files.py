@@ -76,17 +76,6 @@ def test_every_model_starts_from_what_it_was_saved_as(config, suffix, tmp_path):
     assert all(torch.equal(state[key], stored[key]) for key in state)
 
 
-@pytest.mark.parametrize("wrapper", ["model_state", "state_dict", "model"])
-def test_a_state_dict_beside_an_optimiser_and_behind_data_parallel_is_found(wrapper, tmp_path):
-    donor = randomise(build_model(TSNConfig(), MOTION))
-    state = {f"module.{key}": tensor for key, tensor in donor.state_dict().items()}
-    torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": 0.1}}, tmp_path / "run.pth")
-
-    model = build_model(TSNConfig(weights=str(tmp_path / "run.pth")), MOTION)
-
-    assert torch.equal(model.head[1].weight, donor.head[1].weight)
-
-
 def test_shards_of_a_folder_are_one_model(tmp_path):
     peer = randomise(transformers_timesformer("joint"))
     peer.save_pretrained(tmp_path, max_shard_size="20KB")
@@ -146,6 +135,7 @@ def test_a_file_without_a_classifier_asks_for_a_new_one(tmp_path):
     ("options", "told"),
     [
         ({"depth": 3}, "lacks h.blocks.2.attention_norm.weight, h.blocks.2.attention_norm.bias, "),
+        ({"depth": 3}, " and 17 more; give model.width"),
         ({"depth": 1}, "has h.blocks.1.attention.qkv.weight, h.blocks.1.attention.qkv.bias, "),
         ({"attention": "joint"}, "has h.blocks.0.time_norm.weight, h.blocks.0.time_norm.bias, "),
         (
@@ -157,10 +147,6 @@ def test_a_file_without_a_classifier_asks_for_a_new_one(tmp_path):
 )
 def test_a_model_of_another_shape_is_told_by_its_first_keys(options, told, peer_file):
     assert told in refusal(timesformer(peer_file, **options))
-
-
-def test_many_keys_are_three_and_a_count(peer_file):
-    assert " and 17 more; give model.width" in refusal(timesformer(peer_file, depth=3))
 
 
 def test_a_file_of_another_model_names_the_layouts_and_what_it_looks_like(vivit_folder):
