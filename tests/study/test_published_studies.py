@@ -32,7 +32,8 @@ def test_every_shipped_study_has_a_plan_where_its_data_are_not(path, tmp_path):
 
     plan = make_plan(study, cells, Store(tmp_path), "cuda", Choice())
 
-    planned = len(plan.tune) + len(cells) * (1 + len(study.seeds))
+    seeds = study.race.start if study.race else len(study.seeds)
+    planned = len(plan.tune) + len(cells) * (1 + seeds)
     assert len([*plan.to_run, *plan.waiting]) == planned
 
 
