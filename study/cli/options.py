@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import gc
 import re
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def open_plan(options: Options, settle: bool = False) -> tuple[Plan, Store, Cons
     study, console = options.load(), console_for(options.action)
     check_report(study)
     plan, store = prepare(study, options.results, options.choice, settle)
+    gc.freeze()  # a command keeps its plan to the end; the collector need not visit every record
     print_warnings(store.damaged, console)
     return plan, store, console
 
