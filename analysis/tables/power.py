@@ -36,8 +36,11 @@ class Spread:
 
 
 def power_table(results: Results) -> Table | None:
-    """One row a cell compared over two seeds or more, and one of all; None without any."""
-    spreads = _spreads(results)
+    """One row a cell compared over two seeds or more, and one of all; None without any.
+
+    None of a race either, which takes the seeds that it needs (`--plan` says how many).
+    """
+    spreads = [] if results.study.race else _spreads(results)
     if not spreads:
         return None
     tested = len(spreads)
