@@ -44,18 +44,22 @@ def compare(results: Results, claim: Claim) -> tuple[Comparison, ...]:
 
     pairs = claim.pairs(one.levels for one in results.variants)
     both = [(variant(left), None if right is None else variant(right)) for left, right in pairs]
-    measure = {"accuracy": _by_seed, "timing": _by_round, "count": _count}[claim.kind]
+    if claim.kind == "accuracy":
+        clumps = results.clumps(claim.metric)
+        return tuple(_by_seed(results, claim, left, right, clumps) for left, right in both)
+    measure = _by_round if claim.kind == "timing" else _count
     return tuple(measure(results, claim, left, right) for left, right in both)
 
 
-def _by_seed(results: Results, claim: Claim, left: Variant, right: Variant | None) -> Comparison:
+def _by_seed(
+    results: Results, claim: Claim, left: Variant, right: Variant | None, clumps: Clumps | None
+) -> Comparison:
     ours = results.by_seed(left, claim.metric)
     theirs = None if right is None else results.by_seed(right, claim.metric)
     samples = claim.effects(ours, theirs, results.study.seeds)
     if not samples:
         return Comparison(left, right, (), None, "no seed")
     evidence = accuracy_evidence(claim, samples)
-    clumps = results.clumps(claim.metric)
     cells = (left.cell, right.cell if right else None)
     if clumps and hangs_on_clumps(claim, evidence, cells, clumps):
         reason = stuck_words(clumps)

@@ -1,15 +1,21 @@
 """The race of a study's seeds, as far as its outcomes go."""
 
 from analysis.results.results import Results
-from study.spec.race import RaceState, Standing, look_among, named_cells, run_race
-from study.spec.study import Claim
+from study.spec.claims import Claim, Named
+from study.spec.race import MISSING, RaceState, Run, Standing, run_of, run_race
 
 
 def race_of(results: Results) -> RaceState | None:
     """Follow the race again from the outcomes; None where the study has none."""
     if results.study.race is None:
         return None
-    return run_race(results.study, named_cells(results.outcomes), look_among(results.outcomes))
+    runs = {(one.cell, one.seed): run_of(one) for one in results.outcomes if one.kind == "train"}
+    cells = {one.cell: Named(one.cell, one.levels) for one in results.outcomes}
+
+    def look(cell: str, seed: int) -> Run:
+        return runs.get((cell, seed), MISSING)
+
+    return run_race(results.study, [*cells.values()], look)
 
 
 def standing_of(race: RaceState | None, claim: Claim) -> Standing | None:

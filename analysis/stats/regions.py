@@ -31,6 +31,11 @@ class Evidence(NamedTuple):
     n: int
     strength: float | None
 
+    @property
+    def width(self) -> float:
+        """Of the interval; infinite without one."""
+        return math.inf if self.low is None or self.high is None else self.high - self.low
+
 
 def exact_evidence(value: float, is_inside: bool) -> Evidence:
     """Evidence about a number without noise."""

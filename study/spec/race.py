@@ -6,8 +6,9 @@ so a race that is killed and run again takes the same decisions from the same re
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from analysis.stats.anytime import anytime_mean_evidence, anytime_win_evidence
@@ -15,12 +16,13 @@ from analysis.stats.clumps import Clumps, find_clumps
 from analysis.stats.estimates import ALPHA, holm
 from analysis.stats.format import interval, plural, signed
 from analysis.stats.power import chance_to_decide, chance_to_decide_wins, seeds_to_decide
-from analysis.stats.regions import Evidence, joint_p
+from analysis.stats.regions import Evidence, Region, joint_p
 from study.records.record import Outcome
 from study.spec.claims import Claim, Named, Question, questions_of
 from study.spec.study import Study
 
 RunState = Literal["done", "lost", "failed", "missing"]
+Evidences = Sequence[Evidence | None]  # of the comparisons of a question
 State = Literal["open", "decided", "futile", "precise", "blocked"]
 
 FUTILE = 0.2  # least predicted probability that the last seed decides, to go on
@@ -56,17 +58,6 @@ def run_of(outcome: Outcome) -> Run:
     if outcome.is_diverged:
         return Run("lost", {}, outcome.record.seconds if outcome.record else 0.0)
     return Run("failed", {}) if outcome.is_failed else MISSING
-
-
-def named_cells(outcomes: Iterable[Outcome]) -> tuple[Named, ...]:
-    """Every cell of these outcomes once, in their order."""
-    return tuple(Named(*pair) for pair in {one.cell: one.levels for one in outcomes}.items())
-
-
-def look_among(outcomes: Iterable[Outcome]) -> "Look":
-    """Give the runs among outcomes; those of other seeds are missing."""
-    known = {(one.cell, one.seed): run_of(one) for one in outcomes if one.kind == "train"}
-    return lambda cell, seed: known.get((cell, seed), MISSING)
 
 
 Look = Callable[[str, int], Run]  # name of a cell and a seed -> its run
@@ -201,9 +192,16 @@ def accuracy_evidence(claim: Claim, samples: Sequence[float]) -> Evidence:
     Raises:
         ValueError: If there is no sample.
     """
-    if claim.is_wins:
+    return _evidence_of(claim.is_wins, claim.region, claim.possible, tuple(samples))
+
+
+@lru_cache(maxsize=1 << 16)  # a race judges every question in every round, also those that rest
+def _evidence_of(
+    is_wins: bool, region: Region, possible: Region, samples: tuple[float, ...]
+) -> Evidence:
+    if is_wins:
         return anytime_win_evidence(samples)
-    return anytime_mean_evidence(samples, claim.region, within=claim.possible)
+    return anytime_mean_evidence(samples, region, within=possible)
 
 
 def hangs_on_clumps(
@@ -230,11 +228,9 @@ def _judge(
 ) -> tuple[Standing, ...]:
     assert study.race is not None
     found = [_evidence(question, runs) for question in questions]
+    clumps = {metric: _clumps(metric, runs) for metric in {one.claim.metric for one in questions}}
     hangs = [
-        any(
-            one is not None and hangs_on_clumps(question.claim, one, pair, _clumps(question, runs))
-            for one, pair in zip(evidence, question.pairs, strict=True)
-        )
+        _hangs(question, evidence, clumps[question.claim.metric])
         for question, (evidence, _) in zip(questions, found, strict=True)
     ]
     raw = [
@@ -257,9 +253,14 @@ def _judge(
     return tuple(standings)
 
 
+def _hangs(question: Question, evidence: Evidences, clumps: Clumps | None) -> bool:
+    pairs = zip(evidence, question.pairs, strict=True)
+    return any(one and hangs_on_clumps(question.claim, one, pair, clumps) for one, pair in pairs)
+
+
 def _state_of(
     study: Study,
-    evidence: Sequence[Evidence | None],
+    evidence: Evidences,
     p: float,
     chance: float,
     hangs: bool,
@@ -269,15 +270,8 @@ def _state_of(
     if is_blocked:
         return "blocked"
     if study.race.until != "claims":
-        width = 2 * study.race.until.half_width
-        is_narrow = all(
-            one is not None
-            and one.low is not None
-            and one.high is not None
-            and one.high - one.low <= width
-            for one in evidence
-        )
-        return "precise" if is_narrow else "open"
+        widest = max((one.width if one else math.inf) for one in evidence)
+        return "precise" if widest <= 2 * study.race.until.half_width else "open"
     if p < ALPHA:
         return "decided"
     return "futile" if chance < FUTILE and not hangs else "open"
@@ -301,14 +295,13 @@ def _values(runs: Sequence[Run], metric: str) -> dict[int, float]:
     return {seed: run.values[metric] for seed, run in enumerate(runs) if metric in run.values}
 
 
-def _clumps(question: Question, runs: Mapping[str, Sequence[Run]]) -> Clumps | None:
-    metric = question.claim.metric
+def _clumps(metric: str, runs: Mapping[str, Sequence[Run]]) -> Clumps | None:
     return find_clumps({name: [*_values(known, metric).values()] for name, known in runs.items()})
 
 
 def _chance(
     question: Question,
-    evidence: Sequence[Evidence | None],
+    evidence: Evidences,
     samples: Sequence[Sequence[float]],
     total: int,
     alpha: float,
