@@ -26,6 +26,7 @@ from analysis.stats.estimates import (
     CONFIDENCE,
     PERCENT,
     POINTS,
+    ROUNDING,
     Difference,
     Estimate,
     Floats,
@@ -50,8 +51,7 @@ def t_log_evidence(differences: Sequence[float] | Floats, phi: float = PRECISION
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = squares / (squares - total**2 / (n + phi))
         log_e = 0.5 * np.log(phi / (n + phi)) + 0.5 * n * np.log(ratio)
-    spread = [has_spread(d[:count]) for count in n]
-    return np.where(spread, log_e, 0.0)
+    return np.where(_spreads(d), log_e, 0.0)
 
 
 def t_sequence(
@@ -71,11 +71,17 @@ def t_sequence(
     mean = x.cumsum() / n
     shifted = x - x[0]  # a large mean would swallow a small spread in sums of squares
     squares = (shifted * shifted).cumsum() - shifted.cumsum() ** 2 / n
-    spread = np.array([has_spread(x[:count]) for count in n])
+    spread = _spreads(x)
     with np.errstate(invalid="ignore"):  # one sample: no spread times no bound
         deviation = np.sqrt(np.maximum(squares, 0) / np.maximum(n - 1, 1))
         half = np.where(spread, deviation * half_width(n, 1 - confidence, phi), math.inf)
     return mean - half, mean + half
+
+
+def _spreads(x: Floats) -> NDArray[np.bool_]:
+    """`has_spread` of every prefix: (n,) -> (n,)."""
+    spread = np.maximum.accumulate(x) - np.minimum.accumulate(x)
+    return spread > ROUNDING * np.maximum(1.0, np.maximum.accumulate(np.abs(x)))
 
 
 def half_width(

@@ -27,20 +27,16 @@ def test_studies_of_the_same_run_share_its_records(cells):
     def identity(study, name):
         return train_identity(cells[study][name].config, 0, "cpu", {})
 
-    full = identity("frames", "variant=VLF, data.frames=8")
+    full = identity("factorization", "variant=VLF")
     assert identity("depth", "model.spatial_depth=1, model.spatiotemporal_depth=2") == full
+    assert identity("frames", "variant=VLF, data.frames=8") == full
     assert identity("tokens", "map=4x4") == full
     assert identity("choices", "choice=ours") == full
     assert identity("choices", "choice=3x3 projection") == identity("tokens", "map=2x2 projected")
-
-
-def test_variants_of_factorization_start_by_one_rule_and_have_one_read_out_and_head(cells):
-    models = [cell.config.model for cell in cells["factorization"].values()]
-    formers = [model for model in models if hasattr(model, "attention_init")]
-    assert len(formers) == 5
-    chosen = {(model.attention_init, model.readout, model.head) for model in formers}
-    assert chosen == {("glorot", "mean", "mlp")}
-    assert len({cell.config.train for cell in cells["factorization"].values()}) == 1
+    no_g = identity("factorization", "variant=no g")
+    assert identity("depth", "model.spatial_depth=0, model.spatiotemporal_depth=2") == no_g
+    former = identity("factorization", "variant=TimeSformer-like")
+    assert identity("frames", "variant=TimeSformer-like, data.frames=8") == former
 
 
 def test_factorization_holds_the_number_of_frames_fixed(cells):
