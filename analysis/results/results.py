@@ -176,8 +176,11 @@ class Results:
         return estimates.mean_interval(values, within=estimates.PERCENT) if values else None
 
     def clumps(self, metric: str = "top1") -> Clumps | None:
-        """Cells whose training runs fall in two clumps; None without any."""
-        return find_clumps({v.cell: [*self.by_seed(v, metric).values()] for v in self.variants})
+        """Cells that a claim names whose training runs fall in two clumps; None without any."""
+        claims = [claim for claim in self.study.claims if claim.kind == "accuracy"]
+        sides = [side for claim in claims for side in (claim.left, claim.right) if side]
+        named = [v for v in self.variants if any(side.covers(v.levels) for side in sides)]
+        return find_clumps({v.cell: [*self.by_seed(v, metric).values()] for v in named})
 
     def paired(self, ours: Variant, theirs: Variant) -> Difference | None:
         """Difference in top-1, paired by seed; None without a common seed. As `accuracy`."""

@@ -228,7 +228,9 @@ def _judge(
 ) -> tuple[Standing, ...]:
     assert study.race is not None
     found = [_evidence(question, runs) for question in questions]
-    clumps = {metric: _clumps(metric, runs) for metric in {one.claim.metric for one in questions}}
+    raced = set().union(*(question.cells for question in questions))
+    own = {name: known for name, known in runs.items() if name in raced}
+    clumps = {metric: _clumps(metric, own) for metric in {one.claim.metric for one in questions}}
     hangs = [
         _hangs(question, evidence, clumps[question.claim.metric])
         for question, (evidence, _) in zip(questions, found, strict=True)
