@@ -220,7 +220,7 @@ def test_a_level_is_found_however_its_accents_are_encoded(tmp_path):
         ("seeds: [0.0]", "seeds[0]: expected a whole number, got 0.0"),
         ("seeds: [true]", "seeds[0]: expected a whole number, got true"),
         ("seeds: [0, null]", "seeds[1]: expected a whole number, got null"),
-        ("seeds: {0: 1}", "seeds: expected a list of whole numbers, got a mapping"),
+        ("seeds: {0: 1}", "seeds.0: unknown key (allowed: from, to, until, budget_hours)"),
         ("seeds: [1_0]", 'seeds[0]: expected a whole number, got "1_0" (text)'),
         ("base: {train: {epochs: 0x10}}", 'base.train.epochs: expected a whole number, got "0x10"'),
         ("base: {train: {lr: 1:30}}", 'base.train.lr: expected a number, got "1:30" (text)'),
