@@ -105,6 +105,6 @@ def _draw_sequence(
         axes.vlines(at, below, above, color=color, linewidth=0.8, gid="interval")
     text = word.partition(" (")[0]
     axes.annotate(
-        text, (0.98, 0.04), xycoords="axes fraction", ha="right", va="bottom", fontsize=6.5,
+        text, (0.02, 0.97), xycoords="axes fraction", ha="left", va="top", fontsize=6.5,
         color=color,
     )  # fmt: skip
