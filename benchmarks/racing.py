@@ -1,4 +1,4 @@
-"""What a race of seeds saves, and whether its verdicts hold: simulated studies.
+"""Training runs, false alarms and coverage of races of seeds, in simulated studies.
 
     python benchmarks/racing.py                    # 1,000 studies of each kind
     python benchmarks/racing.py --studies 100

@@ -46,7 +46,7 @@ def options(doc: str | None, **numbers: Option | tuple[Option, str]) -> argparse
 
 
 def machine() -> str:
-    """Where and with what, on one line; loads no torch."""
+    """Cores, processor and version of torch on one line; loads no torch."""
     from study.records.environment import device_model
 
     cores = f"{os.cpu_count()} cores, {device_model('cpu')}, load {os.getloadavg()[0]:.1f}"

@@ -74,7 +74,7 @@ class Judgement:
 
     @property
     def next_alpha(self) -> float:
-        """What p of the next claim has to be below, before Holm's correction."""
+        """Threshold of the next claim's p, before Holm's correction."""
         decided = sum(one.word != "undecided" and one.p is not None for one in self.verdicts)
         return ALPHA / max(1, self.family - decided)
 

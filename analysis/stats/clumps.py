@@ -1,8 +1,8 @@
-"""Training runs that get stuck: accuracies of one cell in two clumps, and what a mean owes to them.
+"""Training runs that get stuck: accuracies of one cell in two clumps, and their weight in a mean.
 
 No test of a mean is valid with few seeds where a share of all runs fails by a constant amount: the
 runs so far may hold none of those that will. What can be said is how far unseen ones could move the
-mean, once any cell of a study has shown how large the loss is.
+mean, once any of the compared cells has shown how large the loss is.
 """
 
 import math

@@ -33,7 +33,7 @@ class Evidence(NamedTuple):
 
     @property
     def width(self) -> float:
-        """Of the interval; infinite without one."""
+        """Width of the interval; infinite without one."""
         return math.inf if self.low is None or self.high is None else self.high - self.low
 
 

@@ -1,4 +1,4 @@
-"""What the jobs of benchmarks/overhead.py do: nothing. Their processes find it by name."""
+"""Jobs that do nothing, for benchmarks/overhead.py, and made records (results.py)."""
 
 
 def nothing(number: int) -> int:

@@ -15,7 +15,7 @@ MOST_LINES = 12
 
 
 def seed_lines(plan: Plan) -> list[str]:
-    """What the seeds of a study can show, and how its race stands; none without training."""
+    """State of the race, and the smallest effects that the seeds can show; [] without training."""
     if not plan.study.seeds:
         return []
     lines = [*_race_lines(plan), *_visible_lines(plan)]

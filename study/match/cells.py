@@ -76,7 +76,7 @@ def values_files(study: Study, cells: Sequence[Cell], root: Path) -> list[Path]:
 
 
 def scaling_of(study: Study, match: Matching, cells: Sequence[Cell]) -> Scaling:
-    """What of each cell may be scaled, and to which cost.
+    """The key of each cell that may be scaled, and the cost to reach.
 
     Raises:
         StudyError: If an entry names no cell, or a cell has no target or no such key.

@@ -1,4 +1,4 @@
-"""What a report shows of a race: intervals, claims, the figure, methods."""
+"""Reports of a race: intervals, claims, the figure, methods."""
 
 import numpy as np
 import pytest

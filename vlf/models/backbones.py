@@ -285,5 +285,5 @@ def _why_not_built(
 
 
 def on_meta() -> bool:
-    """Whether new tensors are on the meta device, where a model is planned and not built."""
+    """True if new tensors are on the meta device, where a model is planned and not built."""
     return torch.empty(0).device.type == "meta"

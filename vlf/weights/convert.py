@@ -70,7 +70,7 @@ def printable(text: str) -> str:
 
 
 def key_faults(missing: Sequence[str], extra: Sequence[str], whose: str) -> str:
-    """What is wrong with the keys of a file, of which a model lacks the extra ones; "" if none."""
+    """Complaint about the keys of a file that a model lacks; "" if it lacks none."""
     faults = [f"lacks {name_keys(missing)}"] if missing else []
     faults += [f"has {name_keys(extra)}, which {whose} has not"] if extra else []
     return ", and ".join(faults)

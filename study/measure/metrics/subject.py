@@ -33,7 +33,7 @@ class Subject:
         return "x".join(map(str, self.clip.shape[1:]))
 
     def conditions(self, batch_size: int, precision: str, **more: str) -> Conditions:
-        """What a number of calls of this subject holds under."""
+        """Conditions of a measurement of this subject."""
         at: Conditions = {"batch_size": batch_size, "clip": self.clip_label}
         return at | {"precision": precision, **more}
 

@@ -147,9 +147,8 @@ def test_a_model_without_blocks_trains_by_adamw_alone_under_muon():
     assert same(*ends)
 
 
-def test_a_run_with_muon_goes_on_to_the_same_numbers(tmp_path):
-    model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1}
-    config = run_of(model, optimizer="muon", epochs=3, batch_size=4)
+def assert_resumes(config, tmp_path):
+    """A run that is stopped and resumed has the weights of one that was not."""
     whole = train_model(config, 0, CPU, checkpoint=tmp_path / "whole.pt")
     asked = itertools.count()
     with pytest.raises(RuntimeError, match="stopped in epoch"):
@@ -166,6 +165,12 @@ def test_a_run_with_muon_goes_on_to_the_same_numbers(tmp_path):
     )
 
     assert same(whole.model.state_dict(), resumed.model.state_dict())
+
+
+def test_a_run_with_muon_goes_on_to_the_same_numbers(tmp_path):
+    model = {"name": "vlf", "width": 16, "heads": 2, "spatiotemporal_depth": 1}
+    config = run_of(model, optimizer="muon", epochs=3, batch_size=4)
+    assert_resumes(config, tmp_path)
 
 
 def test_plain_momentum_is_not_nesterovs():
@@ -338,22 +343,7 @@ def test_a_projection_behind_the_backbone_is_new_and_its_norm_is_trained(pretrai
 def test_a_run_with_partial_batch_norm_goes_on_to_the_same_numbers(tmp_path, pretrained):
     model = {**TSN, "pretrained": pretrained}
     config = run_of(model, epochs=3, batch_size=4, lr=0.01, partial_bn=True, head_lr_scale=5.0)
-    whole = train_model(config, 0, CPU, checkpoint=tmp_path / "whole.pt")
-    asked = itertools.count()
-    with pytest.raises(RuntimeError, match="stopped in epoch"):
-        train_model(
-            config,
-            0,
-            CPU,
-            checkpoint=tmp_path / "part.pt",
-            should_stop=lambda: next(asked) == STEPS,
-        )
-
-    resumed = train_model(
-        config, 0, CPU, checkpoint=tmp_path / "rest.pt", resume_from=tmp_path / "part.pt"
-    )
-
-    assert same(whole.model.state_dict(), resumed.model.state_dict())
+    assert_resumes(config, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def count_shown(codec: str, packet: memoryview) -> int:
 
 
 def _is_shown_vp9(header: int) -> bool:
-    """Whether a frame that begins with this byte is shown (VP9 bitstream specification, 6.2)."""
+    """True if a frame that begins with this byte is shown (VP9 bitstream specification, 6.2)."""
     if header >> 4 & 3 == 3:  # profile 3 has one more bit
         header <<= 1
     shows_existing, show_frame = header & 8, header & 2
